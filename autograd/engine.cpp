@@ -1,0 +1,201 @@
+// The walk keeps one set of gradients per node it has reached and always takes the node with the
+// largest sequence number: whatever uses a node's outputs was recorded later, so by then all its
+// gradients have arrived. State lives on the stack, so a backward may run inside another's.
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "autograd/functions.h"
+#include "ops/elementwise.h"
+#include "tensor/view.h"
+
+namespace mini {
+namespace {
+
+using Meta = std::shared_ptr<AutogradMeta>;
+
+// Nodes that lie on a path from an output to one of the wanted metas.
+class Paths {
+ public:
+  Paths(const std::vector<Meta>& roots, const std::unordered_set<const AutogradMeta*>& wanted)
+      : wanted_(wanted) {
+    std::map<std::uint64_t, const Node*> found;  // by sequence: inputs come before their users
+    std::vector<const Node*> stack;
+    const auto visit = [&](const Meta& meta) {
+      if (meta && meta->node && found.emplace(meta->node->sequence(), meta->node.get()).second)
+        stack.push_back(meta->node.get());
+    };
+    for (const Meta& root : roots) visit(root);
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      for (const Meta& input : node->inputs()) visit(input);
+    }
+    for (const auto& [sequence, node] : found)
+      if (std::any_of(node->inputs().begin(), node->inputs().end(),
+                      [&](const Meta& input) { return leads_to_wanted(input); }))
+        useful_.insert(node);
+  }
+
+  bool leads_to_wanted(const Meta& meta) const {
+    return meta &&
+           (wanted_.contains(meta.get()) || (meta->node && useful_.contains(meta->node.get())));
+  }
+
+ private:
+  const std::unordered_set<const AutogradMeta*>& wanted_;
+  std::unordered_set<const Node*> useful_;
+};
+
+void accumulate(Tensor& sum, const Tensor& term, bool create_graph, bool sum_is_ours) {
+  if (!sum.defined())
+    sum = term;
+  else if (create_graph)
+    sum = add(sum, term);
+  else if (sum_is_ours)
+    ops::add_(sum, term);
+  else
+    sum = ops::add(sum, term);
+}
+
+class Walk {
+ public:
+  Walk(BackwardOptions options, const Paths* paths,
+       const std::unordered_set<const AutogradMeta*>* wanted)
+      : create_graph_(options.create_graph),
+        retain_graph_(options.retain_graph || options.create_graph),
+        paths_(paths),
+        wanted_(wanted) {}
+
+  // Adds a gradient of the tensor that `meta` stands for.
+  void arrive(const Meta& meta, Tensor gradient) {
+    if (wanted_ != nullptr && wanted_->contains(meta.get()))
+      accumulate(caught_[meta.get()], gradient, create_graph_, false);
+    if (meta->node == nullptr) {
+      if (wanted_ == nullptr) arrive_at_leaf(*meta, std::move(gradient));
+      return;
+    }
+    auto [place, inserted] = pending_.try_emplace(meta->node->sequence());
+    Pending& pending = place->second;
+    if (inserted) {
+      pending.node = meta->node;
+      pending.grads.resize(meta->node->output_count());
+      pending.ours.resize(meta->node->output_count());
+    }
+    const auto output = static_cast<std::size_t>(meta->output);
+    const bool first = !pending.grads[output].defined();
+    accumulate(pending.grads[output], gradient, create_graph_, pending.ours[output]);
+    if (!first) pending.ours[output] = true;  // the sum is a tensor nobody else holds
+  }
+
+  void run() {
+    const GradMode mode(create_graph_);
+    while (!pending_.empty()) {
+      const auto last = std::prev(pending_.end());
+      Pending current = std::move(last->second);
+      pending_.erase(last);
+      const auto& inputs = current.node->inputs();
+      std::vector<bool> needed(inputs.size());
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        needed[i] = inputs[i] && (paths_ == nullptr || paths_->leads_to_wanted(inputs[i]));
+      if (std::none_of(needed.begin(), needed.end(), [](bool need) { return need; })) continue;
+      Tensors grads = current.node->apply(current.grads, needed);
+      current.grads.clear();
+      if (!retain_graph_) current.node->release();
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        Tensor gradient = std::move(grads[i]);
+        if (!needed[i] || !gradient.defined()) continue;
+        arrive(inputs[i], std::move(gradient));
+      }
+    }
+  }
+
+  Tensor caught(const AutogradMeta* meta) const {
+    const auto found = caught_.find(meta);
+    return found == caught_.end() ? Tensor() : found->second;
+  }
+
+ private:
+  struct Pending {
+    std::shared_ptr<Node> node;
+    Tensors grads;           // one per output
+    std::vector<bool> ours;  // whether the gradient may be added to in place
+  };
+
+  void arrive_at_leaf(AutogradMeta& leaf, Tensor gradient) const {
+    if (!leaf.requires_grad) return;
+    const bool first = !leaf.grad.defined();
+    // A gradient may be shared with another tensor (an expanded view, the caller's own): the leaf
+    // keeps it only if nobody else holds it, so that later ones can be added in place.
+    if (first && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
+      gradient = ops::clone(gradient);
+    accumulate(leaf.grad, gradient, create_graph_, !first && !leaf.grad.requires_grad());
+  }
+
+  bool create_graph_;
+  bool retain_graph_;
+  const Paths* paths_;                                     // null: everything is wanted
+  const std::unordered_set<const AutogradMeta*>* wanted_;  // null: collect in the leaves
+  std::map<std::uint64_t, Pending> pending_;
+  std::unordered_map<const AutogradMeta*, Tensor> caught_;
+};
+
+Tensor seed(const Tensor& output, const Tensor& given, const char* op) {
+  check(output.defined() && output.requires_grad(), op,
+        ": the output does not depend on a tensor that requires a gradient");
+  if (given.defined()) {
+    check(given.shape() == output.shape(), op, ": a gradient of shape ", given.shape(),
+          " for an output of shape ", output.shape());
+    return given;
+  }
+  check(output.numel() == 1, op, ": an output of shape ", output.shape(),
+        " needs a gradient; only a single element has one by default");
+  return Tensor::ones(output.shape(), output.dtype(), output.device());
+}
+
+void start(Walk& walk, const Tensors& outputs, const Tensors& grad_outputs, const char* op) {
+  check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), op, ": ", outputs.size(),
+        " outputs with ", grad_outputs.size(), " gradients");
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    walk.arrive(outputs[i].autograd(),
+                seed(outputs[i], grad_outputs.empty() ? Tensor() : grad_outputs[i], op));
+  walk.run();
+}
+
+}  // namespace
+
+void backward(const Tensors& outputs, const Tensors& grad_outputs, BackwardOptions options) {
+  Walk walk(options, nullptr, nullptr);
+  start(walk, outputs, grad_outputs, "backward");
+}
+
+void backward(const Tensor& output, const Tensor& grad_output, BackwardOptions options) {
+  backward(Tensors{output}, Tensors{grad_output}, options);
+}
+
+Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
+             BackwardOptions options) {
+  std::unordered_set<const AutogradMeta*> wanted;
+  for (const Tensor& input : inputs) {
+    check(input.requires_grad(), "grad: an input does not require a gradient (shape ",
+          input.shape(), ")");
+    wanted.insert(input.autograd().get());
+  }
+  std::vector<Meta> roots;
+  for (const Tensor& output : outputs) {
+    check(output.defined() && output.requires_grad(),
+          "grad: an output does not depend on a tensor that requires a gradient");
+    roots.push_back(output.autograd());
+  }
+  const Paths paths(roots, wanted);
+  Walk walk(options, &paths, &wanted);
+  start(walk, outputs, grad_outputs, "grad");
+  Tensors result;
+  for (const Tensor& input : inputs) result.push_back(walk.caught(input.autograd().get()));
+  return result;
+}
+
+}  // namespace mini

@@ -1,0 +1,131 @@
+#include "autograd/node.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace mini {
+namespace {
+
+thread_local bool grad_mode = true;
+
+// Deleting a node frees its inputs' metas and with them, perhaps, their nodes, and so on down a
+// chain of any length. Instead of recursing, nodes that die while another is being deleted wait in
+// a list.
+void delete_node(Node* node) {
+  thread_local std::vector<Node*> waiting;
+  thread_local bool deleting = false;
+  waiting.push_back(node);
+  if (deleting) return;
+  deleting = true;
+  while (!waiting.empty()) {
+    Node* next = waiting.back();
+    waiting.pop_back();
+    delete next;
+  }
+  deleting = false;
+}
+
+std::uint64_t next_sequence() {
+  static std::atomic<std::uint64_t> counter{0};
+  return counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool takes_part(const Tensor& x) { return x.defined() && x.requires_grad(); }
+
+}  // namespace
+
+Node::Node(const char* name, const Tensors& inputs, BackwardFunction backward)
+    : name_(name), sequence_(next_sequence()), backward_(std::move(backward)) {
+  inputs_.reserve(inputs.size());
+  for (const Tensor& input : inputs)
+    inputs_.push_back(takes_part(input) ? input.autograd() : nullptr);
+}
+
+Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed) const {
+  check(backward_ != nullptr, name_,
+        ": the graph was freed by an earlier backward; pass "
+        "retain_graph to that one to walk it again");
+  Tensors result = backward_(Backward(*this, needed), grads);
+  check(result.size() == inputs_.size(), name_, ": backward returned ", result.size(),
+        " gradients for ", inputs_.size(), " inputs");
+  return result;
+}
+
+void Node::release() {
+  backward_ = nullptr;
+  for (Output& output : outputs_) output.value = {};
+}
+
+Tensor Backward::output(std::size_t i) const {
+  const Node::Output& saved = node_.outputs_[i];
+  check(saved.value.defined(), node_.name(), ": backward asks for an output that was not saved");
+  Tensor result = saved.value.detach();
+  result.set_autograd(saved.meta.lock());
+  return result;
+}
+
+Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,
+                   BackwardFunction backward, bool save_outputs) {
+  if (!grad_mode || std::none_of(inputs.begin(), inputs.end(), takes_part)) return outputs;
+  const std::shared_ptr<Node> node(new Node(name, inputs, std::move(backward)), delete_node);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    Tensor& output = outputs[i];
+    // An op may return its input unchanged; the result still needs a place of its own in the graph.
+    output = output.detach();
+    auto meta = std::make_shared<AutogradMeta>();
+    meta->node = node;
+    meta->output = static_cast<int>(i);
+    node->outputs_.push_back({save_outputs ? output.detach() : Tensor(), meta});
+    output.set_autograd(std::move(meta));
+  }
+  return outputs;
+}
+
+Tensor record(const char* name, const Tensors& inputs, Tensor output, SimpleBackward backward,
+              Save save) {
+  return record_all(
+      name, inputs, {std::move(output)},
+      [simple = std::move(backward)](const Backward& context, const Tensors& grads) {
+        return simple(context, grads[0]);
+      },
+      save == Save::output)[0];
+}
+
+bool grad_enabled() { return grad_mode; }
+
+GradMode::GradMode(bool enabled) : previous_(std::exchange(grad_mode, enabled)) {}
+GradMode::~GradMode() { grad_mode = previous_; }
+
+// The gradient side of Tensor (declared in tensor/tensor.h, where AutogradMeta is opaque).
+
+bool Tensor::requires_grad() const {
+  const auto& meta = impl().autograd;
+  return meta != nullptr && (meta->requires_grad || meta->node != nullptr);
+}
+
+Tensor& Tensor::set_requires_grad(bool value) {
+  check(is_floating(dtype()), "set_requires_grad: a tensor of ", dtype(), " has no gradient");
+  if (impl().autograd == nullptr) {
+    if (!value) return *this;
+    impl().autograd = std::make_shared<AutogradMeta>();
+  }
+  check(impl().autograd->node == nullptr,
+        "set_requires_grad: the result of an operation takes part as it is; use detach()");
+  impl().autograd->requires_grad = value;
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  const auto& meta = impl().autograd;
+  return meta == nullptr ? Tensor() : meta->grad;
+}
+
+void Tensor::set_grad(Tensor grad) {
+  check(impl().autograd != nullptr, "set_grad: the tensor does not require a gradient");
+  check(!grad.defined() || grad.shape() == shape(), "set_grad: a gradient of shape ",
+        grad.defined() ? grad.shape() : Shape(), " for a tensor of shape ", shape());
+  impl().autograd->grad = std::move(grad);
+}
+
+}  // namespace mini

@@ -1,0 +1,110 @@
+// The arithmetic of every elementwise op, once, for host and device: the CPU's loops and a GPU's
+// kernels call the same functors, so the formulas are tested wherever the tests run.
+#pragma once
+
+#include <cmath>
+
+#include "ops/params.h"
+
+#ifdef __CUDACC__
+#define MINI_HOST_DEVICE __host__ __device__
+#else
+#define MINI_HOST_DEVICE
+#endif
+
+namespace mini::functors {
+
+template <class T>
+MINI_HOST_DEVICE inline T sigmoid(T x) {
+  // exp of a negative number only: never overflows.
+  const T e = std::exp(-std::abs(x));
+  return (x >= T(0) ? T(1) : e) / (T(1) + e);
+}
+
+template <Unary op>
+struct UnaryOp {
+  double a, b;
+  template <class T>
+  MINI_HOST_DEVICE T operator()(T x) const {
+    if constexpr (op == Unary::neg)
+      return -x;
+    else if constexpr (op == Unary::exp)
+      return std::exp(x);
+    else if constexpr (op == Unary::log)
+      return std::log(x);
+    else if constexpr (op == Unary::sin)
+      return std::sin(x);
+    else if constexpr (op == Unary::cos)
+      return std::cos(x);
+    else if constexpr (op == Unary::sqrt)
+      return std::sqrt(x);
+    else if constexpr (op == Unary::abs)
+      return std::abs(x);
+    else if constexpr (op == Unary::sign)
+      return T(x > T(0)) - T(x < T(0));
+    else if constexpr (op == Unary::square)
+      return x * x;
+    else if constexpr (op == Unary::reciprocal)
+      return T(1) / x;
+    else if constexpr (op == Unary::sigmoid)
+      return functors::sigmoid(x);
+    else if constexpr (op == Unary::tanh)
+      return std::tanh(x);
+    else if constexpr (op == Unary::relu)
+      return x > T(0) ? x : x != x ? x : T(0);  // NaN stays
+    else if constexpr (op == Unary::softplus)
+      return std::log1p(std::exp(-std::abs(x))) + (x > T(0) ? x : T(0));
+    else if constexpr (op == Unary::leaky_relu)
+      return x > T(0) ? x : x * T(a);
+    else if constexpr (op == Unary::clamp)
+      return x < T(a) ? T(a) : x > T(b) ? T(b) : x;
+    else if constexpr (op == Unary::pow)
+      return std::pow(x, T(a));
+    else if constexpr (op == Unary::affine)
+      return T(a) * x + T(b);
+    else if constexpr (op == Unary::step)
+      return T(x > T(0));
+    else if constexpr (op == Unary::leaky_step)
+      return x > T(0) ? T(1) : T(a);
+    else if constexpr (op == Unary::inside)
+      return T(x >= T(a) && x <= T(b));
+    else if constexpr (op == Unary::round)
+      return std::nearbyint(x);
+    else {
+      static_assert(op == Unary::quantise);
+      const T inside = x < T(0) ? T(0) : x > T(1) ? T(1) : x;
+      return std::nearbyint(inside * T(255)) / T(255);
+    }
+  }
+};
+
+template <Binary op>
+struct BinaryOp {
+  template <class T>
+  MINI_HOST_DEVICE T operator()(T a, T b) const {
+    if constexpr (op == Binary::add)
+      return a + b;
+    else if constexpr (op == Binary::sub)
+      return a - b;
+    else if constexpr (op == Binary::mul)
+      return a * b;
+    else if constexpr (op == Binary::div)
+      return a / b;
+    else if constexpr (op == Binary::maximum)
+      return a != a ? a : a < b ? b : b != b ? b : a;
+    else if constexpr (op == Binary::minimum)
+      return a != a ? a : b < a ? b : b != b ? b : a;
+    else if constexpr (op == Binary::pow)
+      return std::pow(a, b);
+    else if constexpr (op == Binary::greater)
+      return T(a > b);
+    else if constexpr (op == Binary::greater_equal)
+      return T(a >= b);
+    else {
+      static_assert(op == Binary::equal);
+      return T(a == b);
+    }
+  }
+};
+
+}  // namespace mini::functors

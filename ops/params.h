@@ -1,0 +1,96 @@
+// The parameters of ops: small structs that know the shape of their op's result.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tensor/shape.h"
+
+namespace mini {
+
+// y = op(x), elementwise. `a` and `b` are the op's constants.
+enum class Unary {
+  neg,
+  exp,
+  log,
+  sin,
+  cos,
+  sqrt,
+  abs,
+  sign,
+  square,
+  reciprocal,
+  sigmoid,
+  tanh,
+  relu,
+  softplus,
+  leaky_relu,  // a: negative slope
+  clamp,       // a: low, b: high
+  pow,         // x^a
+  affine,      // a*x + b
+  step,        // 1 where x > 0, else 0
+  leaky_step,  // 1 where x > 0, else a
+  inside,      // 1 where a <= x <= b, else 0
+  round,       // to nearest, ties to even
+  quantise,    // round(255 clamp(x, 0, 1)) / 255
+};
+
+// y = op(a, b), elementwise with broadcasting.
+enum class Binary {
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  minimum,
+  pow,
+  greater,
+  greater_equal,
+  equal,  // 1 or 0, in the operands' dtype
+};
+
+enum class Reduction { sum, max };
+
+enum class PadMode { zero, reflect, replicate };
+
+// 2-D cross-correlation, as every deep-learning framework's convolution.
+struct Conv2dParams {
+  std::array<std::int64_t, 2> stride{1, 1};
+  std::array<std::int64_t, 2> padding{0, 0};
+  std::array<std::int64_t, 2> dilation{1, 1};
+  std::int64_t groups = 1;
+
+  // x [N,C,H,W], w [O,C/groups,kh,kw] -> [N,O,H',W'], H' = (H + 2p - d(kh-1) - 1)/s + 1.
+  // Throws, naming `op`, where they do not fit.
+  Shape output_shape(const Shape& x, const Shape& w, const char* op) const;
+};
+
+struct Pool2dParams {
+  std::array<std::int64_t, 2> kernel{2, 2};
+  std::array<std::int64_t, 2> stride{2, 2};
+  std::array<std::int64_t, 2> padding{0, 0};
+
+  // x [N,C,H,W] -> [N,C,H',W'], H' = (H + 2p - k)/s + 1.
+  Shape output_shape(const Shape& x, const char* op) const;
+};
+
+// How many rows or columns are added on each side of the last two dimensions.
+struct Padding2d {
+  std::int64_t left = 0, right = 0, top = 0, bottom = 0;
+};
+
+// A sparse linear map along one dimension: output i = sum over t in [first[i], first[i+1]) of
+// weight[t] * input[source[t]]. Resizing is two of these; its gradient is the transposed map.
+struct LinearMap {
+  std::int64_t input_size = 0;
+  std::vector<std::int64_t> first;  // output_size + 1 entries
+  std::vector<std::int64_t> source;
+  std::vector<double> weight;
+
+  std::int64_t output_size() const { return static_cast<std::int64_t>(first.size()) - 1; }
+  LinearMap transposed() const;
+};
+
+}  // namespace mini

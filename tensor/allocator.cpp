@@ -1,0 +1,104 @@
+#include "tensor/allocator.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "tensor/error.h"
+
+namespace mini {
+namespace {
+
+constexpr std::size_t alignment = 64;  // a cache line, and the widest vector register
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool pooled = false;  // so that AddressSanitizer sees the use of freed memory
+#else
+constexpr bool pooled = true;
+#endif
+
+class CpuAllocator final : public Allocator {
+ public:
+  void* system_allocate(std::size_t bytes) override { return std::aligned_alloc(alignment, bytes); }
+  void system_free(void* data, std::size_t) noexcept override { std::free(data); }
+};
+
+}  // namespace
+
+Block Allocator::allocate(std::size_t bytes) {
+  check(bytes <= SIZE_MAX / 2, "allocator: a request of ", bytes, " bytes cannot be right");
+  const std::size_t wanted = std::max((bytes + alignment - 1) / alignment * alignment, alignment);
+  const std::scoped_lock lock(mutex_);
+  ++stats_.requests;
+  Block block{nullptr, wanted};
+  // The smallest cached block that fits, unless it would waste more than an eighth of itself.
+  if (const auto hit = cache_.lower_bound(wanted);
+      hit != cache_.end() && hit->first - wanted <= hit->first / 8) {
+    block = {hit->second, hit->first};
+    stats_.cached -= hit->first;
+    cache_.erase(hit);
+  } else {
+    ++stats_.system_allocations;
+    block.data = system_allocate(wanted);
+    if (block.data == nullptr) {
+      trim_locked();
+      block.data = system_allocate(wanted);
+    }
+    check(block.data != nullptr, "allocator: out of memory asking for ", wanted, " bytes (live ",
+          stats_.live, ", peak ", stats_.peak, "); use a smaller batch, patch or --memory-limit");
+  }
+  stats_.live += block.bytes;
+  stats_.peak = std::max(stats_.peak, stats_.live);
+  return block;
+}
+
+void Allocator::release(Block block) noexcept {
+  if (block.data == nullptr) return;
+  const std::scoped_lock lock(mutex_);
+  stats_.live -= block.bytes;
+  if (pooled && stats_.cached + block.bytes <= cache_limit_) {
+    try {
+      cache_.emplace(block.bytes, block.data);
+      stats_.cached += block.bytes;
+      return;
+    } catch (const std::bad_alloc&) {
+      // No memory for the bookkeeping: give the block back instead.
+    }
+  }
+  system_free(block.data, block.bytes);
+}
+
+MemoryStats Allocator::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return stats_;
+}
+
+void Allocator::reset_peak() {
+  const std::scoped_lock lock(mutex_);
+  stats_.peak = stats_.live;
+}
+
+void Allocator::trim() {
+  const std::scoped_lock lock(mutex_);
+  trim_locked();
+}
+
+void Allocator::set_cache_limit(std::size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  cache_limit_ = bytes;
+  if (stats_.cached > cache_limit_) trim_locked();
+}
+
+void Allocator::trim_locked() noexcept {
+  for (const auto& [bytes, data] : cache_) system_free(data, bytes);
+  cache_.clear();
+  stats_.cached = 0;
+}
+
+Allocator& allocator(Device device) {
+  // Never destroyed: tensors in static storage may outlive any order of destruction.
+  static auto& cpu = *new CpuAllocator;
+  check(device.is_cpu(), "device: this build of mini has no CUDA backend; use --device cpu");
+  return cpu;
+}
+
+}  // namespace mini

@@ -1,0 +1,62 @@
+// The pooled allocator: freed blocks are kept and handed out again, so that a steady training step
+// asks the system for nothing. Its counters are exact: tests and `--profile-memory` rely on them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+#include "tensor/device.h"
+
+namespace mini {
+
+// All in bytes, of blocks as handed out (sizes rounded up to 64).
+struct MemoryStats {
+  std::size_t live = 0;                  // in tensors now
+  std::size_t peak = 0;                  // highest `live` since the last reset_peak()
+  std::size_t cached = 0;                // freed, kept for reuse
+  std::uint64_t system_allocations = 0;  // times the system was asked
+  std::uint64_t requests = 0;            // times a tensor asked
+};
+
+struct Block {
+  void* data = nullptr;
+  std::size_t bytes = 0;  // what the block holds, at least what was asked for
+};
+
+class Allocator {
+ public:
+  Allocator() = default;
+  Allocator(const Allocator&) = delete;
+  Allocator& operator=(const Allocator&) = delete;
+  virtual ~Allocator() = default;
+
+  // 64-byte aligned, uninitialised. Throws Error, with the statistics, when there is no memory.
+  Block allocate(std::size_t bytes);
+  void release(Block block) noexcept;
+
+  MemoryStats stats() const;
+  void reset_peak();
+  // Gives every cached block back to the system.
+  void trim();
+  // Freed blocks beyond this many cached bytes go back to the system at once.
+  void set_cache_limit(std::size_t bytes);
+
+ protected:
+  virtual void* system_allocate(std::size_t bytes) = 0;  // nullptr when there is no memory
+  virtual void system_free(void* data, std::size_t bytes) noexcept = 0;
+
+ private:
+  void trim_locked() noexcept;
+
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void*> cache_;
+  MemoryStats stats_;
+  std::size_t cache_limit_ = std::size_t{4} << 30;
+};
+
+// The allocator of a device, alive until the process ends.
+Allocator& allocator(Device device);
+
+}  // namespace mini

@@ -1,0 +1,52 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+// 1, 2, 3", SC 2011). Element i of a stream depends on (seed, offset, i) alone, so the numbers are
+// the same at any thread count, on any device, and a stream is saved as two integers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace mini {
+
+// One block of the generator: 128 bits of counter, 64 of key, 128 random bits.
+constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                  std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = 0xD2511F53ull * counter[0];
+    const std::uint64_t p1 = 0xCD9E8D57ull * counter[2];
+    counter = {
+        static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(p1),
+        static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(p0)};
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+// A stream of random numbers. Saved and restored by its two public members.
+struct Generator {
+  std::uint64_t seed = 0;
+  std::uint64_t offset = 0;  // blocks drawn so far
+
+  // 128 random bits; advances the stream.
+  std::array<std::uint32_t, 4> next();
+  double next_uniform();                        // [0, 1), 53 bits
+  std::int64_t next_below(std::int64_t limit);  // 0 .. limit-1, without bias
+
+  // An independent stream, for worker or item `index`.
+  Generator fork(std::uint64_t index) const;
+
+  bool operator==(const Generator&) const = default;
+};
+
+namespace ops {
+
+// float32 or float64 tensors; each call advances the generator past what it used.
+Tensor uniform(Generator& generator, const Shape& shape, DType dtype = DType::float32);  // [0, 1)
+Tensor normal(Generator& generator, const Shape& shape, DType dtype = DType::float32);   // N(0, 1)
+Tensor exponential(Generator& generator, const Shape& shape, DType dtype = DType::float32);  // > 0
+
+}  // namespace ops
+}  // namespace mini

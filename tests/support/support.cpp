@@ -1,0 +1,63 @@
+#include "tests/support/support.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <random>
+
+#include "tensor/view.h"
+
+namespace mini::test {
+namespace fs = std::filesystem;
+
+double max_difference(const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), "max_difference: shapes ", a.shape(), " and ", b.shape());
+  const auto x = a.to_vector(), y = b.to_vector();
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!std::isfinite(x[i]) || !std::isfinite(y[i]))
+      return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, std::abs(x[i] - y[i]));
+  }
+  return worst;
+}
+
+double relative_error(const Tensor& a, const Tensor& b) {
+  double largest = 0;
+  for (const double value : b.to_vector()) largest = std::max(largest, std::abs(value));
+  const double difference = max_difference(a, b);
+  return difference == 0 ? 0 : difference / largest;
+}
+
+bool equal_bits(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  const Tensor x = ops::contiguous(a), y = ops::contiguous(b);
+  return std::equal(x.raw_data(), x.raw_data() + x.bytes(), y.raw_data());
+}
+
+std::optional<fs::path> shared_folder() {
+  const char* named = std::getenv("MINI_SHARED");
+  const fs::path folder =
+      named != nullptr ? fs::path(named) : fs::path(MINI_SOURCE_DIR).parent_path() / "shared";
+  if (!fs::exists(folder / "README.md")) return std::nullopt;
+  return folder;
+}
+
+std::optional<fs::path> golden_folder() {
+  if (const char* named = std::getenv("MINI_GOLDEN")) return fs::path(named);
+  const auto shared = shared_folder();
+  if (!shared || !fs::exists(*shared / "golden")) return std::nullopt;
+  return *shared / "golden";
+}
+
+TemporaryFolder::TemporaryFolder()
+    : path_(fs::temp_directory_path() / ("mini_test_" + std::to_string(std::random_device{}()))) {
+  fs::create_directories(path_);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace mini::test

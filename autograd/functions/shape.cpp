@@ -1,0 +1,193 @@
+// Functions that move elements without arithmetic. They come in adjoint pairs (narrow and embed,
+// expand and sum_to, concat and split), so each one's gradient is its partner.
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "autograd/functions.h"
+#include "autograd/node.h"
+#include "tensor/view.h"
+
+namespace mini {
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  return record(
+      "reshape", {x}, ops::reshape(x, shape),
+      [from = x.shape()](const Backward&, const Tensor& dy) { return Tensors{reshape(dy, from)}; });
+}
+
+Tensor permute(const Tensor& x, std::span<const int> order) {
+  Tensor y = ops::permute(x, order);
+  std::vector<int> inverse(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    inverse[static_cast<std::size_t>(normalize_dim(order[i], x.rank(), "permute"))] =
+        static_cast<int>(i);
+  return record("permute", {x}, std::move(y),
+                [inverse = std::move(inverse)](const Backward&, const Tensor& dy) {
+                  return Tensors{permute(dy, inverse)};
+                });
+}
+
+Tensor transpose(const Tensor& x, int dim0, int dim1) {
+  return record("transpose", {x}, ops::transpose(x, dim0, dim1),
+                [dim0, dim1](const Backward&, const Tensor& dy) {
+                  return Tensors{transpose(dy, dim0, dim1)};
+                });
+}
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  return record(
+      "expand", {x}, ops::expand(x, shape),
+      [from = x.shape()](const Backward&, const Tensor& dy) { return Tensors{sum_to(dy, from)}; });
+}
+
+Tensor narrow(const Tensor& x, int dim, std::int64_t start, std::int64_t length) {
+  return record("narrow", {x}, ops::narrow(x, dim, start, length),
+                [dim, start, size = x.size(dim)](const Backward&, const Tensor& dy) {
+                  return Tensors{embed(dy, dim, start, size)};
+                });
+}
+
+Tensor embed(const Tensor& x, int dim, std::int64_t start, std::int64_t size) {
+  const int at = normalize_dim(dim, x.rank(), "embed");
+  const std::int64_t length = x.shape()[at];
+  check(start >= 0 && start + length <= size, "embed: [", start, ", ", start + length,
+        ") is outside a dimension of ", size, " elements");
+  Shape shape = x.shape();
+  shape[at] = size;
+  // Zeros only where x does not go.
+  Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  ops::fill(ops::narrow(y, at, 0, start), 0);
+  ops::fill(ops::narrow(y, at, start + length, size - start - length), 0);
+  ops::copy(x, ops::narrow(y, at, start, length));
+  return record("embed", {x}, std::move(y), [at, start, length](const Backward&, const Tensor& dy) {
+    return Tensors{narrow(dy, at, start, length)};
+  });
+}
+
+Tensor select(const Tensor& x, int dim, std::int64_t index) {
+  return squeeze(narrow(x, dim, index, 1), dim);
+}
+
+Tensor squeeze(const Tensor& x, int dim) {
+  const int at = normalize_dim(dim, x.rank(), "squeeze");
+  return record("squeeze", {x}, ops::squeeze(x, at),
+                [at](const Backward&, const Tensor& dy) { return Tensors{unsqueeze(dy, at)}; });
+}
+
+Tensor unsqueeze(const Tensor& x, int dim) {
+  const int at = normalize_dim(dim, x.rank() + 1, "unsqueeze");
+  return record("unsqueeze", {x}, ops::unsqueeze(x, at),
+                [at](const Backward&, const Tensor& dy) { return Tensors{squeeze(dy, at)}; });
+}
+
+Tensor concat(const Tensors& parts, int dim) {
+  check(!parts.empty(), "concat: needs at least one tensor");
+  const Tensor& first = parts.front();
+  const int at = normalize_dim(dim, first.rank(), "concat");
+  std::vector<std::int64_t> sizes;
+  for (const Tensor& part : parts) {
+    Shape expected = first.shape();
+    if (part.rank() == first.rank()) expected[at] = part.shape()[at];
+    check(part.shape() == expected && part.dtype() == first.dtype(), "concat: ", part.shape(), " ",
+          part.dtype(), " does not fit ", first.shape(), " ", first.dtype(), " along dimension ",
+          at);
+    sizes.push_back(part.shape()[at]);
+  }
+  Shape shape = first.shape();
+  shape[at] = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  Tensor y = Tensor::empty(shape, first.dtype(), first.device());
+  std::int64_t start = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    ops::copy(parts[i], ops::narrow(y, at, start, sizes[i]));
+    start += sizes[i];
+  }
+  return record("concat", parts, std::move(y),
+                [at, sizes = std::move(sizes)](const Backward& context, const Tensor& dy) {
+                  Tensors grads(sizes.size());
+                  std::int64_t from = 0;
+                  for (std::size_t i = 0; i < sizes.size(); ++i) {
+                    if (context.needs(i)) grads[i] = narrow(dy, at, from, sizes[i]);
+                    from += sizes[i];
+                  }
+                  return grads;
+                });
+}
+
+Tensor stack(const Tensors& parts, int dim) {
+  Tensors rows;
+  rows.reserve(parts.size());
+  for (const Tensor& part : parts) rows.push_back(unsqueeze(part, dim));
+  return concat(rows, dim);
+}
+
+Tensors split(const Tensor& x, std::span<const std::int64_t> sizes, int dim) {
+  const int at = normalize_dim(dim, x.rank(), "split");
+  const std::int64_t total = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  check(total == x.shape()[at], "split: parts of ", total, " elements for dimension ", at, " of ",
+        x.shape());
+  Tensors values;
+  std::vector<Shape> shapes;
+  std::int64_t start = 0;
+  for (const std::int64_t size : sizes) {
+    values.push_back(ops::narrow(x, at, start, size));
+    shapes.push_back(values.back().shape());
+    start += size;
+  }
+  // One node for all parts: their gradients are joined once, instead of each being padded with
+  // zeros and added to the others.
+  return record_all("split", {x}, std::move(values),
+                    [at, shapes = std::move(shapes)](const Backward&, const Tensors& dys) {
+                      Tensors pieces = dys;
+                      const Tensor& any = *std::find_if(
+                          dys.begin(), dys.end(), [](const Tensor& dy) { return dy.defined(); });
+                      for (std::size_t i = 0; i < pieces.size(); ++i)
+                        if (!pieces[i].defined())
+                          pieces[i] = Tensor::zeros(shapes[i], any.dtype(), any.device());
+                      return Tensors{concat(pieces, at)};
+                    });
+}
+
+Tensor flip(const Tensor& x, int dim) {
+  const int at = normalize_dim(dim, x.rank(), "flip");
+  const std::int64_t size = x.shape()[at];
+  Tensor y = Tensor::empty_like(x);
+  for (std::int64_t i = 0; i < size; ++i)
+    ops::copy(ops::narrow(x, at, i, 1), ops::narrow(y, at, size - 1 - i, 1));
+  return record("flip", {x}, std::move(y),
+                [at](const Backward&, const Tensor& dy) { return Tensors{flip(dy, at)}; });
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  return record("contiguous", {x}, ops::contiguous(x),
+                [](const Backward&, const Tensor& dy) { return Tensors{dy}; });
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  if (!is_floating(dtype)) return ops::cast(x, dtype);
+  return record(
+      "cast", {x}, ops::cast(x, dtype),
+      [from = x.dtype()](const Backward&, const Tensor& dy) { return Tensors{cast(dy, from)}; });
+}
+
+Tensor pixel_shuffle(const Tensor& x, std::int64_t factor) {
+  check(x.rank() == 4 && factor > 0 && x.size(1) % (factor * factor) == 0,
+        "pixel_shuffle: ", x.shape(), " has no multiple of ", factor, "² channels");
+  const std::int64_t n = x.size(0), c = x.size(1) / (factor * factor), h = x.size(2), w = x.size(3);
+  constexpr std::array<int, 6> interleave{0, 1, 4, 2, 5, 3};  // [N,C,f,f,H,W] -> [N,C,H,f,W,f]
+  return reshape(permute(reshape(x, {n, c, factor, factor, h, w}), interleave),
+                 {n, c, h * factor, w * factor});
+}
+
+Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor) {
+  check(x.rank() == 4 && factor > 0 && x.size(2) % factor == 0 && x.size(3) % factor == 0,
+        "pixel_unshuffle: sides of ", x.shape(), " are no multiples of ", factor);
+  const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2) / factor, w = x.size(3) / factor;
+  constexpr std::array<int, 6> gather{0, 1, 3, 5, 2, 4};  // [N,C,H,f,W,f] -> [N,C,f,f,H,W]
+  return reshape(permute(reshape(x, {n, c, h, factor, w, factor}), gather),
+                 {n, c * factor * factor, h, w});
+}
+
+}  // namespace mini

@@ -81,6 +81,15 @@ struct Padding2d {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
 };
 
+// The numbers of one Adam step (ops/optimizer.h), the same for every element.
+struct AdamStep {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 0;     // added to the gradient, times the parameter
+  double shrink = 1;           // the parameter is multiplied by it first: decoupled weight decay
+  double step_size = 0;        // lr / (1 - beta1^t)
+  double root_correction = 1;  // sqrt(1 - beta2^t)
+};
+
 // A sparse linear map along one dimension: output i = sum over t in [first[i], first[i+1]) of
 // weight[t] * input[source[t]]. Resizing is two of these; its gradient is the transposed map.
 struct LinearMap {

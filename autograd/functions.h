@@ -101,7 +101,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
 // dy.
 Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Shape& weight,
                               const Conv2dParams& params = {});
-// The dense block of IRN and SAIN (models/sain/dense_block.h): conv k sees the input and all
+// The dense block of IRN and SAIN (models/invertible/dense_block.h): conv k sees the input and all
 // earlier features; leaky_relu(slope) after all but the last. One op because its features share one
 // buffer.
 Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biases,

@@ -52,7 +52,7 @@ class Module {
   };
   Mismatch load_state_dict(const StateDict& state, bool strict = true);
 
-  // Converts every parameter and buffer in place (their identity is kept).
+  // Converts every parameter and floating buffer. Handles taken before keep the old values.
   void to(DType dtype);
   void zero_grad();
   void set_requires_grad(bool value);

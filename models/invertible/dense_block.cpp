@@ -1,0 +1,34 @@
+#include "models/invertible/dense_block.h"
+
+#include "autograd/functions.h"
+#include "nn/init.h"
+#include "tensor/view.h"
+
+namespace mini::models {
+namespace {
+
+constexpr Conv2dParams same{.padding = {1, 1}};
+
+}  // namespace
+
+DenseBlock::DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, Generator& generator)
+    : conv1_(in, growth, 3, same),
+      conv2_(in + growth, growth, 3, same),
+      conv3_(in + 2 * growth, growth, 3, same),
+      conv4_(in + 3 * growth, growth, 3, same),
+      conv5_(in + 4 * growth, out, 3, same) {
+  for (nn::Conv2d* conv : {&conv1_, &conv2_, &conv3_, &conv4_})
+    ops::copy(nn::xavier_normal(conv->weight.shape(), 0.1, generator), conv->weight);
+  register_module("conv1", conv1_);
+  register_module("conv2", conv2_);
+  register_module("conv3", conv3_);
+  register_module("conv4", conv4_);
+  register_module("conv5", conv5_);
+}
+
+Tensor DenseBlock::operator()(const Tensor& x) const {
+  return dense_block(x, {conv1_.weight, conv2_.weight, conv3_.weight, conv4_.weight, conv5_.weight},
+                     {conv1_.bias, conv2_.bias, conv3_.bias, conv4_.bias, conv5_.bias}, 0.2);
+}
+
+}  // namespace mini::models

@@ -1,0 +1,26 @@
+// DenseBlock: the subnet of every invertible block (E, F, G, H in the figures of SAIN and IRN).
+//
+//   f_k = leaky_relu(conv_k(cat(x, f_1 .. f_(k-1))), 0.2)   k = 1..4, `growth` channels each
+//   y   = conv_5(cat(x, f_1 .. f_4))                         linear
+//
+// All convolutions are 3×3 with padding 1 and bias. Read next: models/invertible/vanilla_block.h.
+#pragma once
+
+#include "nn/layers.h"
+
+namespace mini::models {
+
+class DenseBlock : public nn::Module {
+ public:
+  // conv1..conv4: Xavier-normal × 0.1; conv5: zero, so that every block starts as the identity (or
+  // a fixed linear map) and training is stable at any depth. Biases zero.
+  DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, Generator& generator);
+
+  // [N,in,H,W] -> [N,out,H,W]
+  Tensor operator()(const Tensor& x) const;
+
+ private:
+  nn::Conv2d conv1_, conv2_, conv3_, conv4_, conv5_;
+};
+
+}  // namespace mini::models

@@ -1,0 +1,31 @@
+#include "models/invertible/vanilla_block.h"
+
+#include "autograd/functions.h"
+
+namespace mini::models {
+
+VanillaInvBlock::VanillaInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
+                                 Generator& generator)
+    : f_(channels - split, split, growth, generator),
+      g_(split, channels - split, growth, generator),
+      h_(split, channels - split, growth, generator) {
+  register_module("F", f_);
+  register_module("G", g_);
+  register_module("H", h_);
+}
+
+Halves VanillaInvBlock::forward(const Halves& x, Tap* tap) const {
+  const Tensor y1 = x.x1 + f_(x.x2);
+  const Tensor h = h_(y1);
+  if (tap != nullptr) tap->log_scale = affine(sigmoid(h), 2, -1);
+  return {y1, coupling(x.x2, h, g_(y1))};
+}
+
+Halves VanillaInvBlock::inverse(const Halves& y, Tap* tap) const {
+  const Tensor h = h_(y.x1);
+  if (tap != nullptr) tap->log_scale = affine(sigmoid(h), 2, -1);
+  const Tensor x2 = coupling_inverse(y.x2, h, g_(y.x1));
+  return {y.x1 - f_(x2), x2};
+}
+
+}  // namespace mini::models

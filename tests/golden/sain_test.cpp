@@ -1,0 +1,113 @@
+// SAIN against the official implementation's values: forward, inverse, Jacobian and every gradient.
+#include "models/sain/sain.h"
+
+#include <map>
+
+#include "autograd/engine.h"
+#include "autograd/functions.h"
+#include "io/safetensors.h"
+#include "tensor/view.h"
+#include "tests/support/golden.h"
+#include "tests/support/support.h"
+
+namespace mini {
+namespace {
+
+struct Golden {
+  std::unique_ptr<models::Rescaler> net;
+  io::TensorFile file;
+  std::uint64_t salt = 0;
+
+  Tensor input(const std::string& key, const Shape& shape, DType dtype) const {
+    return ops::cast(test::hash_uniform(key, shape, salt), dtype);
+  }
+};
+
+Golden load(const std::string& name, DType dtype) {
+  Golden golden;
+  golden.file = io::read_safetensors(*test::golden_folder() / (name + ".safetensors"));
+  auto& meta = golden.file.metadata;
+  if (meta.contains("salt")) golden.salt = std::stoull(meta.at("salt"));
+  models::RescalerConfig config;
+  config.scale = std::stoll(meta.at("scale"));
+  config.enhanced_blocks = std::stoll(meta.at("e_blocks"));
+  config.vanilla_blocks = std::stoll(meta.at("v_blocks"));
+  Generator generator{1};
+  golden.net = models::make_rescaler(config, generator);
+  golden.net->to(DType::float64);
+  test::set_golden_weights(*golden.net, golden.salt);
+  for (auto& [parameter, tensor] : golden.net->state_dict())
+    if (parameter == "gmm.gmm_para")
+      ops::copy(test::hash_uniform(parameter, tensor.shape(), golden.salt), tensor);
+  golden.net->to(dtype);
+  return golden;
+}
+
+class GoldenSain : public testing::TestWithParam<std::tuple<std::string, DType>> {};
+
+TEST_P(GoldenSain, MatchesTheOfficialImplementation) {
+  if (!test::golden_folder()) GTEST_SKIP() << "no golden values (set MINI_GOLDEN)";
+  const auto& [name, dtype] = GetParam();
+  const double tolerance = dtype == DType::float64 ? 1e-9 : 1e-4;
+  const Golden golden = load(name, dtype);
+  const auto& expected = golden.file.tensors;
+  const auto error = [&](const Tensor& value, const std::string& key) {
+    return test::relative_error(ops::cast(value, DType::float64), expected.at(key));
+  };
+  Tensor hr = ops::unary(Unary::affine, golden.input("input.hr", expected.at("hr").shape(), dtype),
+                         0.5, 0.5);
+  ASSERT_LT(error(hr, "hr"), 1e-6);
+  hr.set_requires_grad();
+  const models::Pass down = golden.net->forward(hr, true);
+  EXPECT_LT(error(down.out, "out"), tolerance);
+  EXPECT_LT(error(down.lr, "lr"), tolerance);
+  EXPECT_LT(error(reshape(down.log_det, {1}), "jacobian"), tolerance);
+
+  const Tensor z = golden.input("input.z", expected.at("z").shape(), dtype);
+  const models::Pass up = golden.net->inverse(concat({down.lr, z}, 1));
+  EXPECT_LT(error(up.out, "rec"), tolerance);
+  EXPECT_LT(error(up.lr, "lr_recon"), tolerance);
+
+  const Tensor loss = test::probe_loss(up.out, "probe.rec", golden.salt) +
+                      test::probe_loss(down.lr, "probe.lr", golden.salt) +
+                      test::probe_loss(up.lr, "probe.lrr", golden.salt) +
+                      test::probe_loss(down.out, "probe.out", golden.salt) + down.log_det * 0.01;
+  EXPECT_LT(error(reshape(loss, {1}), "loss"), tolerance);
+  backward(loss);
+  EXPECT_LT(error(hr.grad(), "hr_grad"), tolerance);
+
+  std::size_t compared = 0;
+  for (const auto& [parameter, tensor] : golden.net->named_parameters()) {
+    const auto stat = expected.find("grad_stat." + parameter);
+    if (stat == expected.end()) continue;
+    ++compared;
+    const auto reference = stat->second.to_vector();
+    ASSERT_TRUE(tensor.grad().defined()) << parameter;
+    const auto [norm, projection] = test::probe(tensor.grad(), parameter, golden.salt);
+    // Both numbers are measured against the gradient's norm, their natural size.
+    EXPECT_LT(std::abs(norm - reference[0]), tolerance * reference[0]) << parameter;
+    EXPECT_LT(std::abs(projection - reference[1]), tolerance * reference[0]) << parameter;
+  }
+  EXPECT_GE(compared + 1, golden.net->parameters().size());
+
+  const NoGrad no_grad;
+  const models::Pass back = golden.net->inverse(down.out.detach());
+  EXPECT_LT(error(back.out, "roundtrip"), tolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scales, GoldenSain,
+                         testing::Combine(testing::Values("sain_x2", "sain_x4"),
+                                          testing::Values(DType::float64, DType::float32)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" +
+                                  std::string(name_of(std::get<1>(info.param)));
+                         });
+
+TEST(SainSize, HasThePapersParameterCounts) {
+  Generator generator{1};
+  EXPECT_EQ(models::make_rescaler({.scale = 2}, generator)->parameter_count(), 2'015'437);
+  EXPECT_EQ(models::make_rescaler({.scale = 4}, generator)->parameter_count(), 6'493'763);
+}
+
+}  // namespace
+}  // namespace mini

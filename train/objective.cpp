@@ -1,0 +1,82 @@
+#include "train/objective.h"
+
+#include <utility>
+
+#include "autograd/functions.h"
+#include "autograd/node.h"
+
+namespace mini::train {
+namespace {
+
+// The latent that belongs to the downscaled `out` [N,3s²,h,w].
+Shape latent_shape(const Tensor& hr, std::int64_t scale) {
+  return {hr.size(0), 3 * (scale * scale - 1), hr.size(2) / scale, hr.size(3) / scale};
+}
+
+Tensor image_part(const Tensor& x) { return narrow(x, 1, 0, 3); }
+
+}  // namespace
+
+SainObjective::SainObjective(ObjectiveOptions options) : options_(std::move(options)) {
+  check(!options_.qualities.empty(), "objective: needs at least one codec quality");
+}
+
+Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
+                                 const Tensor& lr_reference, Generator& generator) const {
+  const auto choices = static_cast<std::int64_t>(options_.qualities.size());
+  const auto choice = static_cast<std::size_t>(generator.next_below(choices));
+  const Tensor z = network.sample_latent(latent_shape(hr, network.scale()), generator);
+  return (*this)(network, hr, lr_reference, z * options_.latent_scale, options_.qualities[choice]);
+}
+
+Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
+                                 const Tensor& lr_reference, const Tensor& z, int quality) const {
+  const auto codec = [&](const Tensor& x) {
+    return io::codec_roundtrip(x.detach(), options_.format, quality);
+  };
+  const models::Pass down = network.forward(hr);
+  const Tensor compressed = image_part(down.out);
+  const Tensor lr_quantised = quantise(down.lr);
+  const Tensor lr_simulated = diff_jpeg(lr_quantised, quality);
+  const models::Pass up = network.inverse(concat({lr_simulated, z}, 1));
+
+  const Tensor fit_lr = l2_loss(down.lr, lr_reference) * options_.lambda_forw;
+  const Tensor fit_compressed = l2_loss(compressed, codec(lr_reference)) * options_.lambda_forw;
+  const Tensor reg = l2_loss(lr_quantised, up.lr) * options_.lambda_forw;
+  const Tensor rel = l2_loss(compressed, codec(lr_quantised)) * options_.lambda_forw;
+  const Tensor back = l1_loss(image_part(up.out), hr) * options_.lambda_back;
+
+  return {back + (fit_lr + fit_compressed + reg + rel) * 0.25,
+          {{"l_forw_fit1", fit_lr.item()},
+           {"l_forw_fit2", fit_compressed.item()},
+           {"l_reg", reg.item()},
+           {"l_rel", rel.item()},
+           {"l_back_rec", back.item()}}};
+}
+
+IrnObjective::IrnObjective(ObjectiveOptions options) : options_(std::move(options)) {}
+
+Losses IrnObjective::operator()(const models::Rescaler& network, const Tensor& hr,
+                                const Tensor& lr_reference, Generator& generator) const {
+  const models::Pass down = network.forward(hr);
+  const Shape shape = latent_shape(hr, network.scale());
+  const Tensor z = network.sample_latent(shape, generator) * options_.latent_scale;
+  const models::Pass up = network.inverse(concat({quantise(down.lr), z}, 1));
+
+  const Tensor latent = narrow(down.out, 1, 3, shape[1]);
+  const Tensor fit = l2_loss(down.lr, lr_reference) * options_.lambda_forw;
+  const Tensor prior =
+      sum(square(latent)) * (0.5 * options_.lambda_prior / static_cast<double>(hr.size(0)));
+  const Tensor back = l1_loss(image_part(up.out), hr) * options_.lambda_back;
+  return {back + fit + prior,
+          {{"l_forw_fit", fit.item()}, {"l_prior", prior.item()}, {"l_back_rec", back.item()}}};
+}
+
+std::unique_ptr<Objective> make_objective(const std::string& network, ObjectiveOptions options) {
+  if (network == "sain") return std::make_unique<SainObjective>(std::move(options));
+  check(network == "irn", "objective: none for the network '", network,
+        "'; there are sain and irn");
+  return std::make_unique<IrnObjective>(std::move(options));
+}
+
+}  // namespace mini::train

@@ -1,0 +1,77 @@
+// Training objectives: from a network and a batch to the loss and its named terms.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/image.h"
+#include "models/rescaler.h"
+
+namespace mini::train {
+
+struct LossTerm {
+  std::string name;
+  double value;
+};
+
+struct Losses {
+  Tensor total;  // one element, to be differentiated
+  std::vector<LossTerm> terms;
+};
+
+struct ObjectiveOptions {
+  double lambda_back = 1;   // weight of the reconstruction
+  double lambda_forw = 4;   // weight of the downscaling terms; the papers: 4 (x2), 16 (x4)
+  double lambda_prior = 1;  // IRN: weight of the latent's prior
+  double latent_scale = 1;  // factor of the latent sample
+  io::ImageFormat format = io::ImageFormat::jpeg;  // the real codec in the loop
+  std::vector<int> qualities = {75};               // drawn from, once per step
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  // hr [N,3,H,W] in [0,1], lr_reference its bicubic LR [N,3,H/s,W/s]. Draws the step's noise from
+  // `generator`.
+  virtual Losses operator()(const models::Rescaler& network, const Tensor& hr,
+                            const Tensor& lr_reference, Generator& generator) const = 0;
+};
+
+// SAIN (AAAI 2023), section "Training objectives":
+//   out, LR     = forward(HR)              LRq = quantise(LR)      LRc = DiffJPEG(LRq)
+//   HRrec, LRrec = inverse(cat(LRc, z))
+//   loss = λ_back·L1(HRrec, HR) + λ_forw/4·( L2(LR, LRref) + L2(out[:,:3], codec(LRref))
+//                                          + L2(LRq, LRrec) + L2(out[:,:3], codec(LRq)) )
+// where codec is the real one, a constant for the gradient. Terms are reported as the official code
+// logs them: the four L2 terms times λ_forw.
+class SainObjective : public Objective {
+ public:
+  explicit SainObjective(ObjectiveOptions options);
+  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                    Generator& generator) const override;
+  // The same with a given latent z [N,3(s²-1),H/s,W/s] (already scaled) and quality.
+  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                    const Tensor& z, int quality) const;
+
+ private:
+  ObjectiveOptions options_;
+};
+
+// IRN (ECCV 2020): λ_back·L1(HRrec, HR) + λ_forw·L2(LR, LRref) + λ_prior·(batch mean of Σ z²)/2,
+// with HRrec = inverse(cat(quantise(LR), z')), z' ~ N(0,1); no codec.
+class IrnObjective : public Objective {
+ public:
+  explicit IrnObjective(ObjectiveOptions options);
+  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                    Generator& generator) const override;
+
+ private:
+  ObjectiveOptions options_;
+};
+
+// The objective of a network by its name(): sain or irn.
+std::unique_ptr<Objective> make_objective(const std::string& network, ObjectiveOptions options);
+
+}  // namespace mini::train

@@ -1,0 +1,230 @@
+#include "io/image.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <string>
+
+#include "io/codecs.h"
+#include "tensor/parallel.h"
+#include "tensor/view.h"
+
+namespace mini::io {
+namespace {
+
+void check_image(const Tensor& image, const char* op) {
+  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
+        ": an image is uint8 [H,W,3], got ", image.dtype(), image.shape());
+  check(image.size(0) > 0 && image.size(1) > 0, op, ": the image has no pixels, shape ",
+        image.shape());
+}
+
+void check_batch(const Tensor& batch, const char* op) {
+  check(batch.rank() == 4 && batch.size(1) == 3 && is_floating(batch.dtype()), op,
+        ": expected floating [N,3,H,W], got ", batch.dtype(), batch.shape());
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+// x [3,H,W] -> image. In the precision of x, as PyTorch's (x.clamp(0, 1) * 255).round().
+Tensor round_image(const Tensor& x) {
+  const Tensor image = Tensor::empty({x.size(1), x.size(2), 3}, DType::uint8);
+  if (x.dtype() != DType::float32 && x.dtype() != DType::float64)
+    return round_image(ops::cast(x, DType::float32));
+  visit_real(x.dtype(), "to_image", [&](auto type) {
+    using T = typename decltype(type)::type;
+    const Shape& stride = x.strides();
+    for (std::int64_t row = 0; row < image.size(0); ++row) {
+      for (int c = 0; c < 3; ++c) {
+        const T* in = x.data<T>() + c * stride[0] + row * stride[1];
+        std::uint8_t* out = image.data<std::uint8_t>() + row * image.size(1) * 3 + c;
+        for (std::int64_t column = 0; column < image.size(1); ++column) {
+          const T value = in[column * stride[2]];
+          // A NaN fails the comparison and becomes 0.
+          const T clamped = value > 0 ? std::min(value, T{1}) : T{0};
+          out[3 * column] = static_cast<std::uint8_t>(std::nearbyint(clamped * T{255}));
+        }
+      }
+    }
+  });
+  return image;
+}
+
+// image -> x [3,H,W], contiguous.
+void divide_image(const Tensor& image, const Tensor& x) {
+  visit(x.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    std::array<T, 256> table;
+    for (int i = 0; i < 256; ++i) {
+      if constexpr (std::is_same_v<T, double>)
+        table[static_cast<std::size_t>(i)] = i / 255.0;
+      else
+        table[static_cast<std::size_t>(i)] = T(static_cast<float>(i) / 255.0F);
+    }
+    const Tensor pixels = ops::contiguous(image);
+    const std::int64_t count = pixels.numel() / 3;
+    const std::uint8_t* in = pixels.data<std::uint8_t>();
+    for (int c = 0; c < 3; ++c) {
+      T* out = x.data<T>() + c * count;
+      for (std::int64_t i = 0; i < count; ++i) out[i] = table[in[3 * i + c]];
+    }
+  });
+}
+
+}  // namespace
+
+ImageFormat parse_image_format(std::string_view text) {
+  const std::string name = lower_case(text);
+  if (name == "jpeg" || name == "jpg") return ImageFormat::jpeg;
+  if (name == "webp") return ImageFormat::webp;
+  if (name == "png") return ImageFormat::png;
+  fail("image format: \"", text, "\" is unknown; choose jpeg, webp or png");
+}
+
+std::string_view name_of(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::jpeg:
+      return "jpeg";
+    case ImageFormat::webp:
+      return "webp";
+    case ImageFormat::png:
+      return "png";
+  }
+  return "unknown";
+}
+
+Tensor allocate_image(std::int64_t width, std::int64_t height) {
+  check(width > 0 && height > 0, "the image has no pixels (", width, "x", height, ")");
+  check(width <= max_image_side && height <= max_image_side && width * height <= max_image_pixels,
+        "an image of ", width, "x", height, " pixels is too large (at most ", max_image_side,
+        " a side and ", max_image_pixels, " in all)");
+  return Tensor::empty({height, width, 3}, DType::uint8);
+}
+
+Bytes encode(const Tensor& image, ImageFormat format, int quality) {
+  check_image(image, "encode");
+  check(format == ImageFormat::png || (quality >= 1 && quality <= 100), "encode: quality ", quality,
+        " is outside 1 to 100");
+  const Tensor pixels = ops::contiguous(image);
+  try {
+    switch (format) {
+      case ImageFormat::jpeg:
+        return encode_jpeg(pixels, quality);
+      case ImageFormat::webp:
+        return encode_webp(pixels, quality);
+      case ImageFormat::png:
+        return encode_png(pixels);
+    }
+  } catch (const Error& error) {
+    fail("encode: ", error.what());
+  }
+  fail("encode: unknown format");
+}
+
+Tensor decode(std::span<const std::byte> bytes) {
+  try {
+    if (is_jpeg(bytes)) return decode_jpeg(bytes);
+    if (is_webp(bytes)) return decode_webp(bytes);
+    return decode_by_stb(bytes);
+  } catch (const Error& error) {
+    fail("decode: ", error.what());
+  }
+}
+
+std::vector<Bytes> encode_batch(std::span<const Tensor> images, ImageFormat format, int quality) {
+  std::vector<Bytes> files(images.size());
+  parallel_tasks(static_cast<std::int64_t>(images.size()), [&](std::int64_t i) {
+    const auto index = static_cast<std::size_t>(i);
+    files[index] = encode(images[index], format, quality);
+  });
+  return files;
+}
+
+std::vector<Tensor> decode_batch(std::span<const Bytes> files) {
+  std::vector<Tensor> images(files.size());
+  parallel_tasks(static_cast<std::int64_t>(files.size()), [&](std::int64_t i) {
+    const auto index = static_cast<std::size_t>(i);
+    images[index] = decode(files[index]);
+  });
+  return images;
+}
+
+Tensor read_image(const std::filesystem::path& path) {
+  const Bytes bytes = read_file(path);
+  try {
+    return decode(bytes);
+  } catch (const Error& error) {
+    fail("read_image: ", path.string(), ": ", error.what());
+  }
+}
+
+void write_image(const std::filesystem::path& path, const Tensor& image, int quality) {
+  const std::string extension = path.extension().string();
+  try {
+    check(!extension.empty(), "the name has no extension; use .jpg, .webp or .png");
+    const ImageFormat format = parse_image_format(std::string_view(extension).substr(1));
+    write_file_atomically(path, encode(image, format, quality));
+  } catch (const Error& error) {
+    fail("write_image: ", path.string(), ": ", error.what());
+  }
+}
+
+Tensor to_float(const Tensor& image, DType dtype) {
+  return to_float(std::span<const Tensor>(&image, 1), dtype);
+}
+
+Tensor to_float(std::span<const Tensor> images, DType dtype) {
+  check(!images.empty(), "to_float: no images");
+  check(is_floating(dtype), "to_float: values from 0 to 1 need a floating dtype, not ", dtype);
+  for (const Tensor& image : images) {
+    check_image(image, "to_float");
+    check(image.shape() == images[0].shape(), "to_float: images of shapes ", images[0].shape(),
+          " and ", image.shape(), " make no batch; crop or resize them first");
+  }
+  const auto count = static_cast<std::int64_t>(images.size());
+  const Tensor batch = Tensor::empty({count, 3, images[0].size(0), images[0].size(1)}, dtype);
+  parallel_tasks(count, [&](std::int64_t i) {
+    divide_image(images[static_cast<std::size_t>(i)], ops::select(batch, 0, i));
+  });
+  return batch;
+}
+
+Tensor to_image(const Tensor& x) {
+  const bool batched = x.rank() == 4 && x.size(0) == 1;
+  check((batched || x.rank() == 3) && x.size(-3) == 3 && is_floating(x.dtype()),
+        "to_image: expected floating [1,3,H,W] or [3,H,W], got ", x.dtype(), x.shape());
+  return round_image(batched ? ops::select(x, 0, 0) : x);
+}
+
+std::vector<Tensor> to_images(const Tensor& batch) {
+  check_batch(batch, "to_images");
+  std::vector<Tensor> images(static_cast<std::size_t>(batch.size(0)));
+  parallel_tasks(batch.size(0), [&](std::int64_t i) {
+    images[static_cast<std::size_t>(i)] = round_image(ops::select(batch, 0, i));
+  });
+  return images;
+}
+
+CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, int quality) {
+  check_batch(batch, "codec_roundtrip");
+  CodecResult result;
+  result.images = Tensor::empty(batch.shape(), batch.dtype());
+  result.sizes.resize(static_cast<std::size_t>(batch.size(0)));
+  parallel_tasks(batch.size(0), [&](std::int64_t i) {
+    const Bytes file = encode(round_image(ops::select(batch, 0, i)), format, quality);
+    result.sizes[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(file.size());
+    divide_image(decode(file), ops::select(result.images, 0, i));
+  });
+  return result;
+}
+
+Tensor codec_roundtrip(const Tensor& batch, ImageFormat format, int quality) {
+  return codec_roundtrip_with_sizes(batch, format, quality).images;
+}
+
+}  // namespace mini::io

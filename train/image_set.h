@@ -1,0 +1,49 @@
+// The photographs of some folders, decoded and kept in memory as far as a budget allows.
+//
+// Opening a set decodes every image once, in parallel: what cannot be read or is too small is known
+// before the first training step, not at some step of the night, and the numbering of the images
+// stays what it is. Read next: train/dataset.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace mini::train {
+
+// The image files at `places`: each a file, or a folder searched with its subfolders for the
+// extensions that mini reads. Sorted within each place. An Error names a place that does not exist
+// or holds no image.
+std::vector<std::filesystem::path> find_images(const std::vector<std::filesystem::path>& places);
+
+class ImageSet {
+ public:
+  // Images below `least_side` pixels on a side are skipped, like those that cannot be decoded. When
+  // nothing is left an Error says what was wrong with the first.
+  ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
+           std::size_t cache_bytes);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
+  const std::filesystem::path& path(std::int64_t index) const { return entry(index).path; }
+  // uint8 [H,W,3]. From memory, or decoded again. Safe to call from several threads.
+  Tensor load(std::int64_t index) const;
+  // One line for each file left out, "PATH: reason".
+  const std::vector<std::string>& skipped() const { return skipped_; }
+
+ private:
+  struct Entry {
+    std::filesystem::path path;
+    Shape shape;
+    Tensor image;  // undefined when the budget was used up
+  };
+  const Entry& entry(std::int64_t index) const { return entries_[static_cast<std::size_t>(index)]; }
+
+  std::vector<Entry> entries_;
+  std::vector<std::string> skipped_;
+};
+
+}  // namespace mini::train

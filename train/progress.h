@@ -1,0 +1,53 @@
+// What a person watching a run sees.
+//
+// On a terminal one line that is drawn again and again:
+//   ████████▌           42%  2100/5000  3.42 step/s  loss 81.3  back 70.1  ETA 14:08
+// Elsewhere (a file, a pipe) a plain line at each report.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mini::train {
+
+class Progress {
+ public:
+  using Values = std::vector<std::pair<std::string, double>>;
+
+  // Steps first..total are to be shown on `out`: a terminal of that many columns, or none (0).
+  Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // After `step` steps. Draws the live line, at most ten times a second; `report` prints the plain
+  // one.
+  void update(std::int64_t step, const Values& values, bool report);
+  // A line that stays, above the live one.
+  void message(const std::string& text);
+  // Time spent on something else (validation) does not count for the speed.
+  void pause();
+  void resume();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string line(std::int64_t step, const Values& values) const;
+  void clear_line();
+
+  std::ostream& out_;
+  int columns_;
+  std::int64_t first_, total_;
+  Clock::time_point start_, paused_at_, drawn_at_{};
+  bool line_shown_ = false;
+};
+
+// "1:02:03", "2:03"; days as hours.
+std::string duration_text(double seconds);
+// A bar of `width` characters in eighths of a character. fraction in [0, 1].
+std::string bar_text(double fraction, int width);
+
+}  // namespace mini::train

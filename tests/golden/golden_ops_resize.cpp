@@ -1,0 +1,34 @@
+// Bicubic resizing against the golden values (MATLAB's imresize).
+#include <gtest/gtest.h>
+
+#include "autograd/functions.h"
+#include "io/safetensors.h"
+#include "tensor/view.h"
+#include "tests/support/support.h"
+
+namespace mini {
+namespace {
+
+// uint8 or float HWC -> [1,C,H,W] of float32.
+Tensor as_nchw(const Tensor& image) {
+  const int order[] = {2, 0, 1};
+  return ops::unsqueeze(ops::permute(ops::cast(image, DType::float32), order), 0);
+}
+
+TEST(Golden, ResizeBicubic) {
+  const auto folder = test::golden_folder();
+  if (!folder) GTEST_SKIP() << "the folder of golden values is absent";
+  const auto tensors = io::read_safetensors(*folder / "resize_metrics.safetensors").tensors;
+  const Tensor image = as_nchw(tensors.at("image")) / 255.0;
+  const std::pair<const char*, double> cases[] = {{"resize.half", 0.5},
+                                                  {"resize.quarter", 0.25},
+                                                  {"resize.double", 2},
+                                                  {"resize.quadruple", 4}};
+  for (const auto& [name, scale] : cases) {
+    SCOPED_TRACE(name);
+    EXPECT_LT(test::max_difference(resize_bicubic(image, scale), as_nchw(tensors.at(name))), 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace mini

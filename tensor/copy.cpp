@@ -1,5 +1,6 @@
 // copy and fill: the only two loops over values that tensor/ itself needs.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +10,16 @@
 namespace mini::ops {
 namespace {
 
+// To float32, towards an odd last bit where it does not fit: rounding that to 16 bits then gives
+// what rounding the double at once would give.
+float round_to_odd(double value) {
+  const auto nearest = static_cast<float>(value);
+  const auto back = static_cast<double>(nearest);
+  const bool odd = (std::bit_cast<std::uint32_t>(nearest) & 1u) != 0;
+  if (back == value || odd || !std::isfinite(back)) return nearest;
+  return std::nextafter(nearest, value > back ? INFINITY : -INFINITY);
+}
+
 template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
@@ -16,7 +27,10 @@ To convert(From value) {
   } else if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
     return convert<To>(static_cast<float>(value));
   } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) {
-    return To(static_cast<float>(value));
+    if constexpr (std::is_same_v<From, float>)
+      return To(value);
+    else
+      return To(round_to_odd(static_cast<double>(value)));
   } else if constexpr (std::is_floating_point_v<To>) {
     return static_cast<To>(value);
   } else if constexpr (std::is_floating_point_v<From>) {

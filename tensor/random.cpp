@@ -1,5 +1,6 @@
 #include "tensor/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -117,9 +118,10 @@ Tensor normal(Generator& generator, const Shape& shape, DType dtype) {
 Tensor exponential(Generator& generator, const Shape& shape, DType dtype) {
   return draw(generator, shape, dtype, "exponential", [](auto& u) {
     using T = std::decay_t<decltype(u[0])>;
-    // u = 0 would give 0, whose logarithm the Gumbel trick could not take: half a step up.
+    // u = 0 would give 0, whose logarithm the Gumbel trick could not take: half a step up. (Not
+    // everywhere: near 1 half a step rounds to 1, and that gives infinity.)
     constexpr T half_step = std::is_same_v<T, float> ? T(0x1p-25) : T(0x1p-54);
-    for (T& value : u) value = -std::log1p(-(value + half_step));
+    for (T& value : u) value = -std::log1p(-std::max(value, half_step));
   });
 }
 

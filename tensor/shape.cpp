@@ -26,11 +26,13 @@ bool Shape::operator==(const Shape& other) const {
 std::int64_t Shape::numel() const {
   std::int64_t product = 1;
   bool overflow = false;
+  bool empty = false;
   for (const std::int64_t extent : *this) {
     check(extent >= 0, "shape: negative extent in ", *this);
-    if (extent == 0) return 0;
+    empty |= extent == 0;
     overflow |= __builtin_mul_overflow(product, extent, &product);
   }
+  if (empty) return 0;
   check(!overflow, "shape: ", *this, " has more elements than 63 bits can count");
   return product;
 }
@@ -46,7 +48,8 @@ Shape contiguous_strides(const Shape& shape) {
   std::int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
     strides[i] = step;
-    step *= std::max<std::int64_t>(shape[i], 1);
+    // Overflows only where numel() throws, or where no element is ever reached.
+    (void)__builtin_mul_overflow(step, std::max<std::int64_t>(shape[i], 1), &step);
   }
   return strides;
 }

@@ -111,14 +111,17 @@ Tensor Tensor::as_strided(const Shape& new_shape, const Shape& new_strides,
   // First and last element reached must lie inside the storage.
   std::int64_t lowest = new_offset;
   std::int64_t highest = new_offset;
+  bool overflow = false;
   for (int i = 0; i < new_shape.rank(); ++i) {
-    const std::int64_t reach = new_strides[i] * (new_shape[i] - 1);
-    (reach < 0 ? lowest : highest) += reach;
+    std::int64_t reach = 0;
+    overflow |= __builtin_mul_overflow(new_strides[i], new_shape[i] - 1, &reach);
+    std::int64_t& end = reach < 0 ? lowest : highest;
+    overflow |= __builtin_add_overflow(end, reach, &end);
   }
   const auto capacity = static_cast<std::int64_t>(storage()->bytes() / element_size(dtype()));
-  check(new_shape.numel() == 0 || (lowest >= 0 && highest < capacity), "as_strided: shape ",
-        new_shape, " with strides ", new_strides, " at offset ", new_offset,
-        " leaves a storage of ", capacity, " elements");
+  const bool inside = !overflow && lowest >= 0 && highest < capacity;
+  check(new_shape.numel() == 0 || inside, "as_strided: shape ", new_shape, " with strides ",
+        new_strides, " at offset ", new_offset, " leaves a storage of ", capacity, " elements");
   return {storage(), new_shape, new_strides, new_offset, dtype()};
 }
 

@@ -31,18 +31,20 @@ struct AutogradMeta;  // autograd/node.h
 class Storage {
  public:
   Storage(std::size_t bytes, Device device)
-      : device_(device), block_(allocator(device).allocate(bytes)) {}
+      : device_(device), block_(allocator(device).allocate(bytes)), bytes_(bytes) {}
   ~Storage() { allocator(device_).release(block_); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
   std::byte* data() const { return static_cast<std::byte*>(block_.data); }
-  std::size_t bytes() const { return block_.bytes; }
+  // What was asked for; the block may hold more, but that is nobody's.
+  std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
 
  private:
   Device device_;
   Block block_;
+  std::size_t bytes_;
 };
 
 class Tensor {

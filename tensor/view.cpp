@@ -81,16 +81,14 @@ Tensor unsqueeze(const Tensor& x, int dim) {
 Shape infer_shape(const Shape& shape, std::int64_t numel, const char* op) {
   Shape result = shape;
   int unknown = -1;
-  std::int64_t known = 1;
   for (int i = 0; i < shape.rank(); ++i) {
-    if (shape[i] == -1) {
-      check(unknown < 0, op, ": more than one extent of ", shape, " is -1");
-      unknown = i;
-    } else {
-      known *= shape[i];
-    }
+    if (shape[i] != -1) continue;
+    check(unknown < 0, op, ": more than one extent of ", shape, " is -1");
+    unknown = i;
   }
   if (unknown >= 0) {
+    result[unknown] = 1;
+    const std::int64_t known = result.numel();
     check(known > 0 && numel % known == 0, op, ": ", numel, " elements do not fit shape ", shape);
     result[unknown] = numel / known;
   }

@@ -1,0 +1,31 @@
+// Matrix products. Y = A·B: dA = dY·Bᵀ, dB = Aᵀ·dY, each summed over the batch dimensions it was
+// broadcast along.
+#include "ops/matmul.h"
+
+#include "autograd/functions.h"
+#include "autograd/node.h"
+
+namespace mini {
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  const auto backward = [a, b](const Backward& wanted, const Tensor& dy) -> Tensors {
+    return {wanted.needs(0) ? sum_to(matmul(dy, transpose(b, -2, -1)), a.shape()) : Tensor{},
+            wanted.needs(1) ? sum_to(matmul(transpose(a, -2, -1), dy), b.shape()) : Tensor{}};
+  };
+  return record("matmul", {a, b}, ops::matmul(a, b), backward);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(x.rank() >= 1 && weight.rank() == 2 && x.size(-1) == weight.size(1),
+        "linear: needs x [..,in] and weight [out,in] (x=", x.shape(), ", weight=", weight.shape(),
+        ")");
+  check(!bias.defined() || bias.shape() == Shape{weight.size(0)}, "linear: bias of shape ",
+        bias.defined() ? bias.shape() : Shape{}, " for ", weight.size(0), " outputs");
+  Shape rows{x.numel() / std::max<std::int64_t>(x.size(-1), 1), x.size(-1)};
+  Shape result = x.shape();
+  result[x.rank() - 1] = weight.size(0);
+  const Tensor y = reshape(matmul(reshape(x, rows), transpose(weight, 0, 1)), result);
+  return bias.defined() ? add(y, bias) : y;
+}
+
+}  // namespace mini

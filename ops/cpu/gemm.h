@@ -1,0 +1,153 @@
+// The inner kernel of matrix products and convolutions: a tile of C = A·B in registers.
+//
+//   C(m, n) (+)= sum over segments s, over k < depth of A_s(m, k) · B_s(k, n)
+//   A_s(m, k) = a[a_offset[s] + m·a_row + k·a_step]     read one number at a time
+//   B_s(k, n) = b[s·b_segment + k·b_step + n]           read by vectors along n
+//
+// A matrix product has one segment. A convolution's rows m are output pixels, its columns n output
+// channels; the kernel's rows are the segments, within one of which the inputs of a pixel, (kx, c)
+// in channels-last order, lie side by side in memory. The terms of one element of C are added in
+// one fixed order whatever the tiling, so the tiling never shows in the bits. Read next:
+// matmul.cpp, then conv.cpp.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "ops/cpu/simd.h"
+
+namespace mini::cpu {
+
+template <class T>
+struct TileJob {
+  const T* a;
+  std::int64_t a_row, a_step;
+  const std::int64_t* a_offset;
+  const T* b;
+  std::int64_t b_step, b_segment;
+  std::int64_t segments, depth;
+  T* c;
+  std::int64_t c_row;
+  int last_lanes;  // columns in the tile's last vector
+  // What the sums begin with, or null for 0: C itself to add to it, a bias with start_row 0.
+  const T* start;
+  std::int64_t start_row;
+};
+
+inline constexpr int max_tile_vectors = 3;
+// Accumulators fill the registers but for what holds a row of B and a broadcast value. More than 14
+// rows would bring nothing: 13 sums in flight already hide the latency of a multiply-add.
+constexpr int max_tile_rows(int vectors) {
+  const int rows = (vector_registers - 4) / vectors;
+  return rows < 14 ? rows : 14;
+}
+
+template <class T, int Rows, int Vectors>
+void tile(const TileJob<T>& job) {
+  using V = Vec<T>;
+  const auto last = V::first(job.last_lanes);
+  V sum[Rows][Vectors];
+  if (job.start == nullptr) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[m][v] = V::zero();
+  } else {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m) {
+      const T* from = job.start + m * job.start_row;
+#pragma GCC unroll 4
+      for (int v = 0; v + 1 < Vectors; ++v) sum[m][v] = V::load(from + v * V::lanes);
+      sum[m][Vectors - 1] = V::load(from + (Vectors - 1) * V::lanes, last);
+    }
+  }
+  for (std::int64_t s = 0; s < job.segments; ++s) {
+    const T* a = job.a + job.a_offset[s];
+    const T* b = job.b + s * job.b_segment;
+    for (std::int64_t k = 0; k < job.depth; ++k) {
+      V row[Vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v + 1 < Vectors; ++v) row[v] = V::load(b + v * V::lanes);
+      row[Vectors - 1] = V::load(b + (Vectors - 1) * V::lanes, last);
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m) {
+        const V value = V::all(a[m * job.a_row]);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) sum[m][v].add_product(value, row[v]);
+      }
+      a += job.a_step;
+      b += job.b_step;
+    }
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < Rows; ++m) {
+    T* to = job.c + m * job.c_row;
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < Vectors; ++v) sum[m][v].store(to + v * V::lanes);
+    sum[m][Vectors - 1].store(to + (Vectors - 1) * V::lanes, last);
+  }
+}
+
+// Runs `job` for `rows` rows, as even tiles of at most max_tile_rows: one kernel per height.
+template <class T, int Vectors>
+void tile_rows(TileJob<T> job, std::int64_t rows) {
+  using Kernel = void (*)(const TileJob<T>&);
+  static constexpr int tallest = max_tile_rows(Vectors);
+  static constexpr auto kernels = []<int... R>(std::integer_sequence<int, R...>) {
+    return std::array<Kernel, sizeof...(R)>{&tile<T, R + 1, Vectors>...};
+  }
+  (std::make_integer_sequence<int, tallest>{});
+  const std::int64_t tiles = (rows + tallest - 1) / tallest;
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const std::int64_t height = rows * (i + 1) / tiles - rows * i / tiles;
+    kernels[static_cast<std::size_t>(height - 1)](job);
+    job.a += height * job.a_row;
+    job.c += height * job.c_row;
+    if (job.start != nullptr) job.start += height * job.start_row;
+  }
+}
+
+template <class T>
+void tile_rows(const TileJob<T>& job, std::int64_t rows, int vectors) {
+  if (vectors == 1) return tile_rows<T, 1>(job, rows);
+  if (vectors == 2) return tile_rows<T, 2>(job, rows);
+  return tile_rows<T, 3>(job, rows);
+}
+
+// The columns of B are cut into panels of two vectors, the last of one or three where their number
+// is odd.
+struct Panel {
+  std::int64_t first;  // column
+  int vectors;
+  int last_lanes;
+};
+
+template <class T>
+std::int64_t panel_count(std::int64_t columns) {
+  const std::int64_t vectors = (columns + Vec<T>::lanes - 1) / Vec<T>::lanes;
+  return vectors <= 1 ? vectors : vectors / 2;
+}
+
+template <class T>
+Panel panel_at(std::int64_t index, std::int64_t columns) {
+  constexpr std::int64_t lanes = Vec<T>::lanes;
+  const std::int64_t all = (columns + lanes - 1) / lanes;
+  const bool is_last = index + 1 == panel_count<T>(columns);
+  const std::int64_t vectors = is_last ? all - 2 * index : 2;
+  const std::int64_t full = (2 * index + vectors - 1) * lanes;  // columns before the last vector
+  return {2 * index * lanes, static_cast<int>(vectors),
+          static_cast<int>(std::min(columns - full, lanes))};
+}
+
+// Packed, a panel is a dense matrix of panel_width columns, zeros behind the last of B; panel p of
+// `depth` rows begins at depth · p.first.
+template <class T>
+std::int64_t panel_width(const Panel& panel) {
+  return panel.vectors * Vec<T>::lanes;
+}
+template <class T>
+std::int64_t packed_size(std::int64_t depth, std::int64_t columns) {
+  return depth * ((columns + Vec<T>::lanes - 1) / Vec<T>::lanes) * Vec<T>::lanes;
+}
+
+}  // namespace mini::cpu

@@ -1,0 +1,113 @@
+// Vec<T>: as many T as one vector register holds, and the seven things the product kernels do with
+// it. AVX-512 is spelled out; elsewhere the compiler's own vectors are used, as wide as it has
+// them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
+namespace mini::cpu {
+
+template <class T>
+struct Vec;
+
+#ifdef __AVX512F__
+
+inline constexpr int vector_registers = 32;
+
+template <>
+struct Vec<float> {
+  static constexpr int lanes = 16;
+  using Mask = __mmask16;
+  __m512 value;
+
+  static Mask first(int count) { return static_cast<Mask>((1u << count) - 1); }
+  static Vec zero() { return {_mm512_setzero_ps()}; }
+  static Vec all(float x) { return {_mm512_set1_ps(x)}; }
+  static Vec load(const float* from) { return {_mm512_loadu_ps(from)}; }
+  static Vec load(const float* from, Mask mask) { return {_mm512_maskz_loadu_ps(mask, from)}; }
+  void store(float* to) const { _mm512_storeu_ps(to, value); }
+  void store(float* to, Mask mask) const { _mm512_mask_storeu_ps(to, mask, value); }
+  void add_product(Vec a, Vec b) { value = _mm512_fmadd_ps(a.value, b.value, value); }
+  float sum() const { return _mm512_reduce_add_ps(value); }
+};
+
+template <>
+struct Vec<double> {
+  static constexpr int lanes = 8;
+  using Mask = __mmask8;
+  __m512d value;
+
+  static Mask first(int count) { return static_cast<Mask>((1u << count) - 1); }
+  static Vec zero() { return {_mm512_setzero_pd()}; }
+  static Vec all(double x) { return {_mm512_set1_pd(x)}; }
+  static Vec load(const double* from) { return {_mm512_loadu_pd(from)}; }
+  static Vec load(const double* from, Mask mask) { return {_mm512_maskz_loadu_pd(mask, from)}; }
+  void store(double* to) const { _mm512_storeu_pd(to, value); }
+  void store(double* to, Mask mask) const { _mm512_mask_storeu_pd(to, mask, value); }
+  void add_product(Vec a, Vec b) { value = _mm512_fmadd_pd(a.value, b.value, value); }
+  double sum() const { return _mm512_reduce_add_pd(value); }
+};
+
+#else
+
+inline constexpr int vector_registers = 16;
+
+template <class T>
+struct Vec {
+#ifdef __AVX__
+  static constexpr int lanes = 32 / sizeof(T);
+#else
+  static constexpr int lanes = 16 / sizeof(T);
+#endif
+  using Mask = int;  // how many of the first lanes
+  typedef T Native __attribute__((vector_size(lanes * sizeof(T))));
+  Native value;
+
+  static Mask first(int count) { return count; }
+  static Vec zero() { return {Native{}}; }
+  static Vec all(T x) { return {Native{} + x}; }
+  static Vec load(const T* from) {
+    Vec result;
+    std::memcpy(&result.value, from, sizeof result.value);
+    return result;
+  }
+  static Vec load(const T* from, Mask mask) {
+    if (mask == lanes) return load(from);
+    Vec result = zero();
+    for (int i = 0; i < mask; ++i) result.value[i] = from[i];
+    return result;
+  }
+  void store(T* to) const { std::memcpy(to, &value, sizeof value); }
+  void store(T* to, Mask mask) const {
+    for (int i = 0; i < mask; ++i) to[i] = value[i];
+  }
+  void add_product(Vec a, Vec b) {
+#ifdef __FMA__
+    for (int i = 0; i < lanes; ++i) {
+      if constexpr (sizeof(T) == 4)
+        value[i] = __builtin_fmaf(a.value[i], b.value[i], value[i]);
+      else
+        value[i] = __builtin_fma(a.value[i], b.value[i], value[i]);
+    }
+#else
+    value += a.value * b.value;
+#endif
+  }
+  T sum() const {  // halves, as the AVX-512 reduction adds
+    T part[lanes];
+    store(part);
+    for (int half = lanes / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) part[i] += part[i + half];
+    return part[0];
+  }
+};
+
+#endif
+
+}  // namespace mini::cpu

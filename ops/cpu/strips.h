@@ -1,0 +1,112 @@
+// What the convolution kernels share: images cut into strips of rows, copied with their padding.
+//
+// A strip holds the input rows that a few output rows look at, channels innermost and without gaps,
+// zeros where the padding is. So the kernels know no borders, and the inputs of one output pixel
+// within one row of the kernel, (kx, c), are one run of memory. A strip fits in the second-level
+// cache; how an image is cut depends on its shape alone, never on the number of threads.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace mini::cpu {
+
+// One axis of a correlation: output i looks at positions i·stride + a·dilation - before, a <
+// kernel. Input j is at position j·spread: spread > 1 is the zeros that the gradient of a strided
+// convolution has between the values. Every other position is zero.
+struct Axis {
+  std::int64_t input, output, kernel, stride, dilation, before, spread;
+
+  // Positions that outputs [begin, end) look at.
+  std::int64_t first(std::int64_t begin) const { return begin * stride - before; }
+  std::int64_t reach(std::int64_t outputs) const {
+    return (outputs - 1) * stride + dilation * (kernel - 1) + 1;
+  }
+};
+
+// Some channels of an [N,C,H,W] tensor with any strides.
+template <class T>
+struct ImageView {
+  T* data;
+  std::int64_t image, channel, row, column;  // strides
+
+  ImageView(const Tensor& x, std::int64_t first_channel)
+      : data(x.data<std::remove_const_t<T>>() + first_channel * x.strides()[1]),
+        image(x.strides()[0]),
+        channel(x.strides()[1]),
+        row(x.strides()[2]),
+        column(x.strides()[3]) {}
+  T* pixel(std::int64_t n, std::int64_t y, std::int64_t x) const {
+    return data + n * image + y * row + x * column;
+  }
+};
+
+// Copies the positions that output rows [begin, end) of image n look at: out[row][column][channel].
+template <class T>
+void fill_strip(const ImageView<const T>& x, std::int64_t n, std::int64_t channels,
+                const Axis& rows, const Axis& columns, std::int64_t begin, std::int64_t end,
+                T* out) {
+  const std::int64_t height = rows.reach(end - begin), width = columns.reach(columns.output);
+  const std::int64_t pitch = width * channels;
+  for (std::int64_t i = 0; i < height; ++i, out += pitch) {
+    const std::int64_t row = rows.first(begin) + i;
+    if (row < 0 || row % rows.spread != 0 || row / rows.spread >= rows.input) {
+      std::fill_n(out, pitch, T(0));
+      continue;
+    }
+    const std::int64_t spread = columns.spread;
+    const T* const from = x.pixel(n, row / rows.spread, 0);
+    // Input columns [left, right) are seen; `left` lands at place(left).
+    const auto place = [&](std::int64_t j) { return j * spread + columns.before; };
+    const std::int64_t left = std::max<std::int64_t>(0, (spread - 1 - columns.before) / spread);
+    const std::int64_t right =
+        std::min(columns.input, (width - columns.before + spread - 1) / spread);
+    if (left >= right || spread > 1) {
+      std::fill_n(out, pitch, T(0));
+    } else {
+      std::fill_n(out, place(left) * channels, T(0));
+      std::fill(out + place(right) * channels, out + pitch, T(0));
+    }
+    if (x.channel == 1 && x.column == channels && spread == 1 && left < right) {
+      std::copy(from + left * channels, from + right * channels, out + place(left) * channels);
+    } else if (x.channel == 1) {
+      for (std::int64_t j = left; j < right; ++j)
+        std::copy_n(from + j * x.column, channels, out + place(j) * channels);
+    } else {
+      for (std::int64_t c = 0; c < channels; ++c)
+        for (std::int64_t j = left; j < right; ++j)
+          out[place(j) * channels + c] = from[c * x.channel + j * x.column];
+    }
+  }
+}
+
+// How many output rows a strip covers: as many as keep it in about `bytes`, spread evenly.
+inline std::int64_t strip_rows(const Axis& rows, std::int64_t bytes_per_row, std::int64_t bytes) {
+  std::int64_t count = 1;
+  while (count < rows.output && rows.reach(count + 1) * bytes_per_row <= bytes) ++count;
+  const std::int64_t strips = (rows.output + count - 1) / count;
+  return (rows.output + strips - 1) / strips;
+}
+
+// The runs of memory, within a strip, that the first output pixel looks at: one per kernel row, or
+// one per kernel element where dilation tears the row apart.
+struct Runs {
+  std::vector<std::int64_t> offset;
+  std::int64_t length;
+
+  Runs(const Axis& rows, const Axis& columns, std::int64_t channels) {
+    const std::int64_t pitch = columns.reach(columns.output) * channels;
+    const bool whole = columns.dilation == 1 || columns.kernel == 1;
+    length = (whole ? columns.kernel : 1) * channels;
+    for (std::int64_t a = 0; a < rows.kernel; ++a)
+      for (std::int64_t b = 0; b < (whole ? 1 : columns.kernel); ++b)
+        offset.push_back(a * rows.dilation * pitch + b * columns.dilation * channels);
+  }
+  std::int64_t count() const { return static_cast<std::int64_t>(offset.size()); }
+};
+
+}  // namespace mini::cpu

@@ -1,0 +1,12 @@
+// Matrix products of values, no gradients.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace mini::ops {
+
+// [..,M,K] x [..,K,N] -> [..,M,N], contiguous; leading dimensions broadcast. Any strides: a
+// transposed operand is a view. float32 or float64.
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+}  // namespace mini::ops

@@ -1,0 +1,52 @@
+// Making photographs small and large again, in 8 bits: one interface for a network and for bicubic
+// interpolation, so that whatever compares them treats them alike.
+// Read next: train/evaluate.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/image.h"
+#include "models/rescaler.h"
+
+namespace mini::train {
+
+// Images are uint8 [H,W,3].
+class Scaler {
+ public:
+  virtual ~Scaler() = default;
+  virtual std::string name() const = 0;
+  virtual std::int64_t scale() const = 0;
+
+  // [H,W,3] of any size -> [ceil(H/s),ceil(W/s),3]. A side that is no multiple of s is continued by
+  // repeating its last pixels.
+  Tensor downscale(const Tensor& image) const;
+  // [h,w,3] -> [s·h,s·w,3].
+  Tensor upscale(const Tensor& image) const;
+
+ protected:
+  // [1,3,H,W] in [0,1], sides multiples of s; the results need not be rounded or clamped.
+  virtual Tensor down(const Tensor& hr) const = 0;
+  virtual Tensor up(const Tensor& lr) const = 0;
+};
+
+// MATLAB's imresize both ways.
+std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale);
+// The network, which must outlive the scaler. The latent is zero, or drawn from `latent_seed`: the
+// same for every image of one size.
+std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
+                                       std::optional<std::uint64_t> latent_seed = std::nullopt);
+
+// What becomes of an image that is made small, stored, and made large again.
+struct RoundTrip {
+  Tensor lr;       // as sent to the codec
+  Tensor decoded;  // as the codec gives it back
+  Tensor hr;       // of the original's size
+  std::int64_t file_bytes = 0;
+};
+RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
+                     int quality);
+
+}  // namespace mini::train

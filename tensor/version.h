@@ -1,0 +1,8 @@
+// Which mini this is.
+#pragma once
+
+namespace mini {
+
+const char* version();  // "0.1.0", of CMakeLists.txt
+
+}  // namespace mini

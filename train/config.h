@@ -1,0 +1,74 @@
+// The configuration of a training run. Every key, its default, range and meaning stand in one table
+// in train/config.cpp; `mini_train --help-config` prints it. How it is read: train/fields.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/rescaler.h"
+#include "train/dataset.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+namespace mini::train {
+
+struct ValidationOptions {
+  std::vector<std::filesystem::path> folders;  // none: no validation
+  std::int64_t every = 5000;                   // steps
+  std::int64_t images = 0;                     // the first so many; 0: all
+  std::int64_t pictures = 4;                   // of so many images pictures are kept
+  std::vector<int> qualities{75};              // of the codec
+};
+
+struct CheckpointOptions {
+  std::int64_t every = 5000;   // steps
+  std::int64_t keep_last = 3;  // older ones are removed
+  bool keep_best = true;       // best.safetensors: the best mean PSNR-Y in validation
+};
+
+struct LogOptions {
+  std::int64_t every = 100;  // steps
+  bool tensorboard = true;
+};
+
+struct TrainConfig {
+  models::RescalerConfig model;
+  DataOptions data;
+  std::int64_t steps = 500'000;
+  double lr = 2e-4;
+  double clip_norm = 10;  // 0: no clipping
+  std::int64_t seed = 10;
+  AdamOptions adam{.weight_decay = 1e-5};
+  ScheduleOptions schedule{.milestones = {100'000, 200'000, 300'000, 400'000}};
+  ObjectiveOptions objective;
+  ValidationOptions validation;
+  CheckpointOptions checkpoint;
+  LogOptions log;
+  std::filesystem::path out = "out/train";
+  DType precision = DType::float32;
+  std::int64_t threads = 0;  // 0: as many as the machine has
+};
+
+// Reads the file, then applies the assignments "train.lr=1e-4" in order, then checks that the
+// values fit together. Relative paths are relative to the file's folder, in assignments to the
+// current one.
+TrainConfig load_config(const std::filesystem::path& path,
+                        std::span<const std::string> assignments = {});
+// The same for a text; `source` is its name in errors.
+TrainConfig parse_config(const std::string& text, const std::string& source,
+                         const std::filesystem::path& folder,
+                         std::span<const std::string> assignments = {});
+
+// The whole configuration as JSON that load_config reads.
+std::string config_text(const TrainConfig& config);
+// All keys with their defaults, each below its meaning.
+std::string config_help();
+// The paths of the keys whose values differ, "train.lr", but for where the run writes and how it
+// logs: what a run resumed under `b` would do unlike one under `a`.
+std::vector<std::string> config_differences(const TrainConfig& a, const TrainConfig& b);
+
+}  // namespace mini::train

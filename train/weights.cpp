@@ -1,0 +1,13 @@
+#include "train/weights.h"
+
+#include "io/tensor_file.h"
+#include "train/checkpoint.h"
+
+namespace mini::train {
+
+nn::StateDict read_weights(const std::filesystem::path& path) {
+  io::TensorFile file = io::read_tensor_file(path);
+  return is_checkpoint(file) ? model_of(file) : std::move(file.tensors);
+}
+
+}  // namespace mini::train

@@ -1,0 +1,13 @@
+// Weights from any file, for a model to load.
+#pragma once
+
+#include <filesystem>
+
+#include "nn/module.h"
+
+namespace mini::train {
+
+// The weights in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its model.
+nn::StateDict read_weights(const std::filesystem::path& path);
+
+}  // namespace mini::train

@@ -42,7 +42,7 @@ Node::Node(const char* name, const Tensors& inputs, BackwardFunction backward)
     inputs_.push_back(takes_part(input) ? input.autograd() : nullptr);
 }
 
-Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed) const {
+Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed) {
   check(backward_ != nullptr, name_,
         ": the graph was freed by an earlier backward; pass "
         "retain_graph to that one to walk it again");
@@ -58,10 +58,19 @@ void Node::release() {
 }
 
 Tensor Backward::output(std::size_t i) const {
-  const Node::Output& saved = node_.outputs_[i];
+  Node::Output& saved = node_.outputs_[i];
   check(saved.value.defined(), node_.name(), ": backward asks for an output that was not saved");
   Tensor result = saved.value.detach();
-  result.set_autograd(saved.meta.lock());
+  auto meta = saved.meta.lock();
+  if (meta == nullptr) {
+    // One of several outputs, of which the user kept only others: its place in the graph is still
+    // needed when this backward is itself recorded.
+    meta = std::make_shared<AutogradMeta>();
+    meta->node = node_.shared_from_this();
+    meta->output = static_cast<int>(i);
+    saved.meta = meta;
+  }
+  result.set_autograd(std::move(meta));
   return result;
 }
 

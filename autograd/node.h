@@ -31,14 +31,14 @@ struct AutogradMeta {
 // Handed to a backward function: what it may look at besides the gradients.
 class Backward {
  public:
-  Backward(const Node& node, const std::vector<bool>& needed) : node_(node), needed_(needed) {}
+  Backward(Node& node, const std::vector<bool>& needed) : node_(node), needed_(needed) {}
   // Whether the gradient of input i is wanted at all; it may be left undefined otherwise.
   bool needs(std::size_t i) const { return needed_[i]; }
   // Output i, if it was saved (see record).
   Tensor output(std::size_t i = 0) const;
 
  private:
-  const Node& node_;
+  Node& node_;
   const std::vector<bool>& needed_;
 };
 
@@ -48,7 +48,7 @@ using BackwardFunction = std::function<Tensors(const Backward&, const Tensors&)>
 // The same for the usual case of one output.
 using SimpleBackward = std::function<Tensors(const Backward&, const Tensor&)>;
 
-class Node {
+class Node : public std::enable_shared_from_this<Node> {
  public:
   Node(const char* name, const Tensors& inputs, BackwardFunction backward);
   Node(const Node&) = delete;
@@ -61,7 +61,7 @@ class Node {
   const std::vector<std::shared_ptr<AutogradMeta>>& inputs() const { return inputs_; }
 
   // Throws when the graph was already freed by an earlier backward.
-  Tensors apply(const Tensors& grads, const std::vector<bool>& needed) const;
+  Tensors apply(const Tensors& grads, const std::vector<bool>& needed);
   // Frees the backward function and with it all that was saved for it.
   void release();
 

@@ -7,6 +7,7 @@
 #include "ops/cpu/blocked.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/cpu/simd.h"
 
@@ -21,10 +22,29 @@ constexpr int lanes = Vector::lanes;
 constexpr int wide_vectors = 2;
 constexpr int wide_pixels = lanes == 16 ? 8 : 6;
 constexpr int thin_outputs = 3;
-constexpr int thin_pixels = lanes == 16 ? 8 : 4;
+constexpr int thin_pixels = lanes / 2;
 // The bias in front of a packed tile: padded so that the weights behind it stay aligned.
 constexpr std::int64_t wide_tile = wide_vectors * lanes;
 constexpr std::int64_t thin_bias = block;
+
+using Native = decltype(Vector::value);
+
+// Sums of neighbouring lanes: a's in the first half of the result, b's in the second.
+template <std::size_t... i>
+Native add_neighbours(Native a, Native b, std::index_sequence<i...>) {
+  return __builtin_shufflevector(a, b, static_cast<int>(2 * i)...) +
+         __builtin_shufflevector(a, b, static_cast<int>(2 * i + 1)...);
+}
+
+// result[p] = the sum of the lanes of sums[p], for half as many vectors as there are lanes: by
+// neighbours, then their neighbours, ... of all vectors at once.
+void sum_lanes(Native (&sums)[thin_pixels], float (&result)[thin_pixels]) {
+  for (int count = thin_pixels; count > 0; count /= 2)
+    for (int i = 0; i < (count + 1) / 2; ++i)
+      sums[i] = add_neighbours(sums[2 * i % count], sums[(2 * i + 1) % count],
+                               std::make_index_sequence<lanes>());
+  std::copy_n(reinterpret_cast<const float*>(&sums[0]), thin_pixels, result);
+}
 
 template <int vectors, int pixels>
 void wide_kernel(const Window& in, std::int64_t x, const float* weights, float* out,
@@ -77,8 +97,14 @@ void thin_kernel(const Window& in, std::int64_t x, const float* weights, std::in
           }
         }
     }
-  for (std::int64_t o = 0; o < outputs; ++o)
-    for (int p = 0; p < pixels; ++p) out[o * plane + x + p] = bias[o] + sum[p][o].sum();
+  for (int o = 0; o < thin_outputs; ++o) {
+    if (o >= outputs) break;
+    Native sums[thin_pixels] = {};
+    for (int p = 0; p < pixels; ++p) sums[p] = sum[p][o].value;
+    float values[thin_pixels];
+    sum_lanes(sums, values);
+    for (int p = 0; p < pixels; ++p) out[o * plane + x + p] = bias[o] + values[p];
+  }
 }
 
 // Calls kernel(tile size, x) over [0, width): tiles of `pixels`, the last one moved left so that it

@@ -2,6 +2,8 @@
 // float64 and every derivative beyond the first.
 #include "ops/dense_block.h"
 
+#include <algorithm>
+
 #include "autograd/functions.h"
 #include "autograd/node.h"
 #include "ops/elementwise.h"
@@ -62,34 +64,36 @@ Tensors composed_gradient(const Tensor& x, const Tensors& weights, const Tensors
 }  // namespace
 
 Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biases, double slope) {
-  if (x.dtype() == DType::float64) {
-    check(!weights.empty() && weights.size() == biases.size(), "dense_block: ", weights.size(),
-          " weights but ", biases.size(), " biases; needs as many, and at least one");
-    return compose(x, weights, biases, slope).y;
-  }
   Tensors inputs{x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());
-  bool recording = false;
-  for (const Tensor& input : inputs) recording |= grad_enabled() && input.requires_grad();
 
-  Tensor features;
-  const Tensor y = ops::dense_block(x, weights, biases, slope, recording ? &features : nullptr);
-  return record("dense_block", inputs, y,
-                [x, weights, biases, slope, features](const Backward& context, const Tensor& dy) {
-                  if (grad_enabled()) return composed_gradient(x, weights, biases, slope, dy);
-                  ops::DenseBlockWanted wanted{.dx = context.needs(0), .parameters = false};
-                  for (std::size_t i = 1; i <= 2 * weights.size(); ++i)
-                    wanted.parameters |= context.needs(i);
-                  ops::DenseBlockGradient d =
-                      ops::dense_block_gradient(features, weights, dy, slope, wanted);
-                  Tensors grads{std::move(d.dx)};
-                  d.dw.resize(weights.size());
-                  d.db.resize(weights.size());
-                  grads.insert(grads.end(), d.dw.begin(), d.dw.end());
-                  grads.insert(grads.end(), d.db.begin(), d.db.end());
-                  return grads;
-                });
+  Tensor y, features;
+  const bool fused = x.dtype() != DType::float64;
+  if (fused) {
+    // The features are kept only if somebody may go backward.
+    const bool recording =
+        grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
+                                      [](const Tensor& input) { return input.requires_grad(); });
+    y = ops::dense_block(x, weights, biases, slope, recording ? &features : nullptr);
+  } else {
+    check(!weights.empty() && weights.size() == biases.size(), "dense_block: ", weights.size(),
+          " weights but ", biases.size(), " biases; needs as many, and at least one");
+    const NoGrad guard;
+    y = compose(x, weights, biases, slope).y;
+  }
+  return record("dense_block", inputs, y, [=](const Backward& context, const Tensor& dy) {
+    if (!fused || grad_enabled()) return composed_gradient(x, weights, biases, slope, dy);
+    ops::DenseBlockWanted wanted{.dx = context.needs(0), .parameters = false};
+    for (std::size_t i = 1; i <= 2 * weights.size(); ++i) wanted.parameters |= context.needs(i);
+    ops::DenseBlockGradient d = ops::dense_block_gradient(features, weights, dy, slope, wanted);
+    Tensors grads{d.dx};
+    d.dw.resize(weights.size());
+    d.db.resize(weights.size());
+    grads.insert(grads.end(), d.dw.begin(), d.dw.end());
+    grads.insert(grads.end(), d.db.begin(), d.db.end());
+    return grads;
+  });
 }
 
 }  // namespace mini

@@ -1,0 +1,92 @@
+// The dense block's composition against central differences in float64; its fused kernels against
+// the composition in float32.
+#include "autograd/engine.h"
+#include "autograd/functions.h"
+#include "tensor/view.h"
+#include "tests/autograd/numeric_gradient.h"
+
+namespace mini {
+namespace {
+
+Tensors make(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w,
+             const std::vector<std::int64_t>& outputs, DType dtype) {
+  Tensors weights, biases;
+  const Tensor x = test::random({n, c, h, w}, 3, dtype);
+  for (const std::int64_t o : outputs) {
+    weights.push_back(test::random({o, c, 3, 3}, 5 + weights.size(), dtype));
+    biases.push_back(test::random({o}, 25 + weights.size(), dtype));
+    c += o;
+  }
+  Tensors all{x};
+  all.insert(all.end(), weights.begin(), weights.end());
+  all.insert(all.end(), biases.begin(), biases.end());
+  return all;
+}
+
+Tensor block(const Tensors& all) {
+  const auto half = static_cast<std::ptrdiff_t>(all.size() / 2);
+  return dense_block(all[0], Tensors(all.begin() + 1, all.begin() + 1 + half),
+                     Tensors(all.begin() + 1 + half, all.end()), 0.2);
+}
+
+TEST(DenseBlockFunction, DerivativesInDouble) {
+  test::expect_gradients(block, make(2, 1, 2, 3, {1, 2, 1}, DType::float64), true, 1e-6);
+  test::expect_gradients(block, make(1, 1, 2, 2, {1}, DType::float64), true, 1e-6);
+}
+
+TEST(DenseBlockFunction, FusedGradientEqualsComposition) {
+  const Tensors inputs = make(2, 9, 7, 10, {32, 32, 32, 32, 3}, DType::float32);
+  Tensors doubles;
+  for (Tensor input : inputs) {
+    doubles.push_back(ops::cast(input, DType::float64).set_requires_grad());
+    input.set_requires_grad();
+  }
+  const Tensor probe = test::random({2, 3, 7, 10}, 9, DType::float32);
+  const Tensors fused = grad({block(inputs)}, inputs, {probe});
+  const Tensors composed = grad({block(inputs)}, inputs, {probe}, {.create_graph = true});
+  const Tensors exact = grad({block(doubles)}, doubles, {ops::cast(probe, DType::float64)});
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    SCOPED_TRACE(concat_text("input ", i));
+    EXPECT_LT(test::relative_error(ops::cast(fused[i], DType::float64), exact[i]), 1e-5);
+    EXPECT_LT(test::relative_error(ops::cast(composed[i], DType::float64), exact[i]), 1e-5);
+    // The last bias's gradient, a sum of the probe, depends on nothing.
+    EXPECT_EQ(composed[i].requires_grad(), i + 1 < inputs.size());
+    EXPECT_FALSE(fused[i].requires_grad());
+  }
+}
+
+TEST(DenseBlockFunction, SecondDerivativeOfTheFusedBlock) {
+  // d/dw of |dx|² in float32, where the first backward is recorded, against float64.
+  const auto second = [](DType dtype) {
+    Tensors inputs = make(1, 3, 5, 6, {4, 4, 2}, DType::float32);
+    for (Tensor& input : inputs) input = ops::cast(input, dtype).set_requires_grad();
+    const Tensor dx = grad({sum(block(inputs))}, {inputs[0]}, {}, {.create_graph = true})[0];
+    return ops::cast(grad({sum(square(dx))}, {inputs[1]})[0], DType::float64);
+  };
+  EXPECT_LT(test::relative_error(second(DType::float32), second(DType::float64)), 1e-4);
+}
+
+TEST(DenseBlockFunction, FeaturesLiveAsLongAsTheGraph) {
+  const Tensors inputs = make(1, 3, 32, 32, {32, 32, 3}, DType::float32);
+  allocator({}).trim();  // so that no block is larger than what was asked for
+  const std::size_t before = allocator({}).stats().live;
+  const std::size_t result = 3 * 32 * 32 * sizeof(float);
+  {
+    const Tensor y = block(inputs);  // nothing requires a gradient
+    EXPECT_EQ(allocator({}).stats().live, before + result);
+  }
+  for (Tensor input : inputs) input.set_requires_grad();
+  {
+    const NoGrad guard;
+    const Tensor y = block(inputs);
+    EXPECT_EQ(allocator({}).stats().live, before + result);
+  }
+  {
+    const Tensor y = block(inputs);
+    EXPECT_GT(allocator({}).stats().live, before + result + 64 * 32 * 32 * sizeof(float));
+  }
+  EXPECT_EQ(allocator({}).stats().live, before);
+}
+
+}  // namespace
+}  // namespace mini

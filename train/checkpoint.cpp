@@ -61,6 +61,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   file.metadata = {{kind_key, kind},
                    {"version", version()},
                    {"step", exact_text(checkpoint.step)},
+                   {"validated", exact_text(checkpoint.validated)},
                    {"noise_seed", exact_text(checkpoint.noise.seed)},
                    {"noise_offset", exact_text(checkpoint.noise.offset)},
                    {"best_score", exact_text(checkpoint.best_score)},
@@ -85,6 +86,7 @@ Checkpoint load_checkpoint(const fs::path& path) {
   };
   Checkpoint checkpoint;
   read("step", checkpoint.step);
+  read("validated", checkpoint.validated);
   read("noise_seed", checkpoint.noise.seed);
   read("noise_offset", checkpoint.noise.offset);
   read("best_score", checkpoint.best_score);

@@ -20,8 +20,9 @@
 namespace mini::train {
 
 struct Checkpoint {
-  std::int64_t step = 0;  // steps done
-  Generator noise;        // as the next step will draw from it
+  std::int64_t step = 0;       // steps done
+  std::int64_t validated = 0;  // of these, the last after which there was a validation
+  Generator noise;             // as the next step will draw from it
   double best_score = -std::numeric_limits<double>::infinity();  // of the validations so far
   std::string config;                                            // config_text
   nn::StateDict model;

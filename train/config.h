@@ -13,16 +13,9 @@
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/validation.h"
 
 namespace mini::train {
-
-struct ValidationOptions {
-  std::vector<std::filesystem::path> folders;  // none: no validation
-  std::int64_t every = 5000;                   // steps
-  std::int64_t images = 0;                     // the first so many; 0: all
-  std::int64_t pictures = 4;                   // of so many images pictures are kept
-  std::vector<int> qualities{75};              // of the codec
-};
 
 struct CheckpointOptions {
   std::int64_t every = 5000;   // steps

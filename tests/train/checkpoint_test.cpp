@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 Checkpoint example(std::int64_t step, std::int64_t size = 4) {
   Checkpoint checkpoint;
   checkpoint.step = step;
+  checkpoint.validated = step / 2;
   checkpoint.noise = {.seed = 0xFFFFFFFFFFFFFFFFull, .offset = 12345678901234ull};
   checkpoint.best_score = 1.0 / 3;
   checkpoint.config = "{\"train\": {\"lr\": 0.1}}\n";
@@ -27,6 +28,7 @@ Checkpoint example(std::int64_t step, std::int64_t size = 4) {
 
 void expect_equal(const Checkpoint& a, const Checkpoint& b) {
   EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.validated, b.validated);
   EXPECT_EQ(a.noise, b.noise);
   EXPECT_EQ(a.best_score, b.best_score);
   EXPECT_EQ(a.config, b.config);

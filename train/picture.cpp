@@ -1,0 +1,55 @@
+#include "train/picture.h"
+
+#include <algorithm>
+
+#include "tensor/view.h"
+
+namespace mini::train {
+namespace {
+
+constexpr double white = 255;
+
+void check_image(const Tensor& image, const char* op) {
+  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
+        ": needs a uint8 image [H,W,3], got ", image.dtype(), image.shape());
+}
+
+}  // namespace
+
+Tensor enlarge(const Tensor& image, std::int64_t factor) {
+  check_image(image, "enlarge");
+  check(factor >= 1, "enlarge: factor must be at least 1, got ", factor);
+  const std::int64_t height = image.size(0), width = image.size(1);
+  const Tensor spread = ops::expand(ops::reshape(image, {height, 1, width, 1, 3}),
+                                    {height, factor, width, factor, 3});
+  return ops::reshape(ops::contiguous(spread), {height * factor, width * factor, 3});
+}
+
+Tensor crop_middle(const Tensor& image, std::int64_t side, std::int64_t multiple) {
+  check_image(image, "crop_middle");
+  Tensor result = image;
+  for (const int dim : {0, 1}) {
+    const std::int64_t length = std::min(side, image.size(dim)) / multiple * multiple;
+    result = ops::narrow(result, dim, (image.size(dim) - length) / 2, length);
+  }
+  return ops::contiguous(result);
+}
+
+Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap) {
+  check(!images.empty(), "side_by_side: needs at least one image");
+  std::int64_t height = 0, width = -gap;
+  for (const Tensor& image : images) {
+    check_image(image, "side_by_side");
+    height = std::max(height, image.size(0));
+    width += image.size(1) + gap;
+  }
+  const Tensor result = Tensor::full({height, width, 3}, white, DType::uint8);
+  std::int64_t left = 0;
+  for (const Tensor& image : images) {
+    ops::copy(image, ops::narrow(ops::narrow(result, 0, 0, image.size(0)), 1, left, image.size(1)));
+    left += image.size(1) + gap;
+  }
+  return result;
+}
+
+}  // namespace mini::train

@@ -1,0 +1,62 @@
+// Validation during training. See train/validation.h.
+#include "train/validation.h"
+
+#include <algorithm>
+
+#include "train/image_set.h"
+#include "train/picture.h"
+
+namespace mini::train {
+namespace {
+
+constexpr std::int64_t picture_side = 384;  // pixels; four of them fit on a screen
+
+struct Stopped {};
+
+Picture make_picture(const std::filesystem::path& path, const Scaler& network,
+                     const Scaler& bicubic, io::ImageFormat format, int quality) {
+  const Tensor hr = crop_middle(io::read_image(path), picture_side, network.scale());
+  const RoundTrip ours = round_trip(network, hr, format, quality);
+  const Tensor panels[] = {hr, enlarge(ours.decoded, network.scale()), ours.hr,
+                           round_trip(bicubic, hr, format, quality).hr};
+  return {path.stem().string(), side_by_side(panels)};
+}
+
+}  // namespace
+
+Validator::Validator(ValidationOptions options, io::ImageFormat format)
+    : options_(std::move(options)), format_(format) {
+  if (options_.folders.empty()) return;
+  paths_ = find_images(options_.folders);
+  if (options_.images > 0 && image_count() > options_.images)
+    paths_.resize(static_cast<std::size_t>(options_.images));
+  io::read_image(paths_.front());  // a folder of the wrong files is told now, not after a night
+}
+
+std::optional<Validation> Validator::run(const models::Rescaler& network,
+                                         const std::function<bool()>& stop) const {
+  const auto ours = network_scaler(network);
+  const auto bicubic = bicubic_scaler(network.scale());
+  const auto look_at_stop = [&](std::size_t, std::size_t) {
+    if (stop()) throw Stopped();
+  };
+  Validation result;
+  try {
+    result.table = evaluate({ours.get(), bicubic.get()}, paths_,
+                            {.formats = {format_}, .qualities = options_.qualities}, look_at_stop);
+    for (const std::filesystem::path& path : paths_) {
+      if (static_cast<std::int64_t>(result.pictures.size()) == options_.pictures) break;
+      result.pictures.push_back(
+          make_picture(path, *ours, *bicubic, format_, options_.qualities.front()));
+      look_at_stop(0, 0);
+    }
+  } catch (const Stopped&) {
+    return std::nullopt;
+  }
+  for (const EvaluationRow& row : result.table.rows)
+    if (row.method == ours->name())
+      result.score += row.mean.psnr_y / static_cast<double>(options_.qualities.size());
+  return result;
+}
+
+}  // namespace mini::train

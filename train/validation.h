@@ -1,0 +1,52 @@
+// What validation during training does: measures on held-out images, and pictures of some.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/rescaler.h"
+#include "train/evaluate.h"
+
+namespace mini::train {
+
+struct ValidationOptions {
+  std::vector<std::filesystem::path> folders{};  // none: no validation
+  std::int64_t every = 5000;                     // steps
+  std::int64_t images = 0;                       // the first so many; 0: all
+  std::int64_t pictures = 4;                     // of so many images pictures are kept
+  std::vector<int> qualities = {75};             // of the codec
+};
+
+// The middle of one image: HR | LR as decoded, enlarged | upscaled | the same by bicubic.
+struct Picture {
+  std::string name;
+  Tensor image;
+};
+
+struct Validation {
+  Evaluation table;  // rows of the network and of bicubic
+  double score = 0;  // the network's PSNR-Y, the mean over the qualities
+  std::vector<Picture> pictures;
+};
+
+class Validator {
+ public:
+  // Throws when a folder has no images.
+  Validator(ValidationOptions options, io::ImageFormat format);
+
+  bool enabled() const { return !paths_.empty(); }
+  std::int64_t image_count() const { return static_cast<std::int64_t>(paths_.size()); }
+  // `stop` is asked after each image; once it says yes, there is no result.
+  std::optional<Validation> run(const models::Rescaler& network,
+                                const std::function<bool()>& stop) const;
+
+ private:
+  ValidationOptions options_;
+  io::ImageFormat format_;
+  std::vector<std::filesystem::path> paths_;
+};
+
+}  // namespace mini::train

@@ -3,8 +3,9 @@
 // The gradient of the input correlates dy, with stride-1 zeros between its values, with the kernel
 // turned round by half a turn and its channels exchanged. A correlation is computed strip by strip
 // (strips.h) as a matrix product that gathers nothing: rows are output pixels, columns are output
-// channels (gemm.h). Tasks are strips; every output is summed in one order, whatever the strip or
-// the thread. Read next: conv_weight_gradient.cpp.
+// channels (gemm.h; dot_tile.h where they are few). Tasks are strips; every output is summed in one
+// order, whatever the strip or the thread. Read next: conv_weight_gradient.cpp.
+#include "ops/cpu/dot_tile.h"
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
@@ -21,23 +22,70 @@ template <class T>
 struct Filter {
   const T* data;
   std::int64_t output, input, row, column;
+
+  const T* at(std::int64_t o, std::int64_t tap, std::int64_t kernel_columns) const {
+    return data + o * output + tap / kernel_columns * row + tap % kernel_columns * column;
+  }
 };
+
+// y[:, outputs] = bias + correlation of x[:, inputs] with w, for one group. y's channels lie side
+// by side in memory.
+template <class T>
+struct Correlation {
+  ImageView<const T> x;
+  std::int64_t images, inputs;
+  Filter<T> w;
+  const T* bias;
+  ImageView<T> y;
+  std::int64_t outputs;
+  Axis rows, columns;
+  Runs runs{rows, columns, inputs};
+
+  void run() const;
+
+ private:
+  std::int64_t taps() const { return rows.kernel * columns.kernel; }
+  std::int64_t depth() const { return taps() * inputs; }
+  std::int64_t pitch() const { return columns.reach(columns.output) * inputs; }
+  bool narrow() const;
+  std::int64_t filter_size() const;
+  void pack_wide(T* out) const;
+  void pack_narrow(T* out) const;
+  // Output rows [begin, end) of image n from the strip `input`.
+  void wide_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
+                 std::int64_t end) const;
+  void narrow_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
+                   std::int64_t end) const;
+};
+
+// Whether vectors along the inputs (dot_tile.h) cost less than vectors along the outputs (gemm.h),
+// counted in multiply-adds of vectors per pixel. Adding up a vector costs about as much as six.
+template <class T>
+bool Correlation<T>::narrow() const {
+  constexpr std::int64_t lanes = Vec<T>::lanes;
+  const std::int64_t wide_cost = whole_vectors<T>(outputs) / lanes * depth();
+  const std::int64_t narrow_cost =
+      outputs * (runs.count() * whole_vectors<T>(runs.length) / lanes + 6);
+  return outputs <= max_dot_columns && narrow_cost < wide_cost;
+}
+
+template <class T>
+std::int64_t Correlation<T>::filter_size() const {
+  return narrow() ? outputs * runs.count() * whole_vectors<T>(runs.length)
+                  : depth() * whole_vectors<T>(outputs);
+}
 
 // The filter as the B of gemm.h, its rows in the order (ky, kx, input channel).
 template <class T>
-void pack_filter(const Filter<T>& w, std::int64_t inputs, std::int64_t outputs, const Axis& rows,
-                 const Axis& columns, T* out) {
-  const std::int64_t taps = rows.kernel * columns.kernel;
-  const std::int64_t depth = taps * inputs;
-  parallel_for(panel_count<T>(outputs) * taps, 8, [&](std::int64_t begin, std::int64_t end) {
+void Correlation<T>::pack_wide(T* out) const {
+  parallel_for(panel_count<T>(outputs) * taps(), 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
-      const Panel panel = panel_at<T>(task / taps, outputs);
-      const std::int64_t tap = task % taps;
+      const Panel panel = panel_at<T>(task / taps(), outputs);
+      const std::int64_t tap = task % taps();
       const std::int64_t width = panel_width<T>(panel);
       const std::int64_t used = std::min(width, outputs - panel.first);
-      const T* from = w.data + panel.first * w.output + tap / columns.kernel * w.row +
-                      tap % columns.kernel * w.column;
-      T* to = out + panel.first * depth + tap * inputs * width;
+      const T* from = w.at(panel.first, tap, columns.kernel);
+      T* to = out + panel.first * depth() + tap * inputs * width;
       for (std::int64_t c = 0; c < inputs; ++c, to += width) {
         for (std::int64_t o = 0; o < used; ++o) to[o] = from[c * w.input + o * w.output];
         std::fill_n(to + used, width - used, T(0));
@@ -46,23 +94,79 @@ void pack_filter(const Filter<T>& w, std::int64_t inputs, std::int64_t outputs, 
   });
 }
 
-// y[:, outputs] = bias + correlation of x[:, inputs] with w, for one group. y's channels lie side
-// by side.
+// The filter as the B of dot_tile.h.
 template <class T>
-void correlate(const ImageView<const T>& x, std::int64_t images, std::int64_t inputs,
-               const Filter<T>& w, const T* bias, const ImageView<T>& y, std::int64_t outputs,
-               const Axis& rows, const Axis& columns) {
-  const Runs runs(rows, columns, inputs);
-  const std::int64_t depth = runs.count() * runs.length;
-  const std::int64_t pitch = columns.reach(columns.output) * inputs;
-  const auto pitch_bytes = pitch * static_cast<std::int64_t>(sizeof(T));
+void Correlation<T>::pack_narrow(T* out) const {
+  std::fill_n(out, filter_size(), T(0));
+  const std::int64_t taps_per_run = taps() / runs.count();
+  for (std::int64_t o = 0; o < outputs; ++o)
+    for (std::int64_t tap = 0; tap < taps(); ++tap) {
+      const T* from = w.at(o, tap, columns.kernel);
+      T* to = out + (o * runs.count() + tap / taps_per_run) * whole_vectors<T>(runs.length) +
+              tap % taps_per_run * inputs;
+      for (std::int64_t c = 0; c < inputs; ++c) to[c] = from[c * w.input];
+    }
+}
+
+template <class T>
+void Correlation<T>::wide_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
+                               std::int64_t end) const {
+  for (std::int64_t p = 0; p < panel_count<T>(outputs); ++p) {
+    const Panel panel = panel_at<T>(p, outputs);
+    const std::int64_t width = panel_width<T>(panel);
+    for (std::int64_t row = begin; row < end; ++row) {
+      const TileJob<T> job{
+          .a = input + (row - begin) * rows.stride * pitch(),
+          .a_row = columns.stride * inputs,
+          .a_step = 1,
+          .a_offset = runs.offset.data(),
+          .b = filter + panel.first * depth(),
+          .b_step = width,
+          .b_segment = runs.length * width,
+          .segments = runs.count(),
+          .depth = runs.length,
+          .c = y.pixel(n, row, 0) + panel.first,
+          .c_row = y.column,
+          .last_lanes = panel.last_lanes,
+          .start = bias == nullptr ? nullptr : bias + panel.first,
+          .start_row = 0,
+      };
+      tile_rows(job, columns.output, panel.vectors);
+    }
+  }
+}
+
+template <class T>
+void Correlation<T>::narrow_rows(const T* filter, const T* input, std::int64_t n,
+                                 std::int64_t begin, std::int64_t end) const {
+  for (std::int64_t row = begin; row < end; ++row) {
+    const DotJob<T> job{
+        .a = input + (row - begin) * rows.stride * pitch(),
+        .a_row = columns.stride * inputs,
+        .a_offset = runs.offset.data(),
+        .b = filter,
+        .segments = runs.count(),
+        .depth = runs.length,
+        .c = y.pixel(n, row, 0),
+        .c_row = y.column,
+        .start = bias,
+    };
+    dot_rows(job, columns.output, outputs);
+  }
+}
+
+template <class T>
+void Correlation<T>::run() const {
+  const auto pitch_bytes = pitch() * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t strip = strip_rows(rows, pitch_bytes, strip_bytes);
   const std::int64_t strips = (rows.output + strip - 1) / strip;
 
-  const Storage packed(static_cast<std::size_t>(packed_size<T>(depth, outputs)) * sizeof(T),
-                       Device{});
+  const Storage packed(static_cast<std::size_t>(filter_size()) * sizeof(T), Device{});
   T* const filter = reinterpret_cast<T*>(packed.data());
-  pack_filter(w, inputs, outputs, rows, columns, filter);
+  if (narrow())
+    pack_narrow(filter);
+  else
+    pack_wide(filter);
 
   parallel_tasks(images * strips, [&](std::int64_t task) {
     const std::int64_t n = task / strips;
@@ -71,29 +175,10 @@ void correlate(const ImageView<const T>& x, std::int64_t images, std::int64_t in
     const Storage scratch(static_cast<std::size_t>(rows.reach(strip) * pitch_bytes), Device{});
     T* const input = reinterpret_cast<T*>(scratch.data());
     fill_strip(x, n, inputs, rows, columns, begin, end, input);
-    for (std::int64_t p = 0; p < panel_count<T>(outputs); ++p) {
-      const Panel panel = panel_at<T>(p, outputs);
-      const std::int64_t width = panel_width<T>(panel);
-      for (std::int64_t row = begin; row < end; ++row) {
-        const TileJob<T> job{
-            .a = input + (row - begin) * rows.stride * pitch,
-            .a_row = columns.stride * inputs,
-            .a_step = 1,
-            .a_offset = runs.offset.data(),
-            .b = filter + panel.first * depth,
-            .b_step = width,
-            .b_segment = runs.length * width,
-            .segments = runs.count(),
-            .depth = runs.length,
-            .c = y.pixel(n, row, 0) + panel.first,
-            .c_row = y.column,
-            .last_lanes = panel.last_lanes,
-            .start = bias == nullptr ? nullptr : bias + panel.first,
-            .start_row = 0,
-        };
-        tile_rows(job, columns.output, panel.vectors);
-      }
-    }
+    if (narrow())
+      narrow_rows(filter, input, n, begin, end);
+    else
+      wide_rows(filter, input, n, begin, end);
   });
 }
 
@@ -134,9 +219,10 @@ void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
     for (std::int64_t g = 0; g < params.groups; ++g) {
       const Filter<T> filter{w.data<T>() + g * outputs * inputs * kh * kw, inputs * kh * kw,
                              kh * kw, kw, 1};
-      correlate<T>({x, g * inputs}, x.size(0), inputs, filter,
-                   bias.defined() ? bias.data<T>() + g * outputs : nullptr, {y, g * outputs},
-                   outputs, rows, columns);
+      const T* const start = bias.defined() ? bias.data<T>() + g * outputs : nullptr;
+      Correlation<T>{{x, g * inputs},  x.size(0), inputs, filter, start,
+                     {y, g * outputs}, outputs,   rows,   columns}
+          .run();
     }
   });
 }
@@ -153,8 +239,9 @@ void conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
       // Read from the last tap backwards, input and output channels exchanged.
       const Filter<T> filter{w.data<T>() + g * inputs * outputs * kh * kw + kh * kw - 1, kh * kw,
                              outputs * kh * kw, -kw, -1};
-      correlate<T>({dy, g * inputs}, dy.size(0), inputs, filter, nullptr, {dx, g * outputs},
-                   outputs, rows, columns);
+      Correlation<T>{{dy, g * inputs},  dy.size(0), inputs, filter, nullptr,
+                     {dx, g * outputs}, outputs,    rows,   columns}
+          .run();
     }
   });
 }

@@ -20,52 +20,62 @@ constexpr std::int64_t most_chunks = 32;
 constexpr std::int64_t most_partial_bytes = std::int64_t{64} << 20;
 
 template <class T>
-struct Gradient {
+struct WeightGradient {
   ImageView<const T> x, dy;
   std::int64_t images, inputs, outputs;
   Axis rows, columns;
   T* dw;  // [outputs, inputs, kh, kw]
+  Runs runs{rows, columns, inputs};
+
+  void run() const;
+
+ private:
+  std::int64_t taps() const { return rows.kernel * columns.kernel; }
+  std::int64_t pitch() const { return columns.reach(columns.output) * inputs; }
+  std::int64_t depth() const { return taps() * inputs; }
+  // Sums are [o][(ky, kx, c)], vectors along the inputs; else [(ky, kx, c)][o].
+  bool outputs_first() const {
+    return whole_vectors<T>(runs.length) * outputs < whole_vectors<T>(outputs) * runs.length;
+  }
+  // sums += what output rows [begin, end) of image n contribute; `input` is their strip, `packed`
+  // room for their dy.
+  void add_inputs_first(const T* input, std::int64_t n, std::int64_t begin, std::int64_t end,
+                        T* packed, T* sums) const;
+  void add_outputs_first(const T* input, std::int64_t n, std::int64_t begin, std::int64_t end,
+                         T* sums) const;
+  // dw = the sum of the chunks, in order.
+  void add_chunks(const T* partial, std::int64_t chunks) const;
 };
 
-// partial[(ky, kx, c)][o] += what one strip contributes.
 template <class T>
-void add_strip(const Gradient<T>& g, const Runs& runs, std::int64_t n, std::int64_t begin,
-               std::int64_t end, T* input, T* dy_copy, T* partial) {
-  const std::int64_t pitch = g.columns.reach(g.columns.output) * g.inputs;
-  fill_strip(g.x, n, g.inputs, g.rows, g.columns, begin, end, input);
-  // dy is read where it lies if its channels lie side by side.
-  const T* dy = g.dy.pixel(n, begin, 0);
-  std::int64_t dy_row = g.dy.row, dy_column = g.dy.column;
-  if (g.dy.channel != 1 && g.outputs > 1) {
-    const Axis own_rows{g.rows.output, g.rows.output, 1, 1, 1, 0, 1};
-    const Axis own_columns{g.columns.output, g.columns.output, 1, 1, 1, 0, 1};
-    fill_strip(g.dy, n, g.outputs, own_rows, own_columns, begin, end, dy_copy);
-    dy = dy_copy;
-    dy_column = g.outputs;
-    dy_row = g.columns.output * g.outputs;
-  }
-  std::vector<std::int64_t> segments;
-  for (std::int64_t row = 0; row < end - begin; ++row)
-    segments.push_back(row * g.rows.stride * pitch);
-  for (std::int64_t run = 0; run < runs.count(); ++run) {
-    for (std::int64_t p = 0; p < panel_count<T>(g.outputs); ++p) {
-      const Panel panel = panel_at<T>(p, g.outputs);
-      T* const sums = partial + run * runs.length * g.outputs + panel.first;
+void WeightGradient<T>::add_inputs_first(const T* input, std::int64_t n, std::int64_t begin,
+                                         std::int64_t end, T* packed, T* sums) const {
+  std::vector<std::int64_t> input_rows;
+  for (std::int64_t i = 0; i < end - begin; ++i) input_rows.push_back(i * rows.stride * pitch());
+  for (std::int64_t p = 0; p < panel_count<T>(outputs); ++p) {
+    const Panel panel = panel_at<T>(p, outputs);
+    const std::int64_t width = panel_width<T>(panel);
+    const std::int64_t row_size = columns.output * width;
+    for (std::int64_t row = begin; row < end; ++row)
+      pack_panel<T>({dy.pixel(n, row, 0), dy.column, dy.channel}, columns.output, panel, outputs,
+                    packed + (row - begin) * row_size);
+    for (std::int64_t run = 0; run < runs.count(); ++run) {
+      T* const c = sums + run * runs.length * outputs + panel.first;
       const TileJob<T> job{
           .a = input + runs.offset[static_cast<std::size_t>(run)],
           .a_row = 1,
-          .a_step = g.columns.stride * g.inputs,
-          .a_offset = segments.data(),
-          .b = dy + panel.first,
-          .b_step = dy_column,
-          .b_segment = dy_row,
+          .a_step = columns.stride * inputs,
+          .a_offset = input_rows.data(),
+          .b = packed,
+          .b_step = width,
+          .b_segment = row_size,
           .segments = end - begin,
-          .depth = g.columns.output,
-          .c = sums,
-          .c_row = g.outputs,
+          .depth = columns.output,
+          .c = c,
+          .c_row = outputs,
           .last_lanes = panel.last_lanes,
-          .start = sums,
-          .start_row = g.outputs,
+          .start = c,
+          .start_row = outputs,
       };
       tile_rows(job, runs.length, panel.vectors);
     }
@@ -73,42 +83,85 @@ void add_strip(const Gradient<T>& g, const Runs& runs, std::int64_t n, std::int6
 }
 
 template <class T>
-void weight_gradient(const Gradient<T>& g) {
-  const Runs runs(g.rows, g.columns, g.inputs);
-  const std::int64_t taps = g.rows.kernel * g.columns.kernel;
-  const std::int64_t size = taps * g.inputs * g.outputs;
-  const auto item = static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t pitch_bytes = g.columns.reach(g.columns.output) * g.inputs * item;
-  const std::int64_t strip = strip_rows(g.rows, pitch_bytes, strip_bytes);
-  const std::int64_t strips = (g.rows.output + strip - 1) / strip;
-  const std::int64_t all = g.images * strips;
-  const std::int64_t chunks =
-      std::clamp<std::int64_t>(most_partial_bytes / (size * item), 1, std::min(most_chunks, all));
-
-  const Storage storage(static_cast<std::size_t>(chunks * size * item), Device{});
-  T* const partial = reinterpret_cast<T*>(storage.data());
-  parallel_tasks(chunks, [&](std::int64_t chunk) {
-    T* const sums = partial + chunk * size;
-    std::fill_n(sums, size, T(0));
-    const Storage input(static_cast<std::size_t>(g.rows.reach(strip) * pitch_bytes), Device{});
-    const Storage dy_copy(static_cast<std::size_t>(strip * g.columns.output * g.outputs * item),
-                          Device{});
-    for (std::int64_t task = all * chunk / chunks; task < all * (chunk + 1) / chunks; ++task) {
-      const std::int64_t begin = task % strips * strip;
-      add_strip(g, runs, task / strips, begin, std::min(begin + strip, g.rows.output),
-                reinterpret_cast<T*>(input.data()), reinterpret_cast<T*>(dy_copy.data()), sums);
+void WeightGradient<T>::add_outputs_first(const T* input, std::int64_t n, std::int64_t begin,
+                                          std::int64_t end, T* sums) const {
+  std::vector<std::int64_t> gradient_rows;
+  for (std::int64_t i = 0; i < end - begin; ++i) gradient_rows.push_back(i * dy.row);
+  for (std::int64_t run = 0; run < runs.count(); ++run) {
+    for (std::int64_t p = 0; p < panel_count<T>(runs.length); ++p) {
+      const Panel panel = panel_at<T>(p, runs.length);
+      T* const c = sums + run * runs.length + panel.first;
+      const TileJob<T> job{
+          .a = dy.pixel(n, begin, 0),
+          .a_row = dy.channel,
+          .a_step = dy.column,
+          .a_offset = gradient_rows.data(),
+          .b = input + runs.offset[static_cast<std::size_t>(run)] + panel.first,
+          .b_step = columns.stride * inputs,
+          .b_segment = rows.stride * pitch(),
+          .segments = end - begin,
+          .depth = columns.output,
+          .c = c,
+          .c_row = depth(),
+          .last_lanes = panel.last_lanes,
+          .start = c,
+          .start_row = depth(),
+      };
+      tile_rows(job, outputs, panel.vectors);
     }
-  });
-  parallel_for(g.outputs * g.inputs, 64, [&](std::int64_t begin, std::int64_t end) {
+  }
+}
+
+template <class T>
+void WeightGradient<T>::add_chunks(const T* partial, std::int64_t chunks) const {
+  const std::int64_t by_output = outputs_first() ? depth() : 1;
+  const std::int64_t by_place = outputs_first() ? 1 : outputs;
+  parallel_for(outputs * inputs, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      for (std::int64_t tap = 0; tap < taps; ++tap) {
-        const T* from = partial + (tap * g.inputs + i % g.inputs) * g.outputs + i / g.inputs;
+      const std::int64_t o = i / inputs, c = i % inputs;
+      for (std::int64_t tap = 0; tap < taps(); ++tap) {
+        const T* from = partial + o * by_output + (tap * inputs + c) * by_place;
         T sum = from[0];
-        for (std::int64_t chunk = 1; chunk < chunks; ++chunk) sum += from[chunk * size];
-        g.dw[i * taps + tap] = sum;
+        for (std::int64_t k = 1; k < chunks; ++k) sum += from[k * depth() * outputs];
+        dw[i * taps() + tap] = sum;
       }
     }
   });
+}
+
+template <class T>
+void WeightGradient<T>::run() const {
+  constexpr auto item = static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t size = depth() * outputs;
+  const std::int64_t strip = strip_rows(rows, pitch() * item, strip_bytes);
+  const std::int64_t strips = (rows.output + strip - 1) / strip;
+  const std::int64_t all = images * strips;
+  const std::int64_t chunks =
+      std::clamp<std::int64_t>(most_partial_bytes / (size * item), 1, std::min(most_chunks, all));
+  const auto room = [](std::int64_t elements) {
+    return Storage(static_cast<std::size_t>(elements * item), Device{});
+  };
+  const Storage partials = room(chunks * size);
+  T* const partial = reinterpret_cast<T*>(partials.data());
+  parallel_tasks(chunks, [&](std::int64_t chunk) {
+    T* const sums = partial + chunk * size;
+    std::fill_n(sums, size, T(0));
+    const Storage strip_room = room(rows.reach(strip) * pitch());
+    const Storage packed_room = room(strip * columns.output * max_tile_vectors * Vec<T>::lanes);
+    T* const input = reinterpret_cast<T*>(strip_room.data());
+    T* const packed = reinterpret_cast<T*>(packed_room.data());
+    for (std::int64_t task = all * chunk / chunks; task < all * (chunk + 1) / chunks; ++task) {
+      const std::int64_t n = task / strips;
+      const std::int64_t begin = task % strips * strip;
+      const std::int64_t end = std::min(begin + strip, rows.output);
+      fill_strip(x, n, inputs, rows, columns, begin, end, input);
+      if (outputs_first())
+        add_outputs_first(input, n, begin, end, sums);
+      else
+        add_inputs_first(input, n, begin, end, packed, sums);
+    }
+  });
+  add_chunks(partial, chunks);
 }
 
 }  // namespace
@@ -129,14 +182,12 @@ void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
   visit_real(dw.dtype(), "conv2d_weight_gradient", [&](auto type) {
     using T = typename decltype(type)::type;
     for (std::int64_t g = 0; g < params.groups; ++g)
-      weight_gradient<T>({{x, g * inputs},
-                          {dy, g * outputs},
-                          x.size(0),
-                          inputs,
-                          outputs,
-                          axis(0),
-                          axis(1),
-                          dw.data<T>() + g * outputs * inputs * dw.size(2) * dw.size(3)});
+      WeightGradient<T>{
+          {x, g * inputs}, {dy, g * outputs},
+          x.size(0),       inputs,
+          outputs,         axis(0),
+          axis(1),         dw.data<T>() + g * outputs * inputs * dw.size(2) * dw.size(3)}
+          .run();
   });
 }
 

@@ -124,14 +124,14 @@ struct Panel {
 
 template <class T>
 std::int64_t panel_count(std::int64_t columns) {
-  const std::int64_t vectors = (columns + Vec<T>::lanes - 1) / Vec<T>::lanes;
+  const std::int64_t vectors = whole_vectors<T>(columns) / Vec<T>::lanes;
   return vectors <= 1 ? vectors : vectors / 2;
 }
 
 template <class T>
 Panel panel_at(std::int64_t index, std::int64_t columns) {
   constexpr std::int64_t lanes = Vec<T>::lanes;
-  const std::int64_t all = (columns + lanes - 1) / lanes;
+  const std::int64_t all = whole_vectors<T>(columns) / lanes;
   const bool is_last = index + 1 == panel_count<T>(columns);
   const std::int64_t vectors = is_last ? all - 2 * index : 2;
   const std::int64_t full = (2 * index + vectors - 1) * lanes;  // columns before the last vector
@@ -146,8 +146,25 @@ std::int64_t panel_width(const Panel& panel) {
   return panel.vectors * Vec<T>::lanes;
 }
 template <class T>
-std::int64_t packed_size(std::int64_t depth, std::int64_t columns) {
-  return depth * ((columns + Vec<T>::lanes - 1) / Vec<T>::lanes) * Vec<T>::lanes;
+struct Matrix {
+  T* data;
+  std::int64_t row, column;  // strides
+};
+
+// Rows [0, depth) of b's panel, densely, zeros behind the last column.
+template <class T>
+void pack_panel(const Matrix<const T>& b, std::int64_t depth, const Panel& panel,
+                std::int64_t columns, T* out) {
+  const std::int64_t width = panel_width<T>(panel);
+  const std::int64_t used = std::min(width, columns - panel.first);
+  for (std::int64_t k = 0; k < depth; ++k) {
+    const T* from = b.data + k * b.row + panel.first * b.column;
+    if (b.column == 1)
+      std::copy_n(from, used, out + k * width);
+    else
+      for (std::int64_t n = 0; n < used; ++n) out[k * width + n] = from[n * b.column];
+    std::fill_n(out + k * width + used, width - used, T(0));
+  }
 }
 
 }  // namespace mini::cpu

@@ -12,31 +12,12 @@ constexpr std::int64_t block_depth = 512;
 constexpr std::int64_t block_rows = 112;
 
 template <class T>
-struct Matrix {
-  T* data;
-  std::int64_t row, column;  // strides
-};
-
-// Rows [0, depth) of b's panel, densely, zeros behind the last column.
-template <class T>
-void pack_panel(const Matrix<const T>& b, std::int64_t depth, const Panel& panel,
-                std::int64_t columns, T* out) {
-  const std::int64_t width = panel_width<T>(panel);
-  const std::int64_t used = std::min(width, columns - panel.first);
-  for (std::int64_t k = 0; k < depth; ++k) {
-    const T* from = b.data + k * b.row + panel.first * b.column;
-    for (std::int64_t n = 0; n < used; ++n) out[k * width + n] = from[n * b.column];
-    std::fill_n(out + k * width + used, width - used, T(0));
-  }
-}
-
-template <class T>
 void product(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix<const T>& a,
              const Matrix<const T>& b, T* c) {
   // Packing pays when each panel is used by several tiles.
   const bool pack = b.column != 1 || m >= 64;
   const Storage packed(
-      pack ? static_cast<std::size_t>(packed_size<T>(block_depth, n)) * sizeof(T) : 0, Device{});
+      pack ? static_cast<std::size_t>(block_depth * whole_vectors<T>(n)) * sizeof(T) : 0, Device{});
   T* const panels = reinterpret_cast<T*>(packed.data());
   const std::int64_t count = panel_count<T>(n);
   const std::int64_t row_blocks = (m + block_rows - 1) / block_rows;

@@ -6,12 +6,28 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
 namespace mini::cpu {
+
+// The sum of a native vector's lanes: the upper half is added to the lower until two are left.
+template <class T, class Native>
+T add_lanes(Native v) {
+  constexpr std::size_t lanes = sizeof(Native) / sizeof(T);
+  if constexpr (lanes == 2) {
+    return v[0] + v[1];
+  } else {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return add_lanes<T>(__builtin_shufflevector(v, v, I...) +
+                          __builtin_shufflevector(v, v, (I + lanes / 2)...));
+    }
+    (std::make_index_sequence<lanes / 2>{});
+  }
+}
 
 template <class T>
 struct Vec;
@@ -34,7 +50,7 @@ struct Vec<float> {
   void store(float* to) const { _mm512_storeu_ps(to, value); }
   void store(float* to, Mask mask) const { _mm512_mask_storeu_ps(to, mask, value); }
   void add_product(Vec a, Vec b) { value = _mm512_fmadd_ps(a.value, b.value, value); }
-  float sum() const { return _mm512_reduce_add_ps(value); }
+  float sum() const { return add_lanes<float>(value); }
 };
 
 template <>
@@ -51,7 +67,7 @@ struct Vec<double> {
   void store(double* to) const { _mm512_storeu_pd(to, value); }
   void store(double* to, Mask mask) const { _mm512_mask_storeu_pd(to, mask, value); }
   void add_product(Vec a, Vec b) { value = _mm512_fmadd_pd(a.value, b.value, value); }
-  double sum() const { return _mm512_reduce_add_pd(value); }
+  double sum() const { return add_lanes<double>(value); }
 };
 
 #else
@@ -99,15 +115,15 @@ struct Vec {
     value += a.value * b.value;
 #endif
   }
-  T sum() const {  // halves, as the AVX-512 reduction adds
-    T part[lanes];
-    store(part);
-    for (int half = lanes / 2; half > 0; half /= 2)
-      for (int i = 0; i < half; ++i) part[i] += part[i + half];
-    return part[0];
-  }
+  T sum() const { return add_lanes<T>(value); }
 };
 
 #endif
+
+// `count` rounded up to whole vectors.
+template <class T>
+constexpr std::int64_t whole_vectors(std::int64_t count) {
+  return (count + Vec<T>::lanes - 1) / Vec<T>::lanes * Vec<T>::lanes;
+}
 
 }  // namespace mini::cpu

@@ -132,7 +132,8 @@ Tensor coupling_inverse(const Tensor& y, const Tensor& h, const Tensor& g);  // 
 
 // One value per element from a Gaussian mixture (SAIN, latent model). parameters [3,K]: logits,
 // means, log-variances; exponential and normal [shape..,K]: the noise. Component chosen by
-// straight-through Gumbel-softmax (tau 1, Gumbel = -log(exponential)).
+// straight-through Gumbel-softmax (tau 1, Gumbel = -log(exponential)). Gradients reach the
+// parameters alone; the noise counts as constant.
 Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal);
 
 // ── Losses (functions/losses.cpp); all return one element ────────────────────────────────────────

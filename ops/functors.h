@@ -4,20 +4,15 @@
 
 #include <cmath>
 
+#include "ops/math.h"
 #include "ops/params.h"
-
-#ifdef __CUDACC__
-#define MINI_HOST_DEVICE __host__ __device__
-#else
-#define MINI_HOST_DEVICE
-#endif
 
 namespace mini::functors {
 
 template <class T>
 MINI_HOST_DEVICE inline T sigmoid(T x) {
   // exp of a negative number only: never overflows.
-  const T e = std::exp(-std::abs(x));
+  const T e = math::exp(-std::abs(x));
   return (x >= T(0) ? T(1) : e) / (T(1) + e);
 }
 
@@ -29,7 +24,7 @@ struct UnaryOp {
     if constexpr (op == Unary::neg)
       return -x;
     else if constexpr (op == Unary::exp)
-      return std::exp(x);
+      return math::exp(x);
     else if constexpr (op == Unary::log)
       return std::log(x);
     else if constexpr (op == Unary::sin)
@@ -53,7 +48,7 @@ struct UnaryOp {
     else if constexpr (op == Unary::relu)
       return x > T(0) ? x : x != x ? x : T(0);  // NaN stays
     else if constexpr (op == Unary::softplus)
-      return std::log1p(std::exp(-std::abs(x))) + (x > T(0) ? x : T(0));
+      return std::log1p(math::exp(-std::abs(x))) + (x > T(0) ? x : T(0));
     else if constexpr (op == Unary::leaky_relu)
       return x > T(0) ? x : x * T(a);
     else if constexpr (op == Unary::clamp)

@@ -155,7 +155,7 @@ void softmax(const Tensor& x, const Tensor& y, bool logarithm) {
         largest = functors::BinaryOp<Binary::maximum>{}(largest, line[i * step]);
       double total = 0;
       for (std::int64_t i = 0; i < n; ++i) {
-        const T e = std::exp(line[i * step] - largest);
+        const T e = math::exp(line[i * step] - largest);
         result[i * step] = e;
         total += static_cast<double>(e);
       }

@@ -1,0 +1,41 @@
+// Sampling a Gaussian mixture with a gradient for its parameters. The choice of a component is
+// discrete; straight-through Gumbel-softmax (E. Jang, S. Gu, B. Poole, "Categorical
+// reparameterization with Gumbel-softmax", 2017) draws it hard and differentiates it as soft.
+#include "ops/mixture.h"
+
+#include "autograd/functions.h"
+#include "autograd/node.h"
+#include "autograd/replay.h"
+
+namespace mini {
+namespace {
+
+// The definition, one function of the catalogue at a time.
+Tensor composed_sample(const Tensor& parameters, const Tensor& exponential, const Tensor& normal) {
+  const Tensor means = select(parameters, 0, 1);
+  const Tensor deviations = exp(clamp(select(parameters, 0, 2), -20, 20) * 0.5);
+  const Tensor scores = log_softmax(select(parameters, 0, 0), 0) - log(exponential);
+  const Tensor soft = softmax(scores, -1);
+  const Tensor hard = one_hot(argmax(scores, -1), parameters.size(1), parameters.dtype());
+  const Tensor choice = hard + (soft - soft.detach());  // hard in value, soft in gradient
+  const int last = -1;
+  return sum(choice * (means + deviations * normal), {&last, 1});
+}
+
+}  // namespace
+
+Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal) {
+  // The noise is a constant: no graph behind it is kept, and it gets no gradient.
+  return record("sample_mixture", {parameters},
+                ops::sample_mixture(parameters, exponential, normal),
+                [parameters, exponential = exponential.detach(), normal = normal.detach()](
+                    const Backward& context, const Tensor& dz) -> Tensors {
+                  if (!grad_enabled())
+                    return {ops::sample_mixture_gradient(dz, parameters, exponential, normal)};
+                  return replay_gradients(context, {parameters}, dz, [&](const Tensors& inputs) {
+                    return composed_sample(inputs[0], exponential, normal);
+                  });
+                });
+}
+
+}  // namespace mini

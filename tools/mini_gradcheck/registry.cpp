@@ -1,0 +1,18 @@
+#include "tools/mini_gradcheck/row.h"
+
+namespace mini::suite {
+
+const std::vector<Row>& registry() {
+  static const std::vector<Row> rows = [] {
+    std::vector<Row> all;
+    for (const auto& family : {elementwise_rows}) {
+      std::vector<Row> part = family();
+      all.insert(all.end(), std::make_move_iterator(part.begin()),
+                 std::make_move_iterator(part.end()));
+    }
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace mini::suite

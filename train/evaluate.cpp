@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::int64_t ssim_window = 11;
 
-// Of HR, cut so that it fits; empty when nothing is left.
-Tensor crop_to_multiple(const Tensor& image, std::int64_t multiple) {
-  const auto fitting = [&](int dim) { return image.size(dim) / multiple * multiple; };
-  return ops::contiguous(ops::narrow(ops::narrow(image, 0, 0, fitting(0)), 1, 0, fitting(1)));
-}
-
 void check_options(const EvaluateOptions& options) {
   check(!options.formats.empty(), "evaluate: no format was given");
   check(!options.qualities.empty(), "evaluate: no quality was given");
@@ -30,8 +24,16 @@ void check_options(const EvaluateOptions& options) {
         options.crop_multiple);
 }
 
-std::int64_t multiple_of(const EvaluateOptions& options, std::int64_t scale) {
-  return std::lcm(options.crop_multiple, scale);
+// HR cut at the bottom and right so that it fits the scale. An Error where too little is left.
+Tensor cropped(const Tensor& image, const EvaluateOptions& options, std::int64_t scale) {
+  const std::int64_t multiple = std::lcm(options.crop_multiple, scale);
+  const std::int64_t height = image.size(0) / multiple * multiple;
+  const std::int64_t width = image.size(1) / multiple * multiple;
+  const std::int64_t least = 2 * scale + ssim_window;
+  check(std::min(height, width) >= least, "evaluate: an image of ", image.size(1), "x",
+        image.size(0), " is too small; cropped to multiples of ", multiple, " it must have ", least,
+        " pixels a side");
+  return ops::contiguous(ops::narrow(ops::narrow(image, 0, 0, height), 1, 0, width));
 }
 
 constexpr double Measures::*const fields[] = {&Measures::psnr_y,         &Measures::ssim_y,
@@ -75,10 +77,7 @@ std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,
                                      const EvaluateOptions& options) {
   check_options(options);
   const std::int64_t scale = scaler.scale();
-  const Tensor hr = crop_to_multiple(image, multiple_of(options, scale));
-  check(std::min(hr.size(0), hr.size(1)) >= 2 * scale + ssim_window, "evaluate: an image of ",
-        image.size(1), "x", image.size(0), " is too small for x", scale,
-        "; cropped to fit, it must have ", 2 * scale + ssim_window, " pixels a side");
+  const Tensor hr = cropped(image, options, scale);
   const Tensor lr = scaler.downscale(hr);
   const double lr_psnr = psnr(lr, bicubic_scaler(scale)->downscale(hr), Colour::y);
   const auto pixels = static_cast<double>(lr.size(0) * lr.size(1));
@@ -114,23 +113,24 @@ Evaluation evaluate(const std::vector<const Scaler*>& methods,
         result.rows.push_back({method->name(), format, quality, {}, {}});
 
   const auto paths = find_images(places);
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    std::vector<std::vector<Measures>> of_methods;
+  for (const auto& path : paths) {
+    const Tensor image = io::read_image(path);
     try {
-      const Tensor image = io::read_image(paths[i]);
-      for (const Scaler* method : methods)
-        of_methods.push_back(evaluate_image(*method, image, options));
+      cropped(image, options, result.scale);
     } catch (const Error& error) {
-      result.skipped.push_back(concat_text(paths[i].string(), ": ", error.what()));
-      continue;
+      fail(path.string(), ": ", error.what());
     }
-    result.images.push_back(paths[i].filename().string());
-    for (std::size_t row = 0; row < result.rows.size(); ++row)
-      result.rows[row].images.push_back(of_methods[row % methods.size()][row / methods.size()]);
+    result.images.push_back(path.filename().string());
+  }
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Tensor image = io::read_image(paths[i]);
+    for (std::size_t m = 0; m < methods.size(); ++m) {
+      const auto measures = evaluate_image(*methods[m], image, options);
+      for (std::size_t k = 0; k < measures.size(); ++k)
+        result.rows[k * methods.size() + m].images.push_back(measures[k]);
+    }
     if (progress) progress(i + 1, paths.size());
   }
-  check(!result.images.empty(), "evaluate: none of ", paths.size(), " images can be used; ",
-        result.skipped.front());
   for (EvaluationRow& row : result.rows) row.mean = mean_of(row.images);
   return result;
 }
@@ -156,7 +156,6 @@ std::string to_json(const Evaluation& evaluation) {
   nlohmann::ordered_json json;
   json["scale"] = evaluation.scale;
   json["images"] = evaluation.images;
-  json["skipped"] = evaluation.skipped;
   for (const EvaluationRow& row : evaluation.rows) {
     nlohmann::ordered_json entry;
     entry["format"] = io::name_of(row.format);

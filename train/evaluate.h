@@ -19,7 +19,8 @@ namespace mini::train {
 struct EvaluateOptions {
   std::vector<io::ImageFormat> formats = {io::ImageFormat::jpeg};
   std::vector<int> qualities = {30, 50, 70, 80, 90};
-  // Crop HR to a multiple of this instead of the scale (rounded up to a multiple of the scale).
+  // HR is cropped to a multiple of this and of the scale. The published numbers of Set14 are of
+  // images cropped to multiples of 12.
   std::int64_t crop_multiple = 1;
 };
 
@@ -39,17 +40,17 @@ struct EvaluationRow {
 
 struct Evaluation {
   std::int64_t scale = 0;
-  std::vector<std::string> images;   // file names
-  std::vector<std::string> skipped;  // "PATH: reason"
-  std::vector<EvaluationRow> rows;   // by format, quality, method
+  std::vector<std::string> images;  // file names
+  std::vector<EvaluationRow> rows;  // by format, quality, method
 };
 
 // The measures of one image for each format and quality, in the order of the table.
 std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,
                                      const EvaluateOptions& options);
 
-// All images at `places` (files or folders). Images that cannot be read or are too small for SSIM
-// are skipped; an Error when none is left. `progress` is told the number done and the total.
+// All images at `places` (files or folders). One that cannot be read or is too small for SSIM is an
+// Error, found before the work begins: a mean over other images would be another number.
+// `progress` is told how many are done, and the total.
 Evaluation evaluate(const std::vector<const Scaler*>& methods,
                     const std::vector<std::filesystem::path>& places,
                     const EvaluateOptions& options,

@@ -87,10 +87,8 @@ RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat 
                      int quality) {
   RoundTrip result;
   result.lr = scaler.downscale(image);
-  const io::Bytes file = io::encode(result.lr, format, quality);
-  result.file_bytes = static_cast<std::int64_t>(file.size());
-  result.decoded = io::decode(file);
-  const Tensor hr = scaler.upscale(result.decoded);
+  result.file = io::encode(result.lr, format, quality);
+  const Tensor hr = scaler.upscale(io::decode(result.file));
   result.hr =
       ops::contiguous(ops::narrow(ops::narrow(hr, 0, 0, image.size(0)), 1, 0, image.size(1)));
   return result;

@@ -42,9 +42,8 @@ std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
 // What becomes of an image that is made small, stored, and made large again.
 struct RoundTrip {
   Tensor lr;       // as sent to the codec
-  Tensor decoded;  // as the codec gives it back
-  Tensor hr;       // of the original's size
-  std::int64_t file_bytes = 0;
+  io::Bytes file;  // what is stored
+  Tensor hr;       // what comes back, of the original's size
 };
 RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
                      int quality);

@@ -1,6 +1,7 @@
 #include "train/picture.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tensor/view.h"
 
@@ -50,6 +51,23 @@ Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap) {
     left += image.size(1) + gap;
   }
   return result;
+}
+
+Tensor difference_map(const Tensor& a, const Tensor& b, int gain) {
+  check_image(a, "difference_map");
+  check_image(b, "difference_map");
+  check(a.shape() == b.shape(), "difference_map: images of different size, ", a.shape(), " and ",
+        b.shape());
+  const Tensor left = ops::contiguous(a), right = ops::contiguous(b);
+  Tensor map = Tensor::empty(a.shape(), DType::uint8);
+  const std::uint8_t *x = left.data<std::uint8_t>(), *y = right.data<std::uint8_t>();
+  std::uint8_t* const out = map.data<std::uint8_t>();
+  for (std::int64_t i = 0; i < map.numel(); i += 3) {
+    int sum = 0;
+    for (std::int64_t c = i; c < i + 3; ++c) sum += std::abs(x[c] - y[c]);
+    std::fill_n(out + i, 3, static_cast<std::uint8_t>(std::min(255, sum * gain / 3)));
+  }
+  return map;
 }
 
 }  // namespace mini::train

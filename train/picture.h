@@ -14,5 +14,7 @@ Tensor enlarge(const Tensor& image, std::int64_t factor);
 Tensor crop_middle(const Tensor& image, std::int64_t side, std::int64_t multiple);
 // From left to right, `gap` white pixels between; shorter images are filled up with white below.
 Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap = 4);
+// Gray: the mean over the channels of |a - b|, times `gain`, at most 255.
+Tensor difference_map(const Tensor& a, const Tensor& b, int gain);
 
 }  // namespace mini::train

@@ -43,7 +43,8 @@ std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
 struct RoundTrip {
   Tensor lr;       // as sent to the codec
   io::Bytes file;  // what is stored
-  Tensor hr;       // what comes back, of the original's size
+  Tensor decoded;  // LR as the codec gives it back
+  Tensor hr;       // of the original's size
 };
 RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
                      int quality);

@@ -6,6 +6,7 @@
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/safetensors.h"
+#include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
 #include "tests/support/support.h"

@@ -47,6 +47,12 @@ TEST(Picture, SideBySideWithAWhiteGap) {
   EXPECT_EQ(pixel(row, 3, 6), (std::vector<int>{3, 1, 7}));
 }
 
+TEST(Picture, DifferenceIsTheMeanOfTheChannels) {
+  const Tensor a = Tensor::from(std::vector<std::uint8_t>{10, 20, 30, 0, 0, 0}, {1, 2, 3});
+  const Tensor b = Tensor::from(std::vector<std::uint8_t>{13, 20, 24, 255, 200, 0}, {1, 2, 3});
+  EXPECT_EQ(difference_map(a, b, 8).to_vector(), (std::vector<double>{24, 24, 24, 255, 255, 255}));
+}
+
 TEST(Picture, WrongImagesAreRefused) {
   EXPECT_EQ(test::error_of([] {
               enlarge(Tensor::ones({2, 2, 3}), 2);

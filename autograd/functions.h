@@ -120,7 +120,7 @@ Tensor haar_inverse(const Tensor& x);
 // MATLAB's imresize with the bicubic kernel a = -0.5, antialiased when shrinking, symmetric
 // borders. The output's side is ceil(side · scale).
 Tensor resize_bicubic(const Tensor& x, double scale);
-// The differentiable JPEG simulator (models/…/jpeg.h has the formula): RGB [N,3,H,W] in [0,1] of
+// The differentiable JPEG simulator (ops/jpeg.h has the formula): RGB [N,3,H,W] in [0,1] of
 // any size, quality 1..100. `quality` may be one number for the batch or one per image.
 Tensor diff_jpeg(const Tensor& x, std::span<const double> quality);
 Tensor diff_jpeg(const Tensor& x, double quality);

@@ -1,0 +1,96 @@
+// The JPEG simulator with gradients: fused tiles for the value and the first derivative; where the
+// backward is recorded itself, the definition in functions of the catalogue.
+#include "ops/jpeg.h"
+
+#include <array>
+#include <numbers>
+
+#include "autograd/functions.h"
+#include "autograd/node.h"
+#include "autograd/replay.h"
+#include "ops/functors_jpeg.h"
+
+namespace mini {
+namespace {
+
+Tensor constant(std::span<const double> values, const Shape& shape, const Tensor& like) {
+  return cast(Tensor::from(values, shape), like.dtype());
+}
+
+// m [3,3] applied to the channels of x [N,3,H,W].
+Tensor mix_channels(const double (&m)[3][3], const Tensor& x) {
+  const Tensor matrix = constant({&m[0][0], 9}, {3, 3}, x);
+  return reshape(matmul(matrix, reshape(x, {x.size(0), 3, -1})), x.shape());
+}
+
+// [N,C,H,W] -> [N,C,H/8,W/8,8,8] and back.
+Tensor to_blocks(const Tensor& x) {
+  const Tensor split = reshape(x, {x.size(0), x.size(1), x.size(2) / 8, 8, x.size(3) / 8, 8});
+  return permute(split, std::array{0, 1, 2, 4, 3, 5});
+}
+Tensor from_blocks(const Tensor& x) {
+  const Tensor turned = permute(x, std::array{0, 1, 2, 4, 3, 5});
+  return reshape(turned, {x.size(0), x.size(1), x.size(2) * 8, x.size(3) * 8});
+}
+
+// DCT, division by the steps, soft rounding, and back; x [N,C,H,W] centred at 0.
+Tensor code_blocks(const Tensor& x, const double (&table)[64], std::span<const double> scales) {
+  std::vector<double> steps, amounts;
+  for (const double scale : scales) {
+    for (const double entry : table) steps.push_back(scale > 0 ? entry * scale : 1);
+    amounts.push_back(scale > 0 ? 1 : 0);
+  }
+  const Tensor step = constant(steps, {x.size(0), 1, 1, 1, 8, 8}, x);
+  const Tensor amount = constant(amounts, {x.size(0), 1, 1, 1, 1, 1}, x);
+  const Tensor dct = constant(ops::dct_matrix(), {8, 8}, x);
+  const Tensor inverse = transpose(dct, 0, 1);
+
+  const Tensor v = matmul(matmul(dct, to_blocks(x)), inverse) / step;
+  Tensor sines = Tensor::zeros({}, x.dtype());
+  for (int n = 1; n <= functors::soft_round_terms; ++n) {
+    const double sign = n % 2 == 1 ? 1 : -1;
+    sines = sines + sin(v * (2 * std::numbers::pi * n)) * (sign / (n * std::numbers::pi));
+  }
+  return from_blocks(matmul(matmul(inverse, (v - amount * sines) * step), dct));
+}
+
+// Each pixel of [N,C,H,W] four times: [N,C,2H,2W].
+Tensor repeat2x2(const Tensor& x) {
+  const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+  return reshape(expand(reshape(x, {n, c, h, 1, w, 1}), {n, c, h, 2, w, 2}), {n, c, 2 * h, 2 * w});
+}
+
+// The definition (ops/jpeg.h), one function at a time.
+Tensor composed_jpeg(const Tensor& x, std::span<const double> scales) {
+  const std::int64_t h = x.size(2), w = x.size(3);
+  const auto up_to_16 = [](std::int64_t size) { return (size + 15) / 16 * 16 - size; };
+  const Tensor padded = pad2d(x, {0, up_to_16(w), 0, up_to_16(h)}, PadMode::replicate);
+  const Tensor ycc = mix_channels(functors::rgb_to_ycc, padded * 255.0);
+  const Tensor luma = narrow(ycc, 1, 0, 1) - 128.0;
+  const Tensor chroma = avg_pool2d(narrow(ycc, 1, 1, 2), {});  // 2x2 means
+  const Tensor coded = concat({code_blocks(luma, functors::luminance_steps, scales) + 128.0,
+                               repeat2x2(code_blocks(chroma, functors::chrominance_steps, scales))},
+                              1);
+  const Tensor rgb = clamp(mix_channels(functors::ycc_to_rgb, coded), 0, 255) / 255.0;
+  return narrow(narrow(rgb, 2, 0, h), 3, 0, w);
+}
+
+}  // namespace
+
+Tensor diff_jpeg(const Tensor& x, std::span<const double> quality) {
+  check(x.rank() == 4, "diff_jpeg: input must be RGB [N,3,H,W], got ", x.shape());
+  std::vector<double> scales = ops::jpeg_scales(quality, x.size(0));
+  Tensor y = ops::diff_jpeg(x, scales);
+  return record(
+      "diff_jpeg", {x}, std::move(y),
+      [x, scales = std::move(scales)](const Backward& context, const Tensor& dy) -> Tensors {
+        if (!grad_enabled()) return {ops::diff_jpeg_gradient(dy, x, scales)};
+        return replay_gradients(context, {x}, dy, [&](const Tensors& inputs) {
+          return composed_jpeg(inputs[0], scales);
+        });
+      });
+}
+
+Tensor diff_jpeg(const Tensor& x, double quality) { return diff_jpeg(x, {&quality, 1}); }
+
+}  // namespace mini

@@ -39,23 +39,26 @@ struct Correlation {
   ImageView<T> y;
   std::int64_t outputs;
   Axis rows, columns;
-  Runs runs{rows, columns, inputs};
 
   void run() const;
 
  private:
   std::int64_t taps() const { return rows.kernel * columns.kernel; }
   std::int64_t depth() const { return taps() * inputs; }
-  std::int64_t pitch() const { return columns.reach(columns.output) * inputs; }
+  // A run is a row of the kernel, or one tap where dilation tears the row apart.
+  std::int64_t run_taps() const { return Runs(rows, columns, 1, 0).length; }
+  std::int64_t run_length() const { return run_taps() * inputs; }
+  std::int64_t run_count() const { return taps() / run_taps(); }
   bool narrow() const;
   std::int64_t filter_size() const;
   void pack_wide(T* out) const;
   void pack_narrow(T* out) const;
-  // Output rows [begin, end) of image n from the strip `input`.
-  void wide_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
-                 std::int64_t end) const;
-  void narrow_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
-                   std::int64_t end) const;
+  // A region of image n from input pixels `input`, rows `pitch` apart; from x itself; from a padded
+  // copy.
+  void compute(const T* filter, const T* input, std::int64_t pitch, std::int64_t n,
+               const Region& region) const;
+  void compute_in_place(const T* filter, std::int64_t n, const Region& region) const;
+  void compute_padded(const T* filter, std::int64_t n, const Region& region) const;
 };
 
 // Whether vectors along the inputs (dot_tile.h) cost less than vectors along the outputs (gemm.h),
@@ -65,13 +68,13 @@ bool Correlation<T>::narrow() const {
   constexpr std::int64_t lanes = Vec<T>::lanes;
   const std::int64_t wide_cost = whole_vectors<T>(outputs) / lanes * depth();
   const std::int64_t narrow_cost =
-      outputs * (runs.count() * whole_vectors<T>(runs.length) / lanes + 6);
+      outputs * (run_count() * whole_vectors<T>(run_length()) / lanes + 6);
   return outputs <= max_dot_columns && narrow_cost < wide_cost;
 }
 
 template <class T>
 std::int64_t Correlation<T>::filter_size() const {
-  return narrow() ? outputs * runs.count() * whole_vectors<T>(runs.length)
+  return narrow() ? outputs * run_count() * whole_vectors<T>(run_length())
                   : depth() * whole_vectors<T>(outputs);
 }
 
@@ -98,67 +101,86 @@ void Correlation<T>::pack_wide(T* out) const {
 template <class T>
 void Correlation<T>::pack_narrow(T* out) const {
   std::fill_n(out, filter_size(), T(0));
-  const std::int64_t taps_per_run = taps() / runs.count();
   for (std::int64_t o = 0; o < outputs; ++o)
     for (std::int64_t tap = 0; tap < taps(); ++tap) {
       const T* from = w.at(o, tap, columns.kernel);
-      T* to = out + (o * runs.count() + tap / taps_per_run) * whole_vectors<T>(runs.length) +
-              tap % taps_per_run * inputs;
+      T* to = out + (o * run_count() + tap / run_taps()) * whole_vectors<T>(run_length()) +
+              tap % run_taps() * inputs;
       for (std::int64_t c = 0; c < inputs; ++c) to[c] = from[c * w.input];
     }
 }
 
 template <class T>
-void Correlation<T>::wide_rows(const T* filter, const T* input, std::int64_t n, std::int64_t begin,
-                               std::int64_t end) const {
+void Correlation<T>::compute(const T* filter, const T* input, std::int64_t pitch, std::int64_t n,
+                             const Region& region) const {
+  const Runs runs(rows, columns, inputs, pitch);
+  // Tiles lie along the longer side of the region: `line` after line of them.
+  std::int64_t line = rows.stride * pitch, step = columns.stride * inputs;
+  std::int64_t y_line = y.row, y_step = y.column;
+  std::int64_t lines = region.height(), length = region.width();
+  if (lines > length) {
+    std::swap(line, step);
+    std::swap(y_line, y_step);
+    std::swap(lines, length);
+  }
+  T* const result = y.pixel(n, region.top, region.left);
+  if (narrow()) {
+    for (std::int64_t i = 0; i < lines; ++i)
+      dot_rows<T>({.a = input + i * line,
+                   .a_row = step,
+                   .a_offset = runs.offset.data(),
+                   .b = filter,
+                   .segments = runs.count(),
+                   .depth = runs.length,
+                   .c = result + i * y_line,
+                   .c_row = y_step,
+                   .start = bias},
+                  length, outputs);
+    return;
+  }
   for (std::int64_t p = 0; p < panel_count<T>(outputs); ++p) {
     const Panel panel = panel_at<T>(p, outputs);
     const std::int64_t width = panel_width<T>(panel);
-    for (std::int64_t row = begin; row < end; ++row) {
-      const TileJob<T> job{
-          .a = input + (row - begin) * rows.stride * pitch(),
-          .a_row = columns.stride * inputs,
-          .a_step = 1,
-          .a_offset = runs.offset.data(),
-          .b = filter + panel.first * depth(),
-          .b_step = width,
-          .b_segment = runs.length * width,
-          .segments = runs.count(),
-          .depth = runs.length,
-          .c = y.pixel(n, row, 0) + panel.first,
-          .c_row = y.column,
-          .last_lanes = panel.last_lanes,
-          .start = bias == nullptr ? nullptr : bias + panel.first,
-          .start_row = 0,
-      };
-      tile_rows(job, columns.output, panel.vectors);
-    }
+    for (std::int64_t i = 0; i < lines; ++i)
+      tile_rows<T>({.a = input + i * line,
+                    .a_row = step,
+                    .a_step = 1,
+                    .a_offset = runs.offset.data(),
+                    .b = filter + panel.first * depth(),
+                    .b_step = width,
+                    .b_segment = runs.length * width,
+                    .segments = runs.count(),
+                    .depth = runs.length,
+                    .c = result + i * y_line + panel.first,
+                    .c_row = y_step,
+                    .last_lanes = panel.last_lanes,
+                    .start = bias == nullptr ? nullptr : bias + panel.first,
+                    .start_row = 0},
+                   length, panel.vectors);
   }
 }
 
 template <class T>
-void Correlation<T>::narrow_rows(const T* filter, const T* input, std::int64_t n,
-                                 std::int64_t begin, std::int64_t end) const {
-  for (std::int64_t row = begin; row < end; ++row) {
-    const DotJob<T> job{
-        .a = input + (row - begin) * rows.stride * pitch(),
-        .a_row = columns.stride * inputs,
-        .a_offset = runs.offset.data(),
-        .b = filter,
-        .segments = runs.count(),
-        .depth = runs.length,
-        .c = y.pixel(n, row, 0),
-        .c_row = y.column,
-        .start = bias,
-    };
-    dot_rows(job, columns.output, outputs);
-  }
+void Correlation<T>::compute_in_place(const T* filter, std::int64_t n, const Region& region) const {
+  compute(filter, x.pixel(n, rows.first(region.top), columns.first(region.left)), x.row, n, region);
+}
+
+template <class T>
+void Correlation<T>::compute_padded(const T* filter, std::int64_t n, const Region& region) const {
+  if (region.empty()) return;
+  const std::int64_t pitch = columns.reach(region.width()) * inputs;
+  const Storage copy(static_cast<std::size_t>(rows.reach(region.height()) * pitch) * sizeof(T),
+                     Device{});
+  T* const input = reinterpret_cast<T*>(copy.data());
+  copy_padded(x, n, inputs, rows, columns, region, input);
+  compute(filter, input, pitch, n, region);
 }
 
 template <class T>
 void Correlation<T>::run() const {
-  const auto pitch_bytes = pitch() * static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t strip = strip_rows(rows, pitch_bytes, strip_bytes);
+  const std::int64_t pitch = columns.reach(columns.output) * inputs;
+  const std::int64_t strip =
+      strip_rows(rows, pitch * static_cast<std::int64_t>(sizeof(T)), strip_bytes);
   const std::int64_t strips = (rows.output + strip - 1) / strip;
 
   const Storage packed(static_cast<std::size_t>(filter_size()) * sizeof(T), Device{});
@@ -168,17 +190,22 @@ void Correlation<T>::run() const {
   else
     pack_wide(filter);
 
+  const bool readable = (x.channel == 1 || inputs == 1) && x.column == inputs && rows.spread == 1 &&
+                        columns.spread == 1;
+  const std::int64_t left = columns.inner_begin(), right = columns.inner_end();
   parallel_tasks(images * strips, [&](std::int64_t task) {
     const std::int64_t n = task / strips;
     const std::int64_t begin = task % strips * strip;
     const std::int64_t end = std::min(begin + strip, rows.output);
-    const Storage scratch(static_cast<std::size_t>(rows.reach(strip) * pitch_bytes), Device{});
-    T* const input = reinterpret_cast<T*>(scratch.data());
-    fill_strip(x, n, inputs, rows, columns, begin, end, input);
-    if (narrow())
-      narrow_rows(filter, input, n, begin, end);
-    else
-      wide_rows(filter, input, n, begin, end);
+    const Region inner{std::clamp(rows.inner_begin(), begin, end),
+                       std::clamp(rows.inner_end(), begin, end), left, right};
+    if (!readable || inner.empty())
+      return compute_padded(filter, n, {begin, end, 0, columns.output});
+    compute_in_place(filter, n, inner);
+    compute_padded(filter, n, {begin, inner.top, 0, columns.output});
+    compute_padded(filter, n, {inner.bottom, end, 0, columns.output});
+    compute_padded(filter, n, {inner.top, inner.bottom, 0, left});
+    compute_padded(filter, n, {inner.top, inner.bottom, right, columns.output});
   });
 }
 

@@ -25,7 +25,7 @@ struct WeightGradient {
   std::int64_t images, inputs, outputs;
   Axis rows, columns;
   T* dw;  // [outputs, inputs, kh, kw]
-  Runs runs{rows, columns, inputs};
+  Runs runs{rows, columns, inputs, columns.reach(columns.output) * inputs};
 
   void run() const;
 
@@ -44,7 +44,7 @@ struct WeightGradient {
   void add_outputs_first(const T* input, std::int64_t n, std::int64_t begin, std::int64_t end,
                          T* sums) const;
   // dw = the sum of the chunks, in order.
-  void add_chunks(const T* partial, std::int64_t chunks) const;
+  void add_chunks(T* partial, std::int64_t chunks) const;
 };
 
 template <class T>
@@ -113,19 +113,24 @@ void WeightGradient<T>::add_outputs_first(const T* input, std::int64_t n, std::i
 }
 
 template <class T>
-void WeightGradient<T>::add_chunks(const T* partial, std::int64_t chunks) const {
+void WeightGradient<T>::add_chunks(T* partial, std::int64_t chunks) const {
+  const std::int64_t size = depth() * outputs;
+  parallel_for(size, 16384, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t chunk = 1; chunk < chunks; ++chunk)
+      for (std::int64_t i = begin; i < end; ++i) partial[i] += partial[chunk * size + i];
+  });
+  // To [o][c][tap]; a few o at a time, so that cache lines are used whole on both sides.
+  constexpr std::int64_t block = Vec<T>::lanes;
   const std::int64_t by_output = outputs_first() ? depth() : 1;
   const std::int64_t by_place = outputs_first() ? 1 : outputs;
-  parallel_for(outputs * inputs, 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t o = i / inputs, c = i % inputs;
-      for (std::int64_t tap = 0; tap < taps(); ++tap) {
-        const T* from = partial + o * by_output + (tap * inputs + c) * by_place;
-        T sum = from[0];
-        for (std::int64_t k = 1; k < chunks; ++k) sum += from[k * depth() * outputs];
-        dw[i * taps() + tap] = sum;
-      }
-    }
+  parallel_for((outputs + block - 1) / block, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t last = std::min(end * block, outputs);
+    for (std::int64_t first = begin * block; first < last; first += block)
+      for (std::int64_t c = 0; c < inputs; ++c)
+        for (std::int64_t tap = 0; tap < taps(); ++tap)
+          for (std::int64_t o = first; o < std::min(first + block, last); ++o)
+            dw[(o * inputs + c) * taps() + tap] =
+                partial[o * by_output + (tap * inputs + c) * by_place];
   });
 }
 
@@ -154,7 +159,7 @@ void WeightGradient<T>::run() const {
       const std::int64_t n = task / strips;
       const std::int64_t begin = task % strips * strip;
       const std::int64_t end = std::min(begin + strip, rows.output);
-      fill_strip(x, n, inputs, rows, columns, begin, end, input);
+      copy_padded(x, n, inputs, rows, columns, {begin, end, 0, columns.output}, input);
       if (outputs_first())
         add_outputs_first(input, n, begin, end, sums);
       else

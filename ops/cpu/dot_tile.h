@@ -48,7 +48,8 @@ void dot_tile(const DotJob<T>& job) {
   const auto add = [&](const V(&row)[Rows], const T* b) __attribute__((always_inline)) {
 #pragma GCC unroll 16
     for (int n = 0; n < Columns; ++n) {
-      const V weights = V::load(b + n * b_row);
+      V weights = V::load(b + n * b_row);
+      keep_in_register(weights);
 #pragma GCC unroll 16
       for (int m = 0; m < Rows; ++m) sum[n][m].add_product(row[m], weights);
     }
@@ -59,7 +60,10 @@ void dot_tile(const DotJob<T>& job) {
     V row[Rows];
     for (std::int64_t k = V::lanes; k < padded; k += V::lanes) {
 #pragma GCC unroll 16
-      for (int m = 0; m < Rows; ++m) row[m] = V::load(a + m * job.a_row);
+      for (int m = 0; m < Rows; ++m) {
+        row[m] = V::load(a + m * job.a_row);
+        keep_in_register(row[m]);
+      }
       add(row, b);
       a += V::lanes;
       b += V::lanes;

@@ -120,6 +120,19 @@ struct Vec {
 
 #endif
 
+// Makes the compiler load a value once into a register, where it would rather read memory again in
+// each instruction that uses it: loads across cache lines are dearer than registers.
+template <class T>
+inline void keep_in_register(Vec<T>& x) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(x.value));
+#elif defined(__x86_64__)
+  asm("" : "+x"(x.value));
+#else
+  (void)x;
+#endif
+}
+
 // `count` rounded up to whole vectors.
 template <class T>
 constexpr std::int64_t whole_vectors(std::int64_t count) {

@@ -1,9 +1,11 @@
-// What the convolution kernels share: images cut into strips of rows, copied with their padding.
+// What the convolution kernels share: where a correlation looks, and copies of parts of images with
+// their padding.
 //
-// A strip holds the input rows that a few output rows look at, channels innermost and without gaps,
-// zeros where the padding is. So the kernels know no borders, and the inputs of one output pixel
-// within one row of the kernel, (kx, c), are one run of memory. A strip fits in the second-level
-// cache; how an image is cut depends on its shape alone, never on the number of threads.
+// The kernels read channels-last pixels without gaps, so that the inputs of one output pixel within
+// one row of the kernel, (kx, c), are one run of memory, and know no borders. Where an image is not
+// so or the border is near, they read a copy that has zeros where the padding is. Images are cut
+// into strips of rows that fit in the second-level cache; how depends on the shape alone, never on
+// the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -21,11 +23,27 @@ namespace mini::cpu {
 struct Axis {
   std::int64_t input, output, kernel, stride, dilation, before, spread;
 
-  // Positions that outputs [begin, end) look at.
-  std::int64_t first(std::int64_t begin) const { return begin * stride - before; }
+  // The first position that output i looks at, and how many positions `outputs` of them look over.
+  std::int64_t first(std::int64_t i) const { return i * stride - before; }
   std::int64_t reach(std::int64_t outputs) const {
     return (outputs - 1) * stride + dilation * (kernel - 1) + 1;
   }
+  // Outputs [inner_begin, inner_end) look at input values only.
+  std::int64_t inner_begin() const {
+    return std::clamp<std::int64_t>((before + stride - 1) / stride, 0, output);
+  }
+  std::int64_t inner_end() const {
+    const std::int64_t last = input - reach(1) + before;
+    return std::clamp<std::int64_t>(last < 0 ? 0 : last / stride + 1, inner_begin(), output);
+  }
+};
+
+// Outputs [top, bottom) x [left, right).
+struct Region {
+  std::int64_t top, bottom, left, right;
+  std::int64_t height() const { return bottom - top; }
+  std::int64_t width() const { return right - left; }
+  bool empty() const { return height() <= 0 || width() <= 0; }
 };
 
 // Some channels of an [N,C,H,W] tensor with any strides.
@@ -45,15 +63,15 @@ struct ImageView {
   }
 };
 
-// Copies the positions that output rows [begin, end) of image n look at: out[row][column][channel].
+// Copies the positions that a region of image n looks at: out[row][column][channel].
 template <class T>
-void fill_strip(const ImageView<const T>& x, std::int64_t n, std::int64_t channels,
-                const Axis& rows, const Axis& columns, std::int64_t begin, std::int64_t end,
-                T* out) {
-  const std::int64_t height = rows.reach(end - begin), width = columns.reach(columns.output);
+void copy_padded(const ImageView<const T>& x, std::int64_t n, std::int64_t channels,
+                 const Axis& rows, const Axis& columns, const Region& region, T* out) {
+  const std::int64_t width = columns.reach(region.width());
   const std::int64_t pitch = width * channels;
-  for (std::int64_t i = 0; i < height; ++i, out += pitch) {
-    const std::int64_t row = rows.first(begin) + i;
+  const std::int64_t before = -columns.first(region.left);
+  for (std::int64_t i = 0; i < rows.reach(region.height()); ++i, out += pitch) {
+    const std::int64_t row = rows.first(region.top) + i;
     if (row < 0 || row % rows.spread != 0 || row / rows.spread >= rows.input) {
       std::fill_n(out, pitch, T(0));
       continue;
@@ -61,10 +79,9 @@ void fill_strip(const ImageView<const T>& x, std::int64_t n, std::int64_t channe
     const std::int64_t spread = columns.spread;
     const T* const from = x.pixel(n, row / rows.spread, 0);
     // Input columns [left, right) are seen; `left` lands at place(left).
-    const auto place = [&](std::int64_t j) { return j * spread + columns.before; };
-    const std::int64_t left = std::max<std::int64_t>(0, (spread - 1 - columns.before) / spread);
-    const std::int64_t right =
-        std::min(columns.input, (width - columns.before + spread - 1) / spread);
+    const auto place = [&](std::int64_t j) { return j * spread + before; };
+    const std::int64_t left = std::max<std::int64_t>(0, (spread - 1 - before) / spread);
+    const std::int64_t right = std::min(columns.input, (width - before + spread - 1) / spread);
     if (left >= right || spread > 1) {
       std::fill_n(out, pitch, T(0));
     } else {
@@ -92,14 +109,13 @@ inline std::int64_t strip_rows(const Axis& rows, std::int64_t bytes_per_row, std
   return (rows.output + strips - 1) / strips;
 }
 
-// The runs of memory, within a strip, that the first output pixel looks at: one per kernel row, or
-// one per kernel element where dilation tears the row apart.
+// The runs of memory, in an image whose rows are `pitch` apart, that the first output pixel looks
+// at: one per kernel row, or one per kernel element where dilation tears the row apart.
 struct Runs {
   std::vector<std::int64_t> offset;
   std::int64_t length;
 
-  Runs(const Axis& rows, const Axis& columns, std::int64_t channels) {
-    const std::int64_t pitch = columns.reach(columns.output) * channels;
+  Runs(const Axis& rows, const Axis& columns, std::int64_t channels, std::int64_t pitch) {
     const bool whole = columns.dilation == 1 || columns.kernel == 1;
     length = (whole ? columns.kernel : 1) * channels;
     for (std::int64_t a = 0; a < rows.kernel; ++a)

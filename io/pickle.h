@@ -1,0 +1,104 @@
+// A pickle machine that builds inert data and runs nothing.
+//
+// A pickle is a program of one-byte opcodes for a stack machine: push a number, make a list of what
+// lies above the last mark, remember this under number 7. Three opcodes make the format dangerous
+// elsewhere: GLOBAL names any function, REDUCE calls it, BUILD sets attributes. Here GLOBAL pushes
+// a name, REDUCE and NEWOBJ look it up in a fixed table of what weight files need, and BUILD keeps
+// the attributes as data. Only the opcodes that Python's picklers emit for such data are known.
+//
+// Source: CPython's Lib/pickletools.py, which documents every opcode; torch/serialization.py for
+// persistent ids. Read next: io/pickle.cpp, then io/pth.cpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "io/element_type.h"
+
+namespace mini::io {
+
+struct PickleValue {
+  enum class Kind : std::uint8_t {
+    none,
+    boolean,
+    integer,
+    real,
+    text,
+    list,     // also tuples, sets and torch.Size: the elements are in items
+    dict,     // keys and values alternate in items
+    global,   // the dotted name of a function or class, in text
+    object,   // of the class named in text; base is what BUILD gave it, if anything
+    storage,  // of PyTorch; text is its key, integer the number of elements. A view of another
+              // storage has that as base and begins at its element `offset`
+    tensor,   // base is the storage, offset the first element; items are the lists shape, strides
+  };
+
+  Kind kind = Kind::none;
+  ElementType type = ElementType::float32;  // of a storage
+  bool allowed = false;                     // global: on the list, or declared to be a module
+  std::int64_t integer = 0;
+  std::int64_t offset = 0;
+  double real = 0;
+  std::string text;
+  std::vector<PickleValue*> items;
+  PickleValue* base = nullptr;
+
+  bool is(Kind wanted) const { return kind == wanted; }
+};
+
+// The value under a text key; null when `dict` is no dictionary or has none.
+const PickleValue* find_key(const PickleValue* dict, std::string_view key);
+
+class Unpickler {
+ public:
+  // Runs one pickle from the start of `bytes`, which then begins behind it. The values belong to
+  // the Unpickler; they may form cycles. Throws Error for anything that is not inert data.
+  PickleValue* load(std::span<const std::byte>& bytes);
+  const std::deque<PickleValue>& values() const { return values_; }  // all that were made
+
+ private:
+  using Kind = PickleValue::Kind;
+
+  std::span<const std::byte> take(std::uint64_t count);
+  template <class T>
+  T number();
+  std::string line();
+
+  PickleValue* make(Kind kind);
+  PickleValue* make_text(std::span<const std::byte> bytes);
+  PickleValue* make_long(std::span<const std::byte> bytes);
+  PickleValue* make_list(std::vector<PickleValue*> items);
+  PickleValue* make_global(std::string name);
+  const std::vector<PickleValue*>& to_copy(const std::vector<PickleValue*>& items);
+  void push(PickleValue* value);
+  PickleValue* pop();
+  PickleValue* top();
+  std::vector<PickleValue*> pop_to_mark();
+  void remember(std::uint32_t index);
+  void recall(std::uint32_t index);
+
+  bool step(std::uint8_t opcode);  // false: finished
+  bool step_stack(std::uint8_t opcode);
+  bool step_scalar(std::uint8_t opcode);
+  bool step_container(std::uint8_t opcode);
+  void extend(std::vector<PickleValue*> items, Kind kind);
+  PickleValue* call(const PickleValue& function, const std::vector<PickleValue*>& arguments);
+  PickleValue* rebuild_tensor(const std::vector<PickleValue*>& arguments);
+  void build();
+  PickleValue* persistent(const PickleValue& id);
+  PickleValue* storage(const std::vector<PickleValue*>& id);
+
+  std::deque<PickleValue> values_;  // a deque keeps their addresses
+  std::span<const std::byte> rest_;
+  std::vector<PickleValue*> stack_;
+  std::vector<std::size_t> marks_;
+  std::unordered_map<std::uint32_t, PickleValue*> memo_;
+  std::size_t copied_ = 0;  // elements
+};
+
+}  // namespace mini::io

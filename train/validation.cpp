@@ -9,6 +9,7 @@
 namespace mini::train {
 namespace {
 
+constexpr std::int64_t least_side = 32;     // leaves room for SSIM's window within the borders
 constexpr std::int64_t picture_side = 384;  // pixels; four of them fit on a screen
 
 struct Stopped {};
@@ -30,7 +31,12 @@ Validator::Validator(ValidationOptions options, io::ImageFormat format)
   paths_ = find_images(options_.folders);
   if (options_.images > 0 && image_count() > options_.images)
     paths_.resize(static_cast<std::size_t>(options_.images));
-  io::read_image(paths_.front());  // a folder of the wrong files is told now, not after a night
+  // What cannot be used is told now, not after the first night.
+  for (const std::filesystem::path& path : paths_) {
+    const Tensor image = io::read_image(path);
+    check(std::min(image.size(0), image.size(1)) >= least_side, path.string(), ": ", image.size(1),
+          "x", image.size(0), " is too small to validate on; at least ", least_side);
+  }
 }
 
 std::optional<Validation> Validator::run(const models::Rescaler& network,

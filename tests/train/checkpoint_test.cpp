@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"
+#include "train/weights.h"
 
 namespace mini::train {
 namespace {
@@ -129,6 +130,17 @@ TEST(Checkpoint, FullDiskLeavesTheOneBeforeLoadable) {
   EXPECT_NE(error.find(path.string()), std::string::npos) << error;
   expect_equal(load_checkpoint(path), example(1));
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
+}
+
+TEST(ReadWeights, TakesTheModelOutOfACheckpoint) {
+  test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  save_checkpoint(path, example(3));
+  const nn::StateDict weights = read_weights(path);
+  ASSERT_EQ(weights.size(), 2u);
+  EXPECT_TRUE(weights.contains("conv.bias"));
+  io::write_safetensors(path, {{{"model.w", Tensor::ones({3})}}, {}});
+  EXPECT_TRUE(read_weights(path).contains("model.w"));
 }
 
 }  // namespace

@@ -1,0 +1,250 @@
+// The training loop on a tiny network: resuming bit for bit, stopping, losses that are not finite,
+// bad input.
+#include "train/trainer.h"
+
+#include <limits>
+#include <sstream>
+
+#include "autograd/functions.h"
+#include "io/file.h"
+#include "io/image.h"
+#include "io/safetensors.h"
+#include "tensor/parallel.h"
+#include "tests/support/support.h"
+#include "train/picture.h"
+#include "train/weights.h"
+
+namespace mini::train {
+namespace {
+namespace fs = std::filesystem;
+
+// Three small pictures, a folder to run in, a network of two blocks.
+class TrainerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set_threads(1);  // a network so small only waits for threads
+    Generator generator{1, 0};
+    for (const int i : {0, 1, 2}) {
+      const Tensor noise = ops::uniform(generator, {1, 3, 8, 10});
+      io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
+                      enlarge(io::to_image(noise), 4));
+    }
+  }
+
+  fs::path photos() const {
+    fs::create_directories(folder_.path() / "photos");
+    return folder_.path() / "photos";
+  }
+  fs::path out(const std::string& name) const { return folder_.path() / name; }
+
+  // Batches of two out of three images, so that most steps are in the middle of an epoch.
+  TrainConfig config(const std::string& name, std::vector<std::string> assignments = {}) const {
+    const std::string text = R"({
+      "model": {"enhanced_blocks": 1, "vanilla_blocks": 1, "growth": 4},
+      "data": {"train": "photos", "patch": 16, "batch": 2},
+      "train": {"steps": 7, "lr": 1e-3, "schedule": {"milestones": [4]}},
+      "codec": {"quality": "50..90"},
+      "validation": {"folders": "photos", "every": 3, "images": 1, "pictures": 1},
+      "checkpoint": {"every": 3, "keep_last": 2}, "log": {"every": 2}})";
+    assignments.push_back("out=" + out(name).string());
+    return parse_config(text, "test.json", folder_.path(), assignments);
+  }
+
+  // Stops after so many steps.
+  Outcome train(const TrainConfig& config, TrainerOptions options = {}, std::int64_t stop_at = -1) {
+    const Trainer* running = nullptr;
+    options.stop = [&] { return running->step() == stop_at; };
+    Trainer trainer(config, std::move(options));
+    running = &trainer;
+    return trainer.run();
+  }
+
+  static io::TensorFile file_at(const fs::path& run, std::int64_t step) {
+    return io::read_safetensors(checkpoint_path(run, step));
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+void expect_same_state(const io::TensorFile& a, const io::TensorFile& b) {
+  ASSERT_EQ(a.tensors.size(), b.tensors.size());
+  for (const auto& [name, tensor] : a.tensors)
+    EXPECT_TRUE(test::equal_bits(tensor, b.tensors.at(name))) << name;
+  for (const auto& [name, text] : a.metadata)
+    if (name != "config") {
+      EXPECT_EQ(text, b.metadata.at(name)) << name;
+    }
+}
+
+std::string content(const fs::path& path) {
+  const io::Bytes bytes = io::read_file(path);
+  return std::string(io::as_text(bytes));
+}
+
+TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
+  EXPECT_EQ(train(config("whole")), Outcome::finished);
+  const io::TensorFile end = file_at(out("whole"), 7);
+  EXPECT_FALSE(test::equal_bits(
+      end.tensors.at("model.down_operations.0.F.conv1.weight"),
+      file_at(out("whole"), 6).tensors.at("model.down_operations.0.F.conv1.weight")));
+
+  // Stopped in the middle of the first epoch, at a validation, past the milestone: three times.
+  EXPECT_EQ(train(config("parts"), {}, 1), Outcome::stopped);
+  EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 3), Outcome::stopped);
+  EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 5), Outcome::stopped);
+  EXPECT_EQ(train(config("parts"), {.resume = out("parts")}), Outcome::finished);
+  expect_same_state(file_at(out("parts"), 7), end);
+  EXPECT_EQ(content(out("parts") / "best.safetensors").size(),
+            content(out("whole") / "best.safetensors").size());
+
+  // With other threads, from a checkpoint in the other run's folder.
+  EXPECT_EQ(
+      train(config("other", {"data.workers=3"}), {.resume = checkpoint_path(out("whole"), 6)}),
+      Outcome::finished);
+  expect_same_state(file_at(out("other"), 7), end);
+}
+
+TEST_F(TrainerTest, ResumingEarlierTakesTheLogBack) {
+  train(config("run", {"checkpoint.keep_last=9"}));
+  const std::string whole = content(out("run") / "log.jsonl");
+  EXPECT_NE(whole.find("\"event\":\"validation\",\"step\":6"), std::string::npos);
+  EXPECT_EQ(train(config("run"), {.resume = checkpoint_path(out("run"), 3)}, 4), Outcome::stopped);
+  const std::string log = content(out("run") / "log.jsonl");
+  EXPECT_NE(log.find("\"event\":\"train\",\"step\":2"), std::string::npos) << log;
+  EXPECT_EQ(log.find("\"step\":6"), std::string::npos) << log;
+  EXPECT_EQ(find_checkpoint(out("run")), checkpoint_path(out("run"), 4));
+}
+
+TEST_F(TrainerTest, LeavesWhatItPromises) {
+  train(config("run"));
+  EXPECT_EQ(list_checkpoints(out("run")), (std::vector<fs::path>{checkpoint_path(out("run"), 6),
+                                                                 checkpoint_path(out("run"), 7)}));
+  EXPECT_NO_THROW(load_checkpoint(out("run") / "best.safetensors"));
+  EXPECT_EQ(config_text(load_config(out("run") / "config.json")), config_text(config("run")));
+  for (const char* step : {"step_000000003", "step_000000006", "step_000000007"}) {
+    const Tensor picture = io::read_image(out("run") / "pictures" / step / "photo0.png");
+    EXPECT_EQ(picture.shape(), Shape({32, 4 * 40 + 3 * 4, 3}));
+  }
+  EXPECT_FALSE(fs::is_empty(out("run") / "tensorboard"));
+  // The means of two steps, and the learning rate of the last.
+  std::istringstream log(content(out("run") / "log.jsonl"));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(log, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(),
+            1u + 4 + 3 + 1);  // start, train at 2 4 6 7, validation at 3 6 7, finished
+  EXPECT_TRUE(lines[1].starts_with("{\"event\":\"train\",\"step\":2,\"loss\":")) << lines[1];
+  EXPECT_TRUE(lines[1].ends_with("\"lr\":0.001}")) << lines[1];
+  EXPECT_NE(lines[6].find("\"lr\":0.0005}"), std::string::npos) << lines[6];
+}
+
+TEST_F(TrainerTest, LossFallsOnOnePicture) {
+  const TrainConfig longer =
+      config("run", {"train.steps=60", "codec.quality=90", "log.every=20",
+                     "train.schedule.milestones=[]", "train.lr=2e-3", "validation.folders=[]"});
+  train(longer);
+  std::istringstream log(content(out("run") / "log.jsonl"));
+  std::vector<double> losses;
+  for (std::string line; std::getline(log, line);)
+    if (const std::size_t at = line.find("\"loss\":"); at != std::string::npos)
+      losses.push_back(std::stod(line.substr(at + 7)));
+  ASSERT_EQ(losses.size(), 3u);
+  EXPECT_LT(losses[2], 0.9 * losses[0]);
+}
+
+// SAIN's, but for one term of one step.
+class Spoiled : public Objective {
+ public:
+  Spoiled(std::int64_t step, double value)
+      : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
+  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                    Generator& generator) const override {
+    Losses losses = sain_(network, hr, lr_reference, generator);
+    if (steps_left_-- == 0) losses.terms[2].value = value_;
+    return losses;
+  }
+
+ private:
+  SainObjective sain_;
+  mutable std::int64_t steps_left_;
+  double value_;
+};
+
+TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::string error = test::error_of(
+      [&] { train(config("bad"), {.objective = std::make_unique<Spoiled>(5, infinity)}); });
+  EXPECT_EQ(error, "step 5: l_reg is inf; the weights after step 4 are kept in " +
+                       checkpoint_path(out("bad"), 4).string());
+  EXPECT_NE(content(out("bad") / "log.jsonl").find("\"event\":\"not_finite\",\"step\":4"),
+            std::string::npos);
+  // The state is that of a run told to stop there, and training goes on from it.
+  train(config("good"), {.objective = std::make_unique<Spoiled>(5, infinity)}, 4);
+  expect_same_state(file_at(out("bad"), 4), file_at(out("good"), 4));
+  EXPECT_EQ(train(config("bad"),
+                  {.resume = out("bad"), .objective = std::make_unique<Spoiled>(0, infinity)}),
+            Outcome::finished);
+}
+
+// A finite loss whose gradient is not: the root of 0·w.
+class Cusp : public Objective {
+ public:
+  Losses operator()(const models::Rescaler& network, const Tensor&, const Tensor&,
+                    Generator&) const override {
+    return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
+  }
+};
+
+TEST_F(TrainerTest, GradientNotFiniteStops) {
+  const std::string error =
+      test::error_of([&] { train(config("bad"), {.objective = std::make_unique<Cusp>()}); });
+  EXPECT_TRUE(error.starts_with("step 1: norm of the gradient is ")) << error;
+}
+
+TEST_F(TrainerTest, StartsFromWeights) {
+  train(config("first"));
+  train(config("second"), {.init = out("first") / "best.safetensors"}, 0);
+  const auto best = read_weights(out("first") / "best.safetensors");
+  for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
+    EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
+}
+
+TEST_F(TrainerTest, BadInputChangesNoFile) {
+  train(config("run"), {}, 1);
+  const auto error = [&](const TrainConfig& config, TrainerOptions options = {}) {
+    return test::error_of([&] { Trainer(config, std::move(options)); });
+  };
+  EXPECT_NE(error(config("run")).find("already holds a run"), std::string::npos);
+  EXPECT_NE(error(config("new"), {.resume = out("nothing")}).find("no such file"),
+            std::string::npos);
+  const std::string other =
+      error(config("new", {"model.enhanced_blocks=2"}), {.resume = out("run")});
+  EXPECT_NE(other.find("down_operations.1."), std::string::npos) << other;
+  EXPECT_NE(error(config("new", {"model.scale=4"}), {.init = checkpoint_path(out("run"), 1)})
+                .find("load_state_dict"),
+            std::string::npos);
+  EXPECT_NE(error(config("new", {"data.train=/nowhere"})).find("/nowhere"), std::string::npos);
+  EXPECT_NE(error(config("new", {"validation.folders=/nowhere"})).find("/nowhere"),
+            std::string::npos);
+  fs::create_directories(out("small"));
+  io::write_image(out("small") / "a.png", Tensor::zeros({31, 99, 3}, DType::uint8));
+  EXPECT_NE(error(config("new", {"validation.folders=" + out("small").string()}))
+                .find("a.png: 99x31 is too small"),
+            std::string::npos);
+  io::write_file_atomically(out("cut.safetensors"), "short");
+  EXPECT_NE(error(config("new"), {.resume = out("cut.safetensors")}).find("cut.safetensors"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(out("new")));
+}
+
+TEST_F(TrainerTest, TellsWhatChangedOnResume) {
+  train(config("run"), {}, 1);
+  std::ostringstream text;
+  train(config("run", {"train.lr=1e-4", "log.every=1"}), {.resume = out("run"), .out = &text}, 2);
+  EXPECT_NE(text.str().find("resuming at step 1"), std::string::npos) << text.str();
+  EXPECT_NE(text.str().find("note: train.lr is not what it was"), std::string::npos) << text.str();
+  EXPECT_EQ(text.str().find("note: log.every"), std::string::npos) << text.str();
+  EXPECT_NE(text.str().find("stopped after step 2"), std::string::npos) << text.str();
+}
+
+}  // namespace
+}  // namespace mini::train

@@ -1,0 +1,262 @@
+// The training loop. See train/trainer.h.
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <ostream>
+
+#include "autograd/engine.h"
+#include "io/file.h"
+#include "tensor/version.h"
+#include "tensor/view.h"
+#include "train/weights.h"
+
+namespace mini::train {
+namespace {
+namespace fs = std::filesystem;
+
+// Independent streams of random numbers, all from the one seed.
+enum Stream : std::uint64_t { initial_weights, training_noise };
+
+std::vector<std::pair<std::string, double>> named(const Losses& losses) {
+  std::vector<std::pair<std::string, double>> values{{"loss", losses.total.item()}};
+  for (const LossTerm& term : losses.terms) values.emplace_back(term.name, term.value);
+  return values;
+}
+
+// "jpeg 75: 31.02 dB (bicubic 29.80)"
+std::string validation_text(const Evaluation& table) {
+  std::string text;
+  char numbers[64];
+  for (std::size_t i = 0; i + 1 < table.rows.size(); i += 2) {
+    const EvaluationRow &ours = table.rows[i], &bicubic = table.rows[i + 1];
+    std::snprintf(numbers, sizeof numbers, "%.3f dB (bicubic %.3f)", ours.mean.psnr_y,
+                  bicubic.mean.psnr_y);
+    text +=
+        concat_text(i == 0 ? "" : ", ", io::name_of(ours.format), " ", ours.quality, ": ", numbers);
+  }
+  return text;
+}
+
+}  // namespace
+
+void Trainer::Window::add(const std::vector<std::pair<std::string, double>>& values) {
+  if (sums.empty()) {
+    sums = values;
+  } else {
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i].second += values[i].second;
+  }
+  ++count;
+}
+
+std::vector<std::pair<std::string, double>> Trainer::Window::means() const {
+  auto means = sums;
+  for (auto& [name, value] : means) value /= count;
+  return means;
+}
+
+Trainer::Trainer(TrainConfig config, TrainerOptions options)
+    : config_(std::move(config)),
+      options_(std::move(options)),
+      best_score_(-std::numeric_limits<double>::infinity()) {
+  const Generator root{static_cast<std::uint64_t>(config_.seed), 0};
+  noise_ = root.fork(training_noise);
+  Generator weights = root.fork(initial_weights);
+  network_ = models::make_rescaler(config_.model, weights);
+  network_->to(config_.precision);
+  parameters_ = network_->parameters();
+  optimizer_ = std::make_unique<Adam>(network_->named_parameters(), config_.adam);
+  objective_ = options_.objective ? std::move(options_.objective)
+                                  : make_objective(config_.model.network, config_.objective);
+
+  if (!options_.resume.empty())
+    resume(find_checkpoint(options_.resume));
+  else if (!options_.init.empty())
+    network_->load_state_dict(read_weights(options_.init));
+  refuse_used_folder();
+  validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
+  loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_);
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::resume(const fs::path& path) {
+  const Checkpoint checkpoint = load_checkpoint(path);
+  try {
+    network_->load_state_dict(checkpoint.model);
+    optimizer_->load_state(checkpoint.optimizer);
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what());
+  }
+  step_ = checkpoint.step;
+  validated_ = checkpoint.validated;
+  saved_ = {step_, validated_};
+  noise_ = checkpoint.noise;
+  best_score_ = checkpoint.best_score;
+  notes_.push_back(concat_text("resuming at step ", step_, " from ", path.string()));
+  const TrainConfig before = parse_config(checkpoint.config, path.string(), path.parent_path());
+  for (const std::string& key : config_differences(before, config_))
+    notes_.push_back("note: " + key + " is not what it was before");
+}
+
+// Two runs in one folder would mix their logs and remove each other's checkpoints.
+void Trainer::refuse_used_folder() const {
+  const bool goes_on = !options_.resume.empty() &&
+                       fs::weakly_canonical(find_checkpoint(options_.resume)).parent_path() ==
+                           fs::weakly_canonical(config_.out);
+  check(goes_on || list_checkpoints(config_.out).empty(), "train: ", config_.out.string(),
+        " already holds a run; go on with it (--resume) or choose another folder (--set out=...)");
+}
+
+void Trainer::open_outputs() {
+  fs::create_directories(config_.out);
+  io::write_file_atomically(config_.out / "config.json", config_text(config_));
+  // A new run starts a new log, whatever a run that ended before its first checkpoint left.
+  log_ = std::make_unique<JsonLog>(config_.out / "log.jsonl",
+                                   options_.resume.empty() ? std::int64_t{-1} : step_);
+  if (config_.log.tensorboard)
+    board_ = std::make_unique<TensorBoard>(config_.out / "tensorboard", step_ + 1);
+  nowhere_ = std::make_unique<std::ostream>(nullptr);
+  progress_ = std::make_unique<Progress>(options_.out != nullptr ? *options_.out : *nowhere_,
+                                         options_.columns, step_, config_.steps);
+  for (const std::string& note : notes_) progress_->message(note);
+  for (const std::string& line : loader_->skipped()) progress_->message("left out " + line);
+  progress_->message(
+      concat_text(network_->name(), " x", network_->scale(), ", ", network_->parameter_count(),
+                  " parameters; ", loader_->image_count(), " images to train on, ",
+                  validator_->image_count(), " to validate on; results in ", config_.out.string()));
+  log_->write("start", step_,
+              {{"version", version()},
+               {"parameters", network_->parameter_count()},
+               {"images", loader_->image_count()}});
+}
+
+Outcome Trainer::run() {
+  open_outputs();
+  while (!stop_wanted()) {
+    // Before validation too: should it fail, for want of memory say, no step is lost.
+    if (due(config_.checkpoint.every)) save();
+    if (validator_->enabled() && due(config_.validation.every) && validated_ != step_) {
+      if (!validate()) continue;
+      if (due(config_.checkpoint.every)) save();
+    }
+    if (step_ >= config_.steps) {
+      log_->write("finished", step_);
+      return Outcome::finished;
+    }
+    train_step();
+  }
+  save();
+  log_->write("stopped", step_);
+  progress_->message(concat_text("stopped after step ", step_, "; go on with --resume"));
+  return Outcome::stopped;
+}
+
+bool Trainer::due(std::int64_t every) const {
+  return step_ > 0 && (step_ % every == 0 || step_ == config_.steps);
+}
+
+void Trainer::train_step() {
+  const Batch batch = loader_->next();
+  const Generator noise_before = noise_;
+  const Losses losses = (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
+                                      ops::cast(batch.lr_reference, config_.precision), noise_);
+  auto values = named(losses);
+  for (const auto& [name, value] : values) require_finite(name, value, noise_before);
+
+  network_->zero_grad();
+  backward(losses.total);
+  const double no_limit = std::numeric_limits<double>::infinity();
+  const double norm =
+      clip_gradient_norm(parameters_, config_.clip_norm > 0 ? config_.clip_norm : no_limit);
+  require_finite("norm of the gradient", norm, noise_before);
+  values.emplace_back("gradient_norm", norm);
+
+  const double lr = learning_rate(config_.schedule, config_.lr, step_);
+  optimizer_->step(lr);
+  ++step_;
+  window_.add(values);
+  report(lr);
+}
+
+// Called before the weights change: what is saved is the state before this step.
+void Trainer::require_finite(const std::string& what, double value, const Generator& noise_before) {
+  if (std::isfinite(value)) return;
+  noise_ = noise_before;
+  save();
+  log_->write("not_finite", step_, {{"term", what}});
+  fail("step ", step_ + 1, ": ", what, " is ", value, "; the weights after step ", step_,
+       " are kept in ", checkpoint_path(config_.out, step_).string());
+}
+
+void Trainer::report(double lr) {
+  const auto means = window_.means();
+  const bool line_due = due(config_.log.every);
+  progress_->update(step_, means, line_due);
+  if (!line_due) return;
+  LogRecord record(means.begin(), means.end());
+  record.emplace_back("lr", lr);
+  log_->write("train", step_, record);
+  if (board_) {
+    for (const auto& [name, value] : means) board_->scalar("train/" + name, value, step_);
+    board_->scalar("train/lr", lr, step_);
+  }
+  window_ = {};
+}
+
+bool Trainer::validate() {
+  progress_->pause();
+  const std::optional<Validation> result =
+      validator_->run(*network_, [this] { return stop_wanted(); });
+  if (!result) return false;
+  validated_ = step_;
+  LogRecord record;
+  for (const EvaluationRow& row : result->table.rows) {
+    const std::string key =
+        concat_text("psnr_y_", row.method, "_", io::name_of(row.format), row.quality);
+    record.emplace_back(key, row.mean.psnr_y);
+    if (board_) board_->scalar("validation/" + key, row.mean.psnr_y, step_);
+  }
+  log_->write("validation", step_, record);
+  progress_->message(concat_text("step ", step_, ", PSNR-Y ", validation_text(result->table)));
+
+  const fs::path folder = config_.out / "pictures" / checkpoint_path("", step_).stem();
+  if (!result->pictures.empty()) fs::create_directories(folder);
+  for (const Picture& picture : result->pictures) {
+    const io::Bytes png = io::encode(picture.image, io::ImageFormat::png, 100);
+    io::write_file_atomically(folder / (picture.name + ".png"), png);
+    if (board_)
+      board_->image("validation/" + picture.name, png, picture.image.size(0), picture.image.size(1),
+                    step_);
+  }
+  if (result->score > best_score_) {
+    best_score_ = result->score;
+    if (config_.checkpoint.keep_best) save_checkpoint(config_.out / "best.safetensors", state());
+  }
+  progress_->resume();
+  return true;
+}
+
+Checkpoint Trainer::state() const {
+  return {.step = step_,
+          .validated = validated_,
+          .noise = noise_,
+          .best_score = best_score_,
+          .config = config_text(config_),
+          .model = network_->state_dict(),
+          .optimizer = optimizer_->state()};
+}
+
+void Trainer::save() {
+  const fs::path path = checkpoint_path(config_.out, step_);
+  const auto progress_made = std::pair(step_, validated_);
+  if (saved_ == progress_made && fs::exists(path)) return;
+  progress_->pause();
+  save_checkpoint(path, state());
+  saved_ = progress_made;
+  remove_old_checkpoints(config_.out, step_, config_.checkpoint.keep_last);
+  progress_->resume();
+}
+
+}  // namespace mini::train

@@ -1,0 +1,100 @@
+// The training loop:
+//
+//   batch k -> objective -> backward -> clip -> optimiser with the learning rate of step k
+//
+// All that a step depends on is its number, the weights, the optimiser's state and the position of
+// the noise. These are what a checkpoint holds; a run resumed from one goes on bit for bit as if it
+// had never stopped. Read next: train/checkpoint.h, train/dataset.h, train/objective.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/rescaler.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/log.h"
+#include "train/progress.h"
+#include "train/tensorboard.h"
+#include "train/validation.h"
+
+namespace mini::train {
+
+struct TrainerOptions {
+  std::filesystem::path resume{};          // a checkpoint or a folder with some; empty: a new run
+  std::filesystem::path init{};            // weights to start a new run from; empty: the paper's
+  std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
+  std::ostream* out = nullptr;             // where progress is shown; null: nowhere
+  int columns = 0;                         // of the terminal that `out` is; 0: it is none
+  std::function<bool()> stop = nullptr;    // asked between steps; true: save and end
+};
+
+enum class Outcome { finished, stopped };
+
+class Trainer {
+ public:
+  // Reads and checks everything, changes no file.
+  Trainer(TrainConfig config, TrainerOptions options);
+  ~Trainer();
+
+  // Trains to the last step or until told to stop; either way the last state is saved. When a loss
+  // or a gradient is not finite, the state before that step is saved and an Error names the step
+  // and the term.
+  Outcome run();
+
+  std::int64_t step() const { return step_; }  // steps done
+  const models::Rescaler& network() const { return *network_; }
+
+ private:
+  // Means over the steps since the last line of the log.
+  struct Window {
+    std::vector<std::pair<std::string, double>> sums;
+    double count = 0;
+    void add(const std::vector<std::pair<std::string, double>>& values);
+    std::vector<std::pair<std::string, double>> means() const;
+  };
+
+  void resume(const std::filesystem::path& path);
+  void refuse_used_folder() const;
+  void open_outputs();
+  void train_step();
+  void require_finite(const std::string& what, double value, const Generator& noise_before);
+  void report(double lr);
+  bool due(std::int64_t every) const;
+  bool validate();  // false: stopped on the way
+  Checkpoint state() const;
+  void save();
+  bool stop_wanted() const { return options_.stop && options_.stop(); }
+
+  TrainConfig config_;
+  TrainerOptions options_;
+  std::vector<std::string> notes_;  // to be shown at the start
+
+  // The state of the run.
+  std::int64_t step_ = 0, validated_ = 0;
+  Generator noise_;
+  double best_score_;
+  std::unique_ptr<models::Rescaler> network_;
+  std::unique_ptr<Adam> optimizer_;
+
+  std::pair<std::int64_t, std::int64_t> saved_;  // step_ and validated_ in the last checkpoint
+  Tensors parameters_;
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<Validator> validator_;
+  std::unique_ptr<BatchLoader> loader_;
+
+  Window window_;
+  std::unique_ptr<std::ostream> nowhere_;
+  std::unique_ptr<JsonLog> log_;
+  std::unique_ptr<TensorBoard> board_;
+  std::unique_ptr<Progress> progress_;
+};
+
+}  // namespace mini::train

@@ -1,7 +1,6 @@
 // Padding, Haar and sparse maps. Every loop runs along rows of memory.
 #include <algorithm>
 #include <array>
-#include <type_traits>
 #include <vector>
 
 #include "ops/kernels.h"
@@ -149,27 +148,22 @@ void haar_inverse(const Tensor& x, const Tensor& y) {
 
 namespace {
 
-constexpr std::int64_t tile = 64;  // neighbouring lines whose sums are kept in registers
+constexpr std::int64_t tile = 64;  // lines that a map is applied to together
 
-// y[k] = Σ_t weight[t] · x[source[t]·x_step + k], output i of the map on `width` lines.
+// y[i·y_step + k] = Σ_t weight[t] · x[source[t]·x_step + k] for the lines k < width <= tile.
 template <class T>
-void map_row(const LinearMap& map, const T* weight, std::int64_t i, const T* x, std::int64_t x_step,
-             T* y, std::int64_t width) {
-  const std::int64_t begin = map.first[static_cast<std::size_t>(i)];
-  const std::int64_t end = map.first[static_cast<std::size_t>(i) + 1];
-  const auto sum_lines = [&](std::int64_t line, auto lines) {
+void map_lines(const LinearMap& map, const T* weight, const T* x, std::int64_t x_step, T* y,
+               std::int64_t y_step, std::int64_t width) {
+  for (std::int64_t i = 0; i < map.output_size(); ++i) {
     std::array<T, tile> total{};
-    for (std::int64_t t = begin; t < end; ++t) {
+    for (std::int64_t t = map.first[static_cast<std::size_t>(i)];
+         t < map.first[static_cast<std::size_t>(i) + 1]; ++t) {
       const T w = weight[t];
-      const T* const row = x + map.source[static_cast<std::size_t>(t)] * x_step + line;
-      for (std::int64_t k = 0; k < lines; ++k) total[static_cast<std::size_t>(k)] += w * row[k];
+      const T* const row = x + map.source[static_cast<std::size_t>(t)] * x_step;
+      for (std::int64_t k = 0; k < width; ++k) total[static_cast<std::size_t>(k)] += w * row[k];
     }
-    std::copy_n(total.begin(), lines, y + line);
-  };
-  std::int64_t line = 0;
-  for (; line + tile <= width; line += tile)
-    sum_lines(line, std::integral_constant<std::int64_t, tile>{});
-  if (line < width) sum_lines(line, width - line);
+    std::copy_n(total.begin(), width, y + i * y_step);
+  }
 }
 
 }  // namespace
@@ -182,27 +176,32 @@ void linear_map(const Tensor& x, const LinearMap& map, const Tensor& y) {
     const std::vector<T> weight(map.weight.begin(), map.weight.end());
     const T* const in = x.data<T>();
     T* const out = y.data<T>();
+    // Elements of a tile; few tiles are not worth a thread.
+    const std::int64_t work = (in_size + out_size) * std::min(inner > 1 ? inner : outer, tile);
+    const std::int64_t grain = 8192 / (work + 1) + 1;
     if (inner > 1) {  // neighbouring lines are neighbours in memory
-      parallel_for(outer * out_size, 4096 / inner + 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t k = begin; k < end; ++k)
-          map_row(map, weight.data(), k % out_size, in + k / out_size * in_size * inner, inner,
-                  out + k * inner, inner);
+      const std::int64_t tiles = (inner + tile - 1) / tile;
+      parallel_for(outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t k = begin; k < end; ++k) {
+          const std::int64_t o = k / tiles, first = k % tiles * tile;
+          map_lines(map, weight.data(), in + o * in_size * inner + first, inner,
+                    out + o * out_size * inner + first, inner, std::min(tile, inner - first));
+        }
       });
       return;
     }
     // Lines lie one after the other: turn a tile of them round, so that they become neighbours.
-    const std::int64_t grain = 4096 / (tile * (in_size + out_size)) + 1;
-    parallel_for((outer + tile - 1) / tile, grain, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t tiles = (outer + tile - 1) / tile;
+    parallel_for(tiles, grain, [&](std::int64_t begin, std::int64_t end) {
       std::vector<T> turned(static_cast<std::size_t>((in_size + out_size) * tile));
       T* const source = turned.data();
       T* const target = source + in_size * tile;
-      for (std::int64_t first = begin * tile; first < std::min(end * tile, outer); first += tile) {
-        const std::int64_t width = std::min(tile, outer - first);
+      for (std::int64_t k = begin; k < end; ++k) {
+        const std::int64_t first = k * tile, width = std::min(tile, outer - first);
         for (std::int64_t line = 0; line < width; ++line)
           for (std::int64_t i = 0; i < in_size; ++i)
             source[i * tile + line] = in[(first + line) * in_size + i];
-        for (std::int64_t i = 0; i < out_size; ++i)
-          map_row(map, weight.data(), i, source, tile, target + i * tile, tile);
+        map_lines(map, weight.data(), source, tile, target, tile, width);
         for (std::int64_t line = 0; line < width; ++line)
           for (std::int64_t i = 0; i < out_size; ++i)
             out[(first + line) * out_size + i] = target[i * tile + line];

@@ -1,0 +1,184 @@
+// mini_train as a program: exit codes, messages, signals, the configurations of the project.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/image.h"
+#include "tensor/random.h"
+#include "tests/support/support.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/picture.h"
+
+namespace mini {
+namespace {
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+const std::string program = std::string(MINI_BINARY_DIR) + "/tools/mini_train";
+const fs::path configs = fs::path(MINI_SOURCE_DIR) / "configs";
+
+std::string content(const fs::path& path) {
+  const io::Bytes bytes = io::read_file(path);
+  return std::string(io::as_text(bytes));
+}
+
+class TrainTool : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(photos());
+    Generator generator{1, 0};
+    for (const int i : {0, 1, 2})
+      io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
+                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
+  }
+
+  fs::path photos() const { return folder_.path() / "photos"; }
+  fs::path out() const { return folder_.path() / "out"; }
+  std::string errors() const { return content(folder_.path() / "stderr"); }
+  std::string output() const { return content(folder_.path() / "stdout"); }
+
+  pid_t start(Words arguments) const {
+    arguments.insert(arguments.begin(), program);
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+      const bool redirected =
+          std::freopen((folder_.path() / "stdout").c_str(), "w", stdout) != nullptr &&
+          std::freopen((folder_.path() / "stderr").c_str(), "w", stderr) != nullptr;
+      if (redirected) execv(program.c_str(), pointers.data());
+      _exit(127);
+    }
+    return child;
+  }
+  // The tiny configuration of the project on the pictures here.
+  pid_t start_tiny(Words arguments) const {
+    const Words common{(configs / "tiny.json").string(),
+                       "--set",
+                       "data.train=" + photos().string(),
+                       "--set",
+                       "validation.folders=" + photos().string(),
+                       "--out",
+                       out().string()};
+    arguments.insert(arguments.begin(), common.begin(), common.end());
+    return start(arguments);
+  }
+  static int exit_code(pid_t child) {
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  int run_tiny(Words arguments) const { return exit_code(start_tiny(std::move(arguments))); }
+  int run(Words arguments) const { return exit_code(start(std::move(arguments))); }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(TrainTool, TrainsAndSaves) {
+  EXPECT_EQ(run_tiny({}), 0) << errors();
+  EXPECT_EQ(errors(), "");
+  EXPECT_EQ(train::find_checkpoint(out()), train::checkpoint_path(out(), 12));
+  EXPECT_NE(output().find("12/12  "), std::string::npos) << output();
+  EXPECT_NE(output().find("PSNR-Y jpeg 75: "), std::string::npos) << output();
+  EXPECT_EQ(output().find('\x1b'), std::string::npos);  // no terminal, no control codes
+}
+
+TEST_F(TrainTool, SignalSavesAndResumeGoesOnBitForBit) {
+  const Words common{"--set", "train.schedule.type=multistep", "--set", "validation.folders=[]",
+                     "--steps"};
+  const auto with = [&](const Words& more) {
+    Words all = common;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const pid_t child = start_tiny(with({"1000000"}));
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const fs::path log = out() / "log.jsonl";
+  while (!fs::exists(log) || content(log).find("\"step\":3,") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, SIGTERM);
+  EXPECT_EQ(exit_code(child), 128 + SIGTERM) << errors();
+  EXPECT_NE(output().find("go on with --resume"), std::string::npos) << output();
+
+  const std::int64_t stopped = train::load_checkpoint(train::find_checkpoint(out())).step;
+  EXPECT_GE(stopped, 3);
+  const std::string end = std::to_string(stopped + 3);
+  ASSERT_EQ(run_tiny(with({end, "--resume"})), 0) << errors();
+  ASSERT_EQ(run_tiny(with({end, "--out", (out() / "whole").string()})), 0) << errors();
+
+  const auto parts = train::load_checkpoint(train::checkpoint_path(out(), stopped + 3));
+  const auto whole = train::load_checkpoint(train::checkpoint_path(out() / "whole", stopped + 3));
+  ASSERT_FALSE(whole.model.empty());
+  for (const auto& [name, tensor] : whole.model)
+    EXPECT_TRUE(test::equal_bits(tensor, parts.model.at(name))) << name;
+  for (const auto& [name, tensor] : whole.optimizer)
+    EXPECT_TRUE(test::equal_bits(tensor, parts.optimizer.at(name))) << name;
+}
+
+TEST_F(TrainTool, LossNotFiniteIsAnError) {
+  EXPECT_EQ(run_tiny({"--set", "loss.lambda_back=1e38"}), 1);
+  EXPECT_TRUE(errors().starts_with("mini_train: step 1: loss is inf; the weights after step 0"))
+      << errors();
+  EXPECT_NO_THROW(train::load_checkpoint(train::find_checkpoint(out())));
+}
+
+TEST_F(TrainTool, BadInputIsToldAndChangesNothing) {
+  const auto expect_error = [&](int code, const std::string& part) {
+    EXPECT_EQ(code, 1);
+    EXPECT_TRUE(errors().starts_with("mini_train: ")) << errors();
+    EXPECT_NE(errors().find(part), std::string::npos) << errors();
+    EXPECT_FALSE(fs::exists(out()));
+  };
+  expect_error(run_tiny({"--set", "train.lrr=1"}), "unknown key train.lrr; did you mean train.lr?");
+  expect_error(run_tiny({"--set", "train.lr=-1"}), "train.lr: must be in (0, 1], got -1");
+  expect_error(run_tiny({"--set", "data.train=/nowhere"}), "/nowhere");
+  expect_error(run_tiny({"--resume"}), "no such file or folder");
+  expect_error(run_tiny({"--init", "/nowhere.pth"}), "/nowhere.pth");
+  expect_error(run_tiny({"--device", "abacus"}), "abacus");
+  expect_error(run_tiny({"--device", "cuda"}), "cpu only");
+  expect_error(run_tiny({"--bogus"}), "--bogus");
+  expect_error(run_tiny({"--resume", "x", "--init", "y"}), "excludes");
+  expect_error(run({}), "CONFIG is missing");
+  expect_error(run({"/nowhere.json"}), "/nowhere.json");
+}
+
+TEST_F(TrainTool, HelpAndVersion) {
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_NE(output().find("--resume"), std::string::npos);
+  EXPECT_EQ(run({"--version"}), 0);
+  EXPECT_TRUE(output().starts_with("mini_train 0.")) << output();
+  EXPECT_EQ(run({"--help-config"}), 0);
+  EXPECT_EQ(output(), train::config_help());
+}
+
+TEST(Configs, AllOfTheProjectAreValid) {
+  int count = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(configs)) {
+    EXPECT_NO_THROW(train::load_config(entry.path())) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 4);
+}
+
+TEST(Configs, SainIsThePapers) {
+  const train::TrainConfig x2 = train::load_config(configs / "sain.json");
+  EXPECT_EQ(x2.data.folders.front(), fs::path(MINI_SOURCE_DIR) / "data/DIV2K/DIV2K_train_HR");
+  EXPECT_EQ(x2.objective.lambda_forw, 4);
+  EXPECT_EQ(learning_rate(x2.schedule, x2.lr, 250'000), 5e-5);
+  const train::TrainConfig x4 = train::load_config(configs / "sain_x4.json");
+  EXPECT_EQ(x4.model.scale, 4);
+  EXPECT_EQ(x4.objective.lambda_forw, 16);
+}
+
+}  // namespace
+}  // namespace mini

@@ -1,0 +1,128 @@
+// mini_train CONFIG: trains a rescaling network. What happens in a run: train/trainer.h.
+//
+// Exit code: 0 when the last step is done, 1 on any error, 128 + signal when stopped by one (the
+// state is saved).
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <fmt/core.h>
+#include <iostream>
+#include <string>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vector>
+
+#include "tensor/device.h"
+#include "tensor/parallel.h"
+#include "tensor/version.h"
+#include "tools/mini_train/interrupt.h"
+#include "train/trainer.h"
+
+namespace mini {
+namespace {
+
+struct Arguments {
+  std::string config, resume, init, device = "cpu";
+  std::vector<std::string> assignments;
+  bool resume_given = false, help_config = false;
+};
+
+void describe(CLI::App& app, Arguments& arguments) {
+  app.description(
+      "Trains SAIN or IRN as CONFIG says. The results go to the folder `out` of CONFIG:\n"
+      "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"
+      "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.");
+  app.footer(
+      "Examples:\n"
+      "  mini_train configs/sain.json\n"
+      "  mini_train configs/sain.json --set train.lr=1e-4 --set codec.quality=30..90\n"
+      "  mini_train configs/sain.json --resume");
+  app.set_version_flag("--version", fmt::format("mini_train {}", version()));
+  app.add_option("CONFIG", arguments.config, "configuration, JSON with comments");
+  app.add_option("--set", arguments.assignments,
+                 "KEY=VALUE: override a key, for instance train.lr=1e-4; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  const auto shorthand = [&](const std::string& flag, const std::string& key,
+                             const std::string& help, const std::string& type) {
+    app.add_option_function<std::string>(
+           flag,
+           [&arguments, key](const std::string& value) {
+             arguments.assignments.push_back(key + "=" + value);
+           },
+           help)
+        ->type_name(type)
+        ->take_last();
+  };
+  shorthand("--out", "out", "folder of the run (--set out=...)", "FOLDER");
+  shorthand("--steps", "train.steps", "steps in all (--set train.steps=...)", "N");
+  shorthand("--threads", "threads", "threads of the arithmetic (--set threads=...)", "N");
+  app.add_option("--device", arguments.device, "where to compute: cpu")->type_name("DEVICE");
+  CLI::Option* resume =
+      app.add_option("--resume", arguments.resume,
+                     "go on from a checkpoint, or the latest in a folder; alone: in `out`")
+          ->type_name("[PATH]")
+          ->expected(0, 1);
+  app.add_option("--init", arguments.init, "start from weights: .safetensors, .pth or a checkpoint")
+      ->type_name("FILE")
+      ->excludes(resume);
+  app.add_flag("--help-config", arguments.help_config,
+               "print every key of CONFIG with its meaning and default");
+}
+
+// Columns of the terminal that standard output is, or 0.
+int terminal_columns() {
+  if (isatty(STDOUT_FILENO) == 0) return 0;
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+int train(const Arguments& arguments) {
+  check(!arguments.config.empty(), "CONFIG is missing; see mini_train --help");
+  check(parse_device(arguments.device).is_cpu(), "--device ", arguments.device,
+        ": training runs on the cpu only");
+  const train::TrainConfig config = train::load_config(arguments.config, arguments.assignments);
+  if (config.threads > 0) set_threads(static_cast<int>(config.threads));
+
+  train::TrainerOptions options{.init = arguments.init, .out = &std::cout};
+  if (arguments.resume_given) {
+    options.resume = arguments.resume;
+    if (arguments.resume.empty()) options.resume = config.out;
+  }
+  options.columns = terminal_columns();
+  options.stop = [] { return InterruptGuard::signal() != 0; };
+  train::Trainer trainer(config, std::move(options));
+  const InterruptGuard guard;
+  return trainer.run() == train::Outcome::finished ? 0 : 128 + InterruptGuard::signal();
+}
+
+int run(int argc, char** argv) {
+  CLI::App app;
+  Arguments arguments;
+  describe(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    fail(error.what(), "; see mini_train --help");
+  }
+  if (arguments.help_config) {
+    fmt::print("{}", train::config_help());
+    return 0;
+  }
+  arguments.resume_given = app.count("--resume") > 0;
+  return train(arguments);
+}
+
+}  // namespace
+}  // namespace mini
+
+int main(int argc, char** argv) {
+  try {
+    return mini::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "mini_train: {}\n", error.what());
+    return 1;
+  }
+}

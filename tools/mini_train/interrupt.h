@@ -1,0 +1,18 @@
+// Ctrl-C and SIGTERM as a question that the training loop asks between steps.
+#pragma once
+
+namespace mini {
+
+// While it lives, the first SIGINT or SIGTERM is only noted; the second ends the process as usual.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  // The number of the signal that came, or 0.
+  static int signal();
+};
+
+}  // namespace mini

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""mini against PyTorch, interleaved (A B A B ..) in one run on the same cores, weights and images.
+
+    tools/bench/compare_pytorch.py [--bench build/release/tools/mini_bench] [--json FILE]
+
+Runs a SAIN training step (batch 4, patch 128) and a 512x512 round trip through JPEG, first checks
+that both sides compute the same, then prints medians, ratios and the share of the machine's measured
+peak of fused multiply-adds. Needs PyTorch, NumPy and Pillow (Debian: python3-torch python3-pil).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy
+import PIL
+import torch
+
+import sain_pytorch
+
+
+def write_safetensors(path, tensors):
+    header, chunks, offset = {}, [], 0
+    for name, tensor in tensors.items():
+        data = tensor.detach().contiguous().numpy().astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape),
+                        "data_offsets": [offset, offset + len(data)]}
+        chunks.append(data)
+        offset += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(chunks))
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    kinds = {"F32": "<f4", "F64": "<f8"}
+    result = {}
+    for name, entry in json.loads(data[8:8 + length]).items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            values = numpy.frombuffer(data[8 + length + begin:8 + length + end],
+                                      kinds[entry["dtype"]])
+            result[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
+    return result
+
+
+class Mini:
+    """A mini_bench that runs once per request."""
+
+    def __init__(self, arguments):
+        self.process = subprocess.Popen(arguments + ["--on-request"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def run(self):
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            sys.exit(f"compare_pytorch: mini_bench ended with code {self.process.wait()}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def run_pytorch(work):
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+
+
+def difference(ours, theirs):
+    """|a - b| / |b|, Euclidean norms."""
+    return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
+
+
+def make_network(scale):
+    """Weights as after some training: the last convolutions are not zero."""
+    torch.manual_seed(10)
+    network = sain_pytorch.Sain(scale)
+    for name, parameter in network.named_parameters():
+        if "conv5.weight" in name:
+            torch.nn.init.normal_(parameter, std=0.01)
+    return network
+
+
+def make_images(batch, size, scale):
+    """Smooth pictures with some grain, in [0,1], and small versions of them."""
+    coarse = torch.rand(batch, 3, max(2, size // 16), max(2, size // 16))
+    hr = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=False)
+    hr = (hr + 0.02 * torch.randn_like(hr)).clamp(0, 1)
+    return hr, torch.nn.functional.avg_pool2d(hr, scale)
+
+
+def gflop_per_pass(network, hr):
+    products = sum(p.numel() for name, p in network.named_parameters() if "conv" in name
+                   and p.dim() == 4)
+    return 2e-9 * products * hr.shape[0] * hr.shape[2] * hr.shape[3] / network.scale**2
+
+
+def compare(title, mini, pytorch, gflop, peak, rounds):
+    for _ in range(2):
+        mini.run()
+        run_pytorch(pytorch)
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(mini.run())
+        theirs.append(run_pytorch(pytorch))
+    mini.close()
+    result = {"gflop": gflop, "rounds": rounds, "mini_peak_bytes": ours[-1]["peak_bytes"]}
+    for key in ("seconds", "cpu_seconds"):
+        result["mini_" + key] = statistics.median(run[key] for run in ours)
+        result["pytorch_" + key] = statistics.median(run[key] for run in theirs)
+        result["ratio_" + key] = statistics.median(
+            b[key] / a[key] for a, b in zip(ours, theirs))
+    print(f"{title} ({gflop:.1f} GFLOP, medians of {rounds} rounds)")
+    for name in ("mini", "pytorch"):
+        seconds, cpu = result[name + "_seconds"], result[name + "_cpu_seconds"]
+        print(f"  {name:8} {seconds * 1e3:9.1f} ms  {cpu * 1e3:9.1f} ms cpu  "
+              f"{gflop / seconds:7.1f} GFLOP/s  {100 * gflop / seconds / peak:5.1f} % of peak")
+    print(f"  mini is {result['ratio_seconds']:.2f} times as fast by the clock, "
+          f"{result['ratio_cpu_seconds']:.2f} times by cpu time")
+    return result
+
+
+def expect(name, value, limit, failures):
+    print(f"  {name:42} {value:.1e}  (limit {limit:.0e})")
+    if not value <= limit:
+        failures.append(name)
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--bench", default=root / "build/release/tools/mini_bench")
+    parser.add_argument("--scale", type=int, default=2, choices=(2, 4))
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--patch", type=int, default=128)
+    parser.add_argument("--size", type=int, default=512, help="of the round trip's image")
+    parser.add_argument("--quality", type=int, default=75)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--json", help="write all numbers to this file")
+    args = parser.parse_args()
+    if not pathlib.Path(args.bench).is_file():
+        sys.exit(f"compare_pytorch: no {args.bench}; build it or name it with --bench")
+    torch.set_num_threads(args.threads)
+
+    network = make_network(args.scale)
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+
+        def start(command, hr, reference, z):
+            tensors = dict(network.state_dict())
+            tensors.update({"bench.hr": hr, "bench.lr_reference": reference, "bench.z": z})
+            write_safetensors(folder / "in.safetensors", tensors)
+            mini = Mini([str(args.bench), "--threads", str(args.threads), command, "--from",
+                         str(folder / "in.safetensors"), "--results",
+                         str(folder / "out.safetensors"), "--quality", str(args.quality)])
+            mini.run()  # its results are written before
+            return mini, read_safetensors(folder / "out.safetensors")
+
+        peak_file = folder / "peak.json"
+        subprocess.run([args.bench, "--threads", str(args.threads), "--json", peak_file, "peak"],
+                       check=True, stdout=subprocess.DEVNULL)
+        peak = json.loads(peak_file.read_text())
+        print(f"mini {peak['mini']}, PyTorch {torch.__version__}, Pillow {PIL.__version__}; "
+              f"{args.threads} threads; peak of multiply-adds {peak['peak_gflops']:.1f} GFLOP/s")
+
+        # The round trip first: the training steps change PyTorch's weights.
+        hr, reference = make_images(1, args.size, args.scale)
+        z = torch.zeros(1, 3 * args.scale**2 - 3, *reference.shape[2:])
+        mini, results = start("roundtrip", hr, reference, z)
+        lr, restored = sain_pytorch.round_trip(network, hr, args.quality)
+        print("agreement with PyTorch, |a - b| / |b|")
+        expect("round trip: LR", difference(results["lr"], lr), 1e-3, failures)
+        expect("round trip: HR", difference(results["hr"], restored), 1e-3, failures)
+        trip = compare(
+            f"round trip {args.size}x{args.size}", mini,
+            lambda: sain_pytorch.round_trip(network, hr, args.quality),
+            2 * gflop_per_pass(network, hr), peak["peak_gflops"], args.rounds)
+
+        hr, reference = make_images(args.batch, args.patch, args.scale)
+        z = torch.randn(args.batch, 3 * args.scale**2 - 3, *reference.shape[2:])
+        mini, results = start("step", hr, reference, z)
+        total, terms = sain_pytorch.losses(network, hr, reference, args.quality, z)
+        total.backward()
+        print("agreement with PyTorch, |a - b| / |b|")
+        for name, term in terms.items():
+            expect(f"loss {name}", difference(results["loss." + name], term.detach()), 1e-3,
+                   failures)
+        gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        for name in gradients:
+            if "grad." + name not in results:
+                failures.append(f"mini has no gradient of {name}")
+        expect("all gradients", difference(
+            torch.cat([results["grad." + name].flatten() for name in gradients]),
+            torch.cat([g.flatten() for g in gradients.values()])), 1e-3, failures)
+        optimiser = sain_pytorch.make_optimiser(network)
+        step = compare(
+            f"training step, batch {args.batch}, patch {args.patch}", mini,
+            lambda: sain_pytorch.training_step(network, optimiser, hr, reference, args.quality),
+            2 * 3 * gflop_per_pass(network, hr), peak["peak_gflops"], args.rounds)
+
+    if args.json:
+        versions = {"mini": peak["mini"], "pytorch": torch.__version__, "pillow": PIL.__version__}
+        pathlib.Path(args.json).write_text(json.dumps(
+            {"versions": versions, "threads": args.threads, "peak_gflops": peak["peak_gflops"],
+             "round_trip": trip, "training_step": step}, indent=1) + "\n")
+    if failures:
+        sys.exit("compare_pytorch: mini and PyTorch disagree: " + ", ".join(failures))
+
+
+if __name__ == "__main__":
+    main()

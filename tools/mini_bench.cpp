@@ -1,0 +1,61 @@
+// mini_bench: how fast the kernels and the whole network are on this machine, as a share of the
+// peak of fused multiply-adds measured in the same run. tools/bench/compare_pytorch.py drives it to
+// compare with PyTorch.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+#include "tools/mini_bench/commands.h"
+
+using namespace mini::bench;
+
+int main(int argc, char** argv) try {
+  CLI::App app{"Measures mini's speed."};
+  app.require_subcommand(1);
+  CommonOptions common;
+  int threads = 0;
+  app.add_option("--threads", threads, "threads to use (default: all)")->check(CLI::Range(1, 1024));
+  app.add_option("--runs", common.runs, "measured runs; medians are reported")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--json", common.json, "write the report to this file as JSON; - for stdout");
+  app.fallthrough();
+
+  auto* peak = app.add_subcommand("peak", "fused multiply-adds of one core and of all");
+
+  DenseBlockOptions dense;
+  auto* block = app.add_subcommand("dense_block", "the fused dense block");
+  block->add_option("--channels", dense.channels)->capture_default_str();
+  block->add_option("--outputs", dense.outputs)->capture_default_str();
+  block->add_option("--growth", dense.growth)->capture_default_str();
+  block->add_option("--batch", dense.batch)->capture_default_str();
+  block->add_option("--size", dense.size, "height and width")->capture_default_str();
+
+  NetworkOptions step, roundtrip{.batch = 1, .size = 512};
+  const auto network_options = [](CLI::App* command, NetworkOptions& options, const char* size) {
+    command->add_option("--scale", options.scale, "2 or 4")->capture_default_str();
+    command->add_option("--batch", options.batch)->capture_default_str();
+    command->add_option(size, options.size, "height and width of the HR images")
+        ->capture_default_str();
+    command->add_option("--quality", options.quality, "of the JPEG")->capture_default_str();
+    command->add_option("--from", options.from, "safetensors with weights and images");
+    command->add_option("--results", options.results, "where to write what comes out");
+    command->add_flag("--on-request", options.on_request, "one run per line of standard input");
+  };
+  auto* training = app.add_subcommand("step", "a training step of SAIN");
+  network_options(training, step, "--patch");
+  auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
+  network_options(inference, roundtrip, "--size");
+
+  CLI11_PARSE(app, argc, argv);
+  if (threads > 0) mini::set_threads(threads);
+  if (peak->parsed()) run_peak(common);
+  if (block->parsed()) run_dense_block(common, dense);
+  if (training->parsed()) run_step(common, step);
+  if (inference->parsed()) run_roundtrip(common, roundtrip);
+  return 0;
+} catch (const mini::Error& error) {
+  fmt::print(stderr, "mini_bench: {}\n", error.what());
+  return 1;
+}

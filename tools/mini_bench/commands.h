@@ -1,0 +1,39 @@
+// What mini_bench can measure; each command prints its report (tools/mini_bench/measure.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace mini::bench {
+
+struct CommonOptions {
+  int runs = 5;
+  std::string json;  // see report()
+};
+
+// The fused multiply-adds of one core and of all.
+void run_peak(const CommonOptions& common);
+
+struct DenseBlockOptions {
+  std::int64_t channels = 9, outputs = 3, growth = 32;
+  std::int64_t batch = 4, size = 64;
+};
+void run_dense_block(const CommonOptions& common, const DenseBlockOptions& options);
+
+// SAIN with random weights and images, or with those of a file: weights by name, and "bench.hr"
+// [N,3,H,W], for a step also "bench.lr_reference" and "bench.z". What the network made of them goes
+// to `results` (safetensors), for comparison with another implementation.
+struct NetworkOptions {
+  std::int64_t scale = 2, batch = 4, size = 128;
+  int quality = 75;
+  std::string from{}, results{};
+  // One run for each line of standard input, answered by a line of JSON: somebody else interleaves
+  // these runs with others.
+  bool on_request = false;
+};
+// A training step: forward, inverse, losses with codec, backward, clipping, Adam.
+void run_step(const CommonOptions& common, const NetworkOptions& options);
+// Down, JPEG, up again, without gradients.
+void run_roundtrip(const CommonOptions& common, const NetworkOptions& options);
+
+}  // namespace mini::bench

@@ -1,0 +1,110 @@
+#include "tools/mini_bench/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <fmt/format.h>
+
+#include "io/file.h"
+#include "ops/cpu/simd.h"
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+#include "tensor/version.h"
+
+namespace mini::bench {
+namespace {
+
+double wall() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+// Independent sums, enough to hide the latency of a multiply-add. Returns what must not be
+// optimised away.
+float multiply_adds(std::int64_t rounds) {
+  constexpr int sums = 12;
+  using Vector = cpu::Vec<float>;
+  Vector sum[sums];
+  for (int i = 0; i < sums; ++i) sum[i] = Vector::all(static_cast<float>(i));
+  const Vector a = Vector::all(1e-3f), b = Vector::all(1e-3f);
+  for (std::int64_t round = 0; round < rounds; ++round)
+    for (int i = 0; i < sums; ++i) sum[i].add_product(a, b);
+  float lanes[Vector::lanes], total = 0;
+  for (int i = 0; i < sums; ++i) {
+    sum[i].store(lanes);
+    total += lanes[0];
+  }
+  return total;
+}
+
+}  // namespace
+
+Measurement measure(const std::string& name, double gflop, int warm_up, int runs,
+                    const std::function<void()>& work) {
+  for (int i = 0; i < warm_up; ++i) work();
+  std::vector<double> walls, cpus;
+  for (int i = 0; i < runs; ++i) {
+    const double wall_before = wall(), cpu_before = cpu();
+    work();
+    walls.push_back(wall() - wall_before);
+    cpus.push_back(cpu() - cpu_before);
+  }
+  return {name, median(walls), median(cpus), gflop, runs};
+}
+
+double peak_gflops(int threads) {
+  constexpr std::int64_t rounds = 2'000'000;
+  const double gflop = 12e-9 * 2 * cpu::Vec<float>::lanes * rounds * threads;
+  std::vector<float> results(static_cast<std::size_t>(threads));
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const double before = wall();
+    parallel_for(threads, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        results[static_cast<std::size_t>(i)] += multiply_adds(rounds);
+    });
+    best = std::max(best, gflop / (wall() - before));
+  }
+  check(results[0] > 0, "peak: the sums are wrong");  // and so nothing was optimised away
+  return best;
+}
+
+void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json) {
+  const int threads = max_threads();
+  const double peak = peak_gflops(threads);
+  details["mini"] = version();
+  details["threads"] = threads;
+  details["peak_gflops"] = peak;
+  for (const Measurement& row : rows)
+    details["measurements"].push_back({{"name", row.name},
+                                       {"seconds", row.seconds},
+                                       {"cpu_seconds", row.cpu_seconds},
+                                       {"gflop", row.gflop},
+                                       {"runs", row.runs}});
+  if (json == "-") {
+    fmt::print("{}\n", details.dump(1));
+    return;
+  }
+  fmt::print("{:<34}{:>12}{:>12}{:>10}{:>10}{:>9}\n", "", "wall ms", "cpu ms", "GFLOP", "GFLOP/s",
+             "of peak");
+  for (const Measurement& row : rows) {
+    fmt::print("{:<34}{:>12.2f}{:>12.2f}", row.name, row.seconds * 1e3, row.cpu_seconds * 1e3);
+    if (row.gflop > 0) {
+      const double rate = row.gflop / row.seconds;
+      fmt::print("{:>10.2f}{:>10.1f}{:>8.0f}%", row.gflop, rate, 100 * rate / peak);
+    }
+    fmt::print("\n");
+  }
+  fmt::print("peak of multiply-adds: {:.1f} GFLOP/s on {} thread{}\n", peak, threads,
+             threads == 1 ? "" : "s");
+  if (!json.empty()) io::write_file_atomically(json, details.dump(1) + "\n");
+}
+
+}  // namespace mini::bench

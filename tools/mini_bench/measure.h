@@ -1,0 +1,32 @@
+// Timing for mini_bench: repeated runs, medians, a table and JSON.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace mini::bench {
+
+struct Measurement {
+  std::string name;
+  double seconds = 0;      // wall clock, median of the runs
+  double cpu_seconds = 0;  // of all threads, median
+  double gflop = 0;        // multiplications and additions of the convolutions; 0: not counted
+  int runs = 0;
+};
+
+// Runs `work` `warm_up` times unmeasured, then `runs` times.
+Measurement measure(const std::string& name, double gflop, int warm_up, int runs,
+                    const std::function<void()>& work);
+
+// What a multiply-add in every lane and cycle would give, measured: GFLOP/s, best of a few short
+// runs on `threads` threads at once. A shared machine may reach less at another moment: measure it
+// in the same run as what it is compared with.
+double peak_gflops(int threads);
+
+// Prints the measurements with the share of the peak (of all threads in use). JSON goes to `json`
+// if that is not empty, "-" meaning standard output instead of the table.
+void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json);
+
+}  // namespace mini::bench

@@ -1,0 +1,137 @@
+// mini_bench step and mini_bench roundtrip.
+#include <fmt/format.h>
+#include <iostream>
+
+#include "autograd/engine.h"
+#include "autograd/functions.h"
+#include "io/safetensors.h"
+#include "models/rescaler.h"
+#include "tools/mini_bench/commands.h"
+#include "tools/mini_bench/measure.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+
+namespace mini::bench {
+namespace {
+
+// The network and what goes in.
+struct Setting {
+  std::unique_ptr<models::Rescaler> network;
+  Tensor hr, lr_reference, z;
+};
+
+Setting make_setting(const NetworkOptions& options) {
+  Generator generator{10, 0};
+  const std::int64_t side = options.size, small = side / options.scale;
+  if (options.from.empty()) {
+    check(side % options.scale == 0, "size ", side, " is no multiple of scale ", options.scale);
+    auto network = models::make_rescaler({.scale = options.scale}, generator);
+    const Tensor hr = ops::uniform(generator, {options.batch, 3, side, side});
+    return {std::move(network), hr, resize_bicubic(hr, 1.0 / static_cast<double>(options.scale)),
+            ops::normal(generator,
+                        {options.batch, 3 * (options.scale * options.scale - 1), small, small})};
+  }
+  std::map<std::string, Tensor> tensors = io::read_safetensors(options.from).tensors;
+  const auto take = [&](const char* name) {
+    auto node = tensors.extract(name);
+    return node.empty() ? Tensor() : node.mapped();
+  };
+  Setting setting{nullptr, take("bench.hr"), take("bench.lr_reference"), take("bench.z")};
+  check(setting.hr.defined(), options.from, ": holds no bench.hr");
+  setting.network = models::make_rescaler(models::recognise_rescaler(tensors), generator);
+  setting.network->load_state_dict(tensors);
+  return setting;
+}
+
+// Multiplications and additions of the 3x3 convolutions in one pass of the network. The transform
+// and everything elementwise is left out.
+double gflop_of_a_pass(const models::Rescaler& network, const Tensor& hr) {
+  double weights = 0;
+  for (const auto& [name, tensor] : network.named_parameters())
+    if (tensor.rank() == 4) weights += static_cast<double>(tensor.numel());
+  const double pixels =
+      static_cast<double>(hr.numel()) / 3 / static_cast<double>(network.scale() * network.scale());
+  return 2e-9 * weights * pixels;
+}
+
+void run(const char* name, double gflop, const CommonOptions& common, const NetworkOptions& options,
+         const std::function<void()>& work) {
+  Allocator& memory = allocator({});
+  if (options.on_request) {
+    for (std::string line; std::getline(std::cin, line);) {
+      memory.reset_peak();
+      const Measurement one = measure(name, gflop, 0, 1, work);
+      std::cout << nlohmann::json{{"seconds", one.seconds},
+                                  {"cpu_seconds", one.cpu_seconds},
+                                  {"gflop", gflop},
+                                  {"peak_bytes", memory.stats().peak}}
+                       .dump()
+                << std::endl;
+    }
+    return;
+  }
+  work();
+  memory.reset_peak();
+  const std::uint64_t before = memory.stats().system_allocations;
+  const Measurement row = measure(name, gflop, 1, common.runs, work);
+  const MemoryStats stats = memory.stats();
+  report({row},
+         {{"command", name},
+          {"peak_bytes", stats.peak},
+          {"system_allocations_while_measured", stats.system_allocations - before}},
+         common.json);
+  if (common.json != "-")
+    fmt::print("peak of tensor memory: {:.1f} MB; the system was asked for memory {} times\n",
+               static_cast<double>(stats.peak) * 1e-6, stats.system_allocations - before);
+}
+
+}  // namespace
+
+void run_step(const CommonOptions& common, const NetworkOptions& options) {
+  const Setting setting = make_setting(options);
+  const models::Rescaler& network = *setting.network;
+  const train::SainObjective objective(
+      {.lambda_forw = network.scale() == 4 ? 16.0 : 4.0, .qualities = {options.quality}});
+  if (!options.results.empty()) {
+    // One step's losses and gradients for the given latent; no update.
+    check(setting.z.defined() && setting.lr_reference.defined(), options.from,
+          ": holds no bench.z or no bench.lr_reference");
+    const train::Losses losses =
+        objective(network, setting.hr, setting.lr_reference, setting.z, options.quality);
+    backward(losses.total);
+    io::TensorFile file;
+    for (const auto& term : losses.terms)
+      file.tensors["loss." + term.name] = Tensor::scalar(term.value, DType::float64);
+    for (const auto& [name, tensor] : network.named_parameters())
+      if (tensor.grad().defined()) file.tensors["grad." + name] = tensor.grad();
+    io::write_safetensors(options.results, file);
+    setting.network->zero_grad();
+  }
+  train::Adam adam(network.named_parameters(), {.weight_decay = 1e-5});
+  Generator generator{10, 0};
+  // Forward, and backward with two gradients for each product of forward, of the network both ways.
+  const double gflop = 2 * 3 * gflop_of_a_pass(network, setting.hr);
+  run("training step", gflop, common, options, [&] {
+    setting.network->zero_grad();
+    backward(objective(network, setting.hr, setting.lr_reference, generator).total);
+    train::clip_gradient_norm(network.parameters(), 10);
+    adam.step(2e-4);
+  });
+}
+
+void run_roundtrip(const CommonOptions& common, const NetworkOptions& options) {
+  const Setting setting = make_setting(options);
+  const NoGrad guard;
+  Tensor lr, hr;
+  const auto work = [&] {
+    lr = setting.network->downscale(setting.hr);
+    hr = setting.network->upscale(io::codec_roundtrip(lr, io::ImageFormat::jpeg, options.quality));
+  };
+  if (!options.results.empty()) {
+    work();
+    io::write_safetensors(options.results, {{{"lr", lr}, {"hr", hr}}, {}});
+  }
+  run("round trip", 2 * gflop_of_a_pass(*setting.network, setting.hr), common, options, work);
+}
+
+}  // namespace mini::bench

@@ -9,7 +9,6 @@
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
-#include "tensor/parallel.h"
 
 namespace mini::cpu {
 namespace {
@@ -81,7 +80,8 @@ std::int64_t Correlation<T>::filter_size() const {
 // The filter as the B of gemm.h, its rows in the order (ky, kx, input channel).
 template <class T>
 void Correlation<T>::pack_wide(T* out) const {
-  parallel_for(panel_count<T>(outputs) * taps(), 8, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = 1 + 1024 / inputs;
+  parallel_for(panel_count<T>(outputs) * taps(), grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const Panel panel = panel_at<T>(task / taps(), outputs);
       const std::int64_t tap = task % taps();
@@ -193,7 +193,8 @@ void Correlation<T>::run() const {
   const bool readable = (x.channel == 1 || inputs == 1) && x.column == inputs && rows.spread == 1 &&
                         columns.spread == 1;
   const std::int64_t left = columns.inner_begin(), right = columns.inner_end();
-  parallel_tasks(images * strips, [&](std::int64_t task) {
+  const std::int64_t work = strip * columns.output * outputs * depth();
+  strip_tasks(images * strips, work, [&](std::int64_t task) {
     const std::int64_t n = task / strips;
     const std::int64_t begin = task % strips * strip;
     const std::int64_t end = std::min(begin + strip, rows.output);

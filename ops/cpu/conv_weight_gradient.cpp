@@ -3,14 +3,14 @@
 //   dw(o,c,a,b) = sum over n,i,j of dy(n,o,i,j) · x(n,c, i·s + a·d - p, j·s + b·d - p)
 //
 // For one run of the kernel (strips.h; a run is a kernel row with all its channels) this is a
-// matrix product over pixels: rows are the places (b, c) of the run, columns the channels o; an
-// output row is a segment. The images' strips are divided into a fixed number of chunks by their
-// shape alone; each chunk sums into a matrix of its own, and the matrices are added in order: the
-// bits do not depend on the threads.
+// matrix product over pixels (gemm.h): rows are the places (b, c) of the run and columns the
+// channels o, or the other way round where that fills the vectors better; an output row of the
+// image is a segment. The images' strips are divided into a fixed number of chunks by their shape
+// alone; each chunk sums into a matrix of its own, and the matrices are added in order, so the bits
+// do not depend on the threads.
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
-#include "tensor/parallel.h"
 
 namespace mini::cpu {
 namespace {
@@ -123,7 +123,8 @@ void WeightGradient<T>::add_chunks(T* partial, std::int64_t chunks) const {
   constexpr std::int64_t block = Vec<T>::lanes;
   const std::int64_t by_output = outputs_first() ? depth() : 1;
   const std::int64_t by_place = outputs_first() ? 1 : outputs;
-  parallel_for((outputs + block - 1) / block, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = 1 + 16384 / (block * depth());
+  parallel_for((outputs + block - 1) / block, grain, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t last = std::min(end * block, outputs);
     for (std::int64_t first = begin * block; first < last; first += block)
       for (std::int64_t c = 0; c < inputs; ++c)
@@ -148,7 +149,8 @@ void WeightGradient<T>::run() const {
   };
   const Storage partials = room(chunks * size);
   T* const partial = reinterpret_cast<T*>(partials.data());
-  parallel_tasks(chunks, [&](std::int64_t chunk) {
+  const std::int64_t work = all / chunks * strip * columns.output * size;
+  strip_tasks(chunks, work, [&](std::int64_t chunk) {
     T* const sums = partial + chunk * size;
     std::fill_n(sums, size, T(0));
     const Storage strip_room = room(rows.reach(strip) * pitch());

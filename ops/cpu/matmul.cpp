@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t block_depth = 512;
 constexpr std::int64_t block_rows = 112;
+constexpr std::int64_t worth_a_thread = 200000;  // multiply-adds
 
 template <class T>
 void product(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix<const T>& a,
@@ -26,12 +27,13 @@ void product(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix<const 
     const std::int64_t depth = std::min(block_depth, k - first);
     const Matrix<const T> b_block{b.data + first * b.row, b.row, b.column};
     if (pack) {
-      parallel_for(count, 4, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t p = begin; p < end; ++p) {
-          const Panel panel = panel_at<T>(p, n);
-          pack_panel(b_block, depth, panel, n, panels + panel.first * depth);
-        }
-      });
+      parallel_for(count, 1 + 1024 / std::max<std::int64_t>(depth, 1),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t p = begin; p < end; ++p) {
+                       const Panel panel = panel_at<T>(p, n);
+                       pack_panel(b_block, depth, panel, n, panels + panel.first * depth);
+                     }
+                   });
     }
     const auto run = [&](std::int64_t task) {
       const Panel panel = panel_at<T>(task / row_blocks, n);
@@ -54,9 +56,8 @@ void product(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix<const 
       };
       tile_rows(job, std::min(block_rows, m - row), panel.vectors);
     };
-    // Worth a second thread from about a hundred thousand multiply-adds on.
     const std::int64_t work = std::min(block_rows, m) * std::min<std::int64_t>(n, 32) * depth;
-    parallel_for(count * row_blocks, 1 + 100000 / (work + 1), [&](auto begin, auto end) {
+    parallel_for(count * row_blocks, 1 + worth_a_thread / (work + 1), [&](auto begin, auto end) {
       for (std::int64_t task = begin; task < end; ++task) run(task);
     });
   }
@@ -76,7 +77,7 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
     };
     // Many matrices: one thread each. Few: every product is itself parallel.
     if (batch >= max_threads())
-      parallel_for(batch, 1 + 100000 / (m * n * k + 1), run);
+      parallel_for(batch, 1 + worth_a_thread / (m * n * k + 1), run);
     else
       run(0, batch);
   });

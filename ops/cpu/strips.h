@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
 namespace mini::cpu {
@@ -124,5 +125,15 @@ struct Runs {
   }
   std::int64_t count() const { return static_cast<std::int64_t>(offset.size()); }
 };
+
+// Runs body(0), ..., body(count - 1), each of about `work` multiply-adds, in parallel where there
+// is enough to do: waking a thread costs as much as some hundred thousand.
+template <class Body>
+void strip_tasks(std::int64_t count, std::int64_t work, const Body& body) {
+  if (count * work < 400000)
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  else
+    parallel_tasks(count, body);
+}
 
 }  // namespace mini::cpu

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#ifdef __AVX512F__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -104,13 +104,11 @@ struct Vec {
     for (int i = 0; i < mask; ++i) to[i] = value[i];
   }
   void add_product(Vec a, Vec b) {
-#ifdef __FMA__
-    for (int i = 0; i < lanes; ++i) {
-      if constexpr (sizeof(T) == 4)
-        value[i] = __builtin_fmaf(a.value[i], b.value[i], value[i]);
-      else
-        value[i] = __builtin_fma(a.value[i], b.value[i], value[i]);
-    }
+#if defined(__AVX__) && defined(__FMA__)
+    if constexpr (sizeof(T) == sizeof(float))
+      value = Native(_mm256_fmadd_ps(__m256(a.value), __m256(b.value), __m256(value)));
+    else
+      value = Native(_mm256_fmadd_pd(__m256d(a.value), __m256d(b.value), __m256d(value)));
 #else
     value += a.value * b.value;
 #endif

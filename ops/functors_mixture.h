@@ -64,9 +64,9 @@ MINI_HOST_DEVICE inline void mixture_gradient(const MixtureComponent<T>* compone
     shares += share(k);
     weighted += share(k) * candidate(k);
   }
-  const T mean = weighted / shares;
+  const T mean = weighted / shares, scale = dz / shares;
   for (int k = 0; k < count; ++k)
-    total[k] += static_cast<double>(dz * (share(k) / shares) * (candidate(k) - mean));
+    total[k] += static_cast<double>(scale * share(k) * (candidate(k) - mean));
   total[count + best.winner] += static_cast<double>(dz);
   total[2 * count + best.winner] += static_cast<double>(dz * normal[best.winner]);
 }

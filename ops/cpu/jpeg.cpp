@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "ops/functors_jpeg.h"
 #include "ops/kernels.h"
@@ -28,7 +29,7 @@ constexpr int luma_block(int i, int j) { return i / 8 * 2 + j / 8; }
 constexpr int luma_place(int i, int j) { return i % 8 * 8 + j % 8; }
 constexpr int chroma_place(int i, int j) { return i / 2 * 8 + j / 2; }
 
-template <class T, class F>
+template <class F>
 void for_each_pixel(const F& f) {
   for (int i = 0; i < side; ++i)
     for (int j = 0; j < side; ++j)
@@ -40,7 +41,7 @@ template <class T>
 void split_colours(const Tile<T>& rgb, Blocks<T>& out) {
   out[4].fill(0);
   out[5].fill(0);
-  for_each_pixel<T>([&](int p, int block, int luma, int chroma) {
+  for_each_pixel([&](int p, int block, int luma, int chroma) {
     const T r = rgb[0][p] * T(255), g = rgb[1][p] * T(255), b = rgb[2][p] * T(255);
     const auto mix = [&](const double(&m)[3]) { return T(m[0]) * r + T(m[1]) * g + T(m[2]) * b; };
     out[block][luma] = mix(functors::rgb_to_ycc[0]) - T(128);
@@ -51,7 +52,7 @@ void split_colours(const Tile<T>& rgb, Blocks<T>& out) {
 
 template <class T>
 void split_colours_adjoint(const Blocks<T>& dy, Tile<T>& drgb) {
-  for_each_pixel<T>([&](int p, int block, int luma, int chroma) {
+  for_each_pixel([&](int p, int block, int luma, int chroma) {
     for (int c = 0; c < 3; ++c)
       drgb[c][p] = (T(functors::rgb_to_ycc[0][c]) * dy[block][luma] +
                     (T(functors::rgb_to_ycc[1][c]) * dy[4][chroma] +
@@ -65,7 +66,7 @@ void split_colours_adjoint(const Blocks<T>& dy, Tile<T>& drgb) {
 // their adjoint.
 template <class T>
 void join_colours(const Blocks<T>& in, Tile<T>& rgb) {
-  for_each_pixel<T>([&](int p, int block, int luma, int chroma) {
+  for_each_pixel([&](int p, int block, int luma, int chroma) {
     for (int c = 0; c < 3; ++c)
       rgb[c][p] = (in[block][luma] + T(128) + T(functors::ycc_to_rgb[c][1]) * in[4][chroma] +
                    T(functors::ycc_to_rgb[c][2]) * in[5][chroma]) /
@@ -77,7 +78,7 @@ template <class T>
 void join_colours_adjoint(const Tile<T>& drgb, Blocks<T>& dy) {
   dy[4].fill(0);
   dy[5].fill(0);
-  for_each_pixel<T>([&](int p, int block, int luma, int chroma) {
+  for_each_pixel([&](int p, int block, int luma, int chroma) {
     const T r = drgb[0][p] / T(255), g = drgb[1][p] / T(255), b = drgb[2][p] / T(255);
     const auto mix = [&](int k) {
       return T(functors::ycc_to_rgb[0][k]) * r + T(functors::ycc_to_rgb[1][k]) * g +

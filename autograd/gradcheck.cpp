@@ -165,7 +165,7 @@ GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inp
       all.push_back(ops::normal(random, output.shape(), DType::float64).set_requires_grad());
   }
   const std::size_t count = inputs.size();
-  const TensorFunction gradient = [&function, count](const Tensors& arguments) {
+  const auto gradient = [count](const TensorFunction& of, const Tensors& arguments) {
     const bool differentiable = grad_enabled();
     const GradMode mode(true);
     const auto middle = arguments.begin() + static_cast<std::ptrdiff_t>(count);
@@ -175,14 +175,18 @@ GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inp
       if (x.requires_grad()) wanted.push_back(x);
     // With differences, the plain gradient is enough, and it may come from other code than the one
     // that records itself: both are then tested against each other.
-    Tensors grads = grad(function(at), wanted, weights, {.create_graph = differentiable});
+    Tensors grads = grad(of(at), wanted, weights, {.create_graph = differentiable});
     for (std::size_t i = 0; i < grads.size(); ++i)
       if (!grads[i].defined()) grads[i] = Tensor::zeros(wanted[i].shape(), wanted[i].dtype());
     return grads;
   };
   GradCheckOptions second = options;
-  second.derivative_of = {};
-  return gradcheck(gradient, all, second);
+  if (options.derivative_of)
+    second.derivative_of = [&](const Tensors& arguments) {
+      return gradient(options.derivative_of, arguments);
+    };
+  return gradcheck([&](const Tensors& arguments) { return gradient(function, arguments); }, all,
+                   second);
 }
 
 }  // namespace mini

@@ -14,7 +14,10 @@ Tensor narrow(const Tensor& x, int dim, std::int64_t start, std::int64_t length)
 }
 
 Tensor select(const Tensor& x, int dim, std::int64_t index) {
-  return squeeze(narrow(x, dim, index, 1), normalize_dim(dim, x.rank(), "select"));
+  dim = normalize_dim(dim, x.rank(), "select");
+  check(index >= 0 && index < x.shape()[dim], "select: index ", index, " is outside dimension ",
+        dim, " of ", x.shape());
+  return squeeze(narrow(x, dim, index, 1), dim);
 }
 
 Tensor permute(const Tensor& x, std::span<const int> order) {

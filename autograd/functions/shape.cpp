@@ -42,8 +42,9 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 }
 
 Tensor narrow(const Tensor& x, int dim, std::int64_t start, std::int64_t length) {
+  dim = normalize_dim(dim, x.rank(), "narrow");
   return record("narrow", {x}, ops::narrow(x, dim, start, length),
-                [dim, start, size = x.size(dim)](const Backward&, const Tensor& dy) {
+                [dim, start, size = x.shape()[dim]](const Backward&, const Tensor& dy) {
                   return Tensors{embed(dy, dim, start, size)};
                 });
 }
@@ -66,7 +67,10 @@ Tensor embed(const Tensor& x, int dim, std::int64_t start, std::int64_t size) {
 }
 
 Tensor select(const Tensor& x, int dim, std::int64_t index) {
-  return squeeze(narrow(x, dim, index, 1), dim);
+  const int at = normalize_dim(dim, x.rank(), "select");
+  check(index >= 0 && index < x.shape()[at], "select: index ", index, " is outside dimension ", at,
+        " of ", x.shape());
+  return squeeze(narrow(x, at, index, 1), at);
 }
 
 Tensor squeeze(const Tensor& x, int dim) {
@@ -115,10 +119,16 @@ Tensor concat(const Tensors& parts, int dim) {
 }
 
 Tensor stack(const Tensors& parts, int dim) {
+  check(!parts.empty(), "stack: needs at least one tensor");
+  const int at = normalize_dim(dim, parts.front().rank() + 1, "stack");
   Tensors rows;
   rows.reserve(parts.size());
-  for (const Tensor& part : parts) rows.push_back(unsqueeze(part, dim));
-  return concat(rows, dim);
+  for (const Tensor& part : parts) {
+    check(part.shape() == parts.front().shape(), "stack: shapes ", parts.front().shape(), " and ",
+          part.shape(), " differ");
+    rows.push_back(unsqueeze(part, at));
+  }
+  return concat(rows, at);
 }
 
 Tensors split(const Tensor& x, std::span<const std::int64_t> sizes, int dim) {

@@ -75,7 +75,6 @@ const std::vector<Row>& registry();
 std::vector<Row> elementwise_rows();
 std::vector<Row> shape_rows();
 std::vector<Row> reduction_rows();
-std::vector<Row> product_rows();
 std::vector<Row> convolution_rows();
 std::vector<Row> image_rows();
 std::vector<Row> model_rows();

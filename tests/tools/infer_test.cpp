@@ -1,0 +1,249 @@
+// mini_infer as a program: what it writes, exit codes, messages, and that a failure changes no
+// file.
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <sys/wait.h>
+
+#include "io/file.h"
+#include "io/image.h"
+#include "io/safetensors.h"
+#include "models/rescaler.h"
+#include "tensor/random.h"
+#include "tests/support/support.h"
+#include "train/checkpoint.h"
+#include "train/picture.h"
+#include "train/scaler.h"
+
+namespace mini {
+namespace {
+namespace fs = std::filesystem;
+
+std::string content(const fs::path& path) {
+  const io::Bytes bytes = io::read_file(path);
+  return std::string(io::as_text(bytes));
+}
+
+class InferTool : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(at("photos"));
+    Generator generator{1, 0};
+    for (const char* name : {"one.png", "two.png"})
+      io::write_image(at("photos") / name,
+                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 11, 13})), 3));
+    network_ = small_network("sain");
+    io::write_safetensors(at("sain.safetensors"), {network_->state_dict(), {}});
+  }
+
+  static std::unique_ptr<models::Rescaler> small_network(const std::string& name) {
+    Generator generator{5, 0};
+    return models::make_rescaler(
+        {.network = name, .scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 8},
+        generator);
+  }
+  fs::path at(const std::string& name) const { return folder_.path() / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(at(name), std::ios::binary) << text;
+  }
+  Tensor photo() const { return io::read_image(at("photos/one.png")); }
+
+  // Runs in the test's folder, on one thread unless --threads says otherwise: the images are small,
+  // and threads that wait for each other are slow on a busy machine. Returns the exit code;
+  // output() and errors() have what was printed.
+  int run(const std::string& arguments) {
+    const std::string command =
+        concat_text("cd ", folder_.path(), " && OMP_NUM_THREADS=1 ",
+                    fs::path(MINI_BINARY_DIR) / "tools/mini_infer", ' ', arguments, " >",
+                    logs_.path() / "out", " 2>", logs_.path() / "err");
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string output() const { return content(logs_.path() / "out"); }
+  std::string errors() const { return content(logs_.path() / "err"); }
+
+  // Every file in the test's folder with its content.
+  std::map<std::string, std::string> files() const {
+    std::map<std::string, std::string> all;
+    for (const auto& item : fs::recursive_directory_iterator(folder_.path()))
+      if (item.is_regular_file()) all[item.path().string()] = content(item.path());
+    return all;
+  }
+  // The command ends with code 1, says `message` on stderr behind its name, and changes no file.
+  void expect_failure(const std::string& arguments, const std::string& message) {
+    const auto before = files();
+    EXPECT_EQ(run(arguments), 1) << arguments;
+    EXPECT_TRUE(errors().starts_with("mini_infer: ")) << errors();
+    EXPECT_NE(errors().find(message), std::string::npos) << arguments << "\n" << errors();
+    EXPECT_EQ(files(), before) << arguments;
+  }
+
+  test::TemporaryFolder folder_, logs_;
+  std::unique_ptr<models::Rescaler> network_;
+};
+
+TEST_F(InferTool, DownscalesAndUpscalesAsTheLibraryDoes) {
+  ASSERT_EQ(run("downscale photos/one.png lr.png --weights sain.safetensors"), 0) << errors();
+  const auto scaler = train::network_scaler(*network_);
+  const Tensor lr = scaler->downscale(photo());
+  EXPECT_TRUE(test::equal_bits(io::read_image(at("lr.png")), lr));
+  ASSERT_EQ(run("upscale lr.png hr.png --weights sain.safetensors"), 0) << errors();
+  EXPECT_TRUE(test::equal_bits(io::read_image(at("hr.png")), scaler->upscale(lr)));
+  EXPECT_EQ(output(), "lr.png (20x17) -> hr.png (40x34)\n");
+}
+
+TEST_F(InferTool, TheSeedMakesTheSample) {
+  const std::string up = "upscale photos/one.png --weights sain.safetensors --z sample ";
+  ASSERT_EQ(run(up + "a.png --seed 3"), 0) << errors();
+  ASSERT_EQ(run(up + "b.png --seed 3 --threads 2"), 0) << errors();
+  ASSERT_EQ(run(up + "c.png --seed 4"), 0) << errors();
+  EXPECT_EQ(content(at("a.png")), content(at("b.png")));
+  EXPECT_NE(content(at("a.png")), content(at("c.png")));
+}
+
+TEST_F(InferTool, WritesTheFormatAndQualityAskedFor) {
+  ASSERT_EQ(run("downscale photos small --model bicubic --format webp --quality 40"), 0)
+      << errors();
+  const Tensor lr = train::bicubic_scaler(2)->downscale(photo());
+  const io::Bytes expected = io::encode(lr, io::ImageFormat::webp, 40);
+  EXPECT_EQ(content(at("small/one.webp")), io::as_text(expected));
+  EXPECT_TRUE(fs::exists(at("small/two.webp")));
+  ASSERT_EQ(run("downscale photos/one.png four.jpg --model bicubic --scale 4"), 0) << errors();
+  EXPECT_EQ(io::read_image(at("four.jpg")).shape(), (Shape{9, 10, 3}));
+}
+
+TEST_F(InferTool, TakesCheckpointsAndTheirFolders) {
+  fs::create_directories(at("run"));
+  train::Checkpoint checkpoint;
+  checkpoint.step = 7;
+  checkpoint.model = network_->state_dict();
+  train::save_checkpoint(train::checkpoint_path(at("run"), 7), checkpoint);
+  ASSERT_EQ(run("downscale photos/one.png a.png --weights run"), 0) << errors();
+  ASSERT_EQ(run("downscale photos/one.png b.png --weights sain.safetensors"), 0) << errors();
+  EXPECT_EQ(content(at("a.png")), content(at("b.png")));
+}
+
+TEST_F(InferTool, RoundTripLeavesPictures) {
+  ASSERT_EQ(run("roundtrip photos/one.png out --weights sain.safetensors --format jpeg,webp "
+                "--quality 60,90"),
+            0)
+      << errors();
+  const auto scaler = train::network_scaler(*network_);
+  const auto trip = train::round_trip(*scaler, photo(), io::ImageFormat::jpeg, 60);
+  const auto bicubic =
+      train::round_trip(*train::bicubic_scaler(2), photo(), io::ImageFormat::jpeg, 60);
+  EXPECT_EQ(content(at("out/one_jpeg60_lr.jpg")), io::as_text(trip.file));
+  EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_restored.png")), trip.hr));
+  EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_compare.png")),
+                               train::side_by_side(Tensors{photo(), bicubic.hr, trip.hr})));
+  EXPECT_TRUE(
+      test::equal_bits(io::read_image(at("out/one_jpeg60_difference.png")),
+                       train::side_by_side(Tensors{train::difference_map(photo(), bicubic.hr, 8),
+                                                   train::difference_map(photo(), trip.hr, 8)})));
+  EXPECT_TRUE(fs::exists(at("out/one_webp90_lr.webp")));
+}
+
+TEST_F(InferTool, EvaluateWritesTheTable) {
+  ASSERT_EQ(run("evaluate photos --weights sain.safetensors --format jpeg,webp --quality 30,90 "
+                "--json t.json --markdown t.md"),
+            0)
+      << errors();
+  EXPECT_EQ(content(at("t.md")), output());
+  const auto json = nlohmann::json::parse(content(at("t.json")));
+  EXPECT_EQ(json["rows"].size(), 8u);
+  EXPECT_EQ(json["rows"][0]["method"], "bicubic");
+  EXPECT_EQ(json["rows"][1]["method"], "sain");
+  EXPECT_EQ(json["images"], (std::vector<std::string>{"one.png", "two.png"}));
+}
+
+TEST_F(InferTool, InfoDescribesWeights) {
+  ASSERT_EQ(run("info sain.safetensors"), 0) << errors();
+  for (const std::string& line :
+       {std::string("format      safetensors\n"),
+        std::string("sain x2, 1 enhanced and 1 vanilla blocks, growth 8\n"),
+        concat_text("parameters  ", network_->parameter_count(), '\n'),
+        std::string("\ngmm.gmm_para ")})
+    EXPECT_NE(output().find(line), std::string::npos) << line << output();
+}
+
+TEST_F(InferTool, HelpIsNoFailure) {
+  EXPECT_EQ(run("--help"), 0);
+  EXPECT_NE(output().find("evaluate"), std::string::npos);
+  EXPECT_EQ(run("evaluate --help"), 0);
+  EXPECT_NE(output().find("--crop-multiple"), std::string::npos);
+}
+
+TEST_F(InferTool, RefusesWrongUse) {
+  const std::string down = "downscale photos/one.png ";
+  expect_failure("", "subcommand");
+  expect_failure("enlarge a b", "there is no command 'enlarge'");
+  expect_failure(down + "out.png", "give the network's weights (--weights FILE)");
+  expect_failure(down + "out.png --model irn", "--model irn needs --weights FILE");
+  expect_failure(down + "out.png --model bicubic --weights sain.safetensors",
+                 "--model bicubic takes no --weights");
+  expect_failure(down + "out.xyz --model bicubic", "xyz");
+  expect_failure(down + "out --model bicubic", "out: needs an extension");
+  expect_failure(down + "photos/one.png --model bicubic", "overwritten");
+  expect_failure("downscale photos photos/one.png out --model bicubic", "would both be written to");
+  expect_failure("evaluate photos --model bicubic --quality 30,101", "101");
+  expect_failure("evaluate photos --model bicubic --format tiff", "tiff");
+}
+
+TEST_F(InferTool, RefusesBadImages) {
+  write("broken.png", "this is no image");
+  const std::string whole = content(at("photos/one.png"));
+  write("half.png", whole.substr(0, whole.size() / 2));
+  write("out.png", "the old result");
+  for (const char* name : {"missing.png", "broken.png", "half.png"}) {
+    const std::string image = name;
+    expect_failure("downscale " + image + " out.png --model bicubic", image);
+    expect_failure("upscale " + image + " out.png --weights sain.safetensors", image);
+    expect_failure("roundtrip " + image + " folder --model bicubic", image);
+    expect_failure("evaluate photos " + image + " --model bicubic --json out.png", image);
+  }
+  io::write_image(at("tiny.png"), Tensor::zeros({8, 8, 3}, DType::uint8));
+  expect_failure("evaluate tiny.png --model bicubic", "tiny.png: evaluate: an image of 8x8");
+  fs::create_directories(at("empty"));
+  expect_failure("evaluate empty --model bicubic", "holds no images");
+}
+
+TEST_F(InferTool, OneBadImageAmongManyIsToldAndTheOthersAreDone) {
+  write("photos/bad.png", "this is no image");
+  EXPECT_EQ(run("downscale photos out --model bicubic"), 1);
+  EXPECT_NE(errors().find("bad.png"), std::string::npos);
+  EXPECT_NE(errors().find("1 of 3 images failed"), std::string::npos);
+  EXPECT_TRUE(fs::exists(at("out/one.png")) && fs::exists(at("out/two.png")));
+  EXPECT_FALSE(fs::exists(at("out/bad.png")));
+}
+
+TEST_F(InferTool, RefusesBadWeights) {
+  const std::string whole = content(at("sain.safetensors"));
+  write("half.safetensors", whole.substr(0, whole.size() / 2));
+  write("noise.safetensors", "this is no file of weights, only a line of text");
+  write("out.png", "the old result");
+  for (const char* name : {"missing.safetensors", "half.safetensors", "noise.safetensors"}) {
+    const std::string weights = name;
+    expect_failure("downscale photos/one.png out.png --weights " + weights, weights);
+    expect_failure("info " + weights, weights);
+  }
+  expect_failure("downscale photos/one.png out.png --weights sain.safetensors --scale 4",
+                 "sain.safetensors: holds weights for x2, --scale asks for x4");
+}
+
+TEST_F(InferTool, NamesWhatAnotherModelsWeightsLackAndHave) {
+  nn::StateDict more = network_->state_dict();
+  more.emplace("extra.weight", Tensor::zeros({2}));
+  io::write_safetensors(at("irn.safetensors"), {small_network("irn")->state_dict(), {}});
+  io::write_safetensors(at("extra.safetensors"), {more, {}});
+  io::write_safetensors(at("other.safetensors"), {{{"layer.weight", Tensor::zeros({2})}}, {}});
+  const std::string down = "downscale photos/one.png out.png --weights ";
+  expect_failure(down + "irn.safetensors --model sain", "missing (comp_operations.0.F.conv1.bias");
+  expect_failure(down + "irn.safetensors --model sain", "unexpected (operations.0");
+  expect_failure(down + "extra.safetensors", "0 missing (none), 1 unexpected (extra.weight)");
+  expect_failure(down + "other.safetensors", "1 unexpected (layer.weight)");
+}
+
+}  // namespace
+}  // namespace mini

@@ -1,0 +1,230 @@
+// mini_infer: scales images with a trained network, compares it with bicubic interpolation, and
+// describes files of weights. This file is the command line; the commands are in tools/mini_infer/.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fmt/core.h>
+
+#include "tensor/parallel.h"
+#include "tools/mini_infer/commands.h"
+
+namespace mini::infer {
+namespace {
+
+constexpr const char* description =
+    "Makes images small with an invertible network, and large again after JPEG or WebP.";
+constexpr const char* examples = R"(examples:
+  mini_infer downscale photo.png small.jpg --weights sain_x2.safetensors --quality 80
+  mini_infer upscale small.jpg large.png --weights sain_x2.safetensors
+  mini_infer roundtrip photos/ out/ --weights runs/sain/ --format jpeg,webp --quality 30,90
+  mini_infer evaluate Set5/ --model bicubic --quality 30,50,70,80,90 --json bicubic.json
+  mini_infer info sain_x2.pth
+mini_infer COMMAND --help lists what a command takes.)";
+
+struct CommandLine {
+  ModelOptions model;
+  int threads = 0;
+  std::vector<std::string> paths;
+  std::string format = "png";  // of images that downscale and upscale put in a folder
+  int quality = 95;
+  std::vector<std::string> formats = {"jpeg"};  // of roundtrip and evaluate
+  std::vector<int> qualities;
+  train::EvaluateOptions evaluate;
+  EvaluateFiles files;
+};
+
+void add_paths(CLI::App& command, CommandLine& line, const char* name, int least,
+               const std::string& help) {
+  command.add_option(name, line.paths, help)->required()->expected(least, -1)->type_name("");
+}
+
+void add_model_options(CLI::App& command, CommandLine& line) {
+  command
+      .add_option("-w,--weights", line.model.weights,
+                  "safetensors, .pth, a checkpoint of mini_train, or a folder of checkpoints (the "
+                  "latest is taken)")
+      ->type_name("FILE");
+  command
+      .add_option("-m,--model", line.model.model,
+                  "sain or irn: what the weights must be of; bicubic: needs no weights")
+      ->check(CLI::IsMember({"sain", "irn", "bicubic"}))
+      ->type_name("NAME");
+  command
+      .add_option("-s,--scale", line.model.scale,
+                  "of bicubic (2); with weights, an error unless it is theirs")
+      ->check(CLI::Range(1, 16))
+      ->type_name("N");
+  command.add_option("--threads", line.threads, "that compute (all the machine has)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+}
+
+void add_latent_options(CLI::App& command, CommandLine& line) {
+  command
+      .add_option_function<std::string>(
+          "--z", [&line](const std::string& z) { line.model.sample_latent = z == "sample"; },
+          "stands for the lost detail when upscaling: zero (the default), or sample, a random draw")
+      ->check(CLI::IsMember({"zero", "sample"}))
+      ->type_name("WHAT");
+  command.add_option("--seed", line.model.seed, "of --z sample (0)")->type_name("N");
+}
+
+void add_codec_options(CLI::App& command, CommandLine& line, const std::string& qualities) {
+  command
+      .add_option("-f,--format", line.formats,
+                  "jpeg, webp, png: one, or several with commas (jpeg)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  command
+      .add_option("-q,--quality", line.qualities,
+                  "1 to 100: one, or several with commas (" + qualities + ")")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(1, 100))
+      ->type_name("LIST");
+}
+
+CLI::App* add_scale_command(CLI::App& app, CommandLine& line, const char* name, const char* help) {
+  CLI::App* command = app.add_subcommand(name, help);
+  add_paths(*command, line, "PATHS", 2,
+            "IN... OUT: images or folders of them, then a file (.png, .jpg, .webp) or a folder");
+  add_model_options(*command, line);
+  command
+      ->add_option("-f,--format", line.format, "png, jpeg or webp: of files put in a folder (png)")
+      ->type_name("NAME");
+  command->add_option("-q,--quality", line.quality, "of JPEG and WebP files, 1 to 100 (95)")
+      ->check(CLI::Range(1, 100))
+      ->type_name("N");
+  return command;
+}
+
+void add_scale_commands(CLI::App& app, CommandLine& line) {
+  add_scale_command(app, line, "downscale", "make images small")
+      ->footer(
+          "A side that is no multiple of the scale is continued by its last pixels: the result "
+          "has "
+          "ceil(side/scale).");
+  add_latent_options(*add_scale_command(app, line, "upscale", "make small images large again"),
+                     line);
+}
+
+void add_round_trip_command(CLI::App& app, CommandLine& line) {
+  CLI::App* command =
+      app.add_subcommand("roundtrip", "make small, store, make large, and show what is left");
+  add_paths(*command, line, "PATHS", 2,
+            "IN... OUT: images or folders of them, then the output folder");
+  add_model_options(*command, line);
+  add_latent_options(*command, line);
+  add_codec_options(*command, line, "75");
+  command->footer(
+      "Written for each image, codec and quality:\n"
+      "  NAME_CODEC_lr.*            the small file\n"
+      "  NAME_CODEC_restored.png    what it becomes\n"
+      "  NAME_CODEC_compare.png     original | bicubic | network\n"
+      "  NAME_CODEC_difference.png  8 times the difference from the original: bicubic | network");
+}
+
+void add_evaluate_command(CLI::App& app, CommandLine& line) {
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "PSNR, SSIM and bits per pixel over folders of images, beside bicubic");
+  add_paths(*command, line, "PATHS", 1, "folders or images");
+  add_model_options(*command, line);
+  add_latent_options(*command, line);
+  add_codec_options(*command, line, "30,50,70,80,90");
+  command
+      ->add_option("--crop-multiple", line.evaluate.crop_multiple,
+                   "crop to multiples of this too, not of the scale alone (1)")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+  command->add_option("--json", line.files.json, "write the table and each image's values here")
+      ->type_name("FILE");
+  command->add_option("--markdown", line.files.markdown, "write the table here")->type_name("FILE");
+}
+
+std::vector<std::filesystem::path> as_paths(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+std::vector<io::ImageFormat> parse_formats(const std::vector<std::string>& names) {
+  std::vector<io::ImageFormat> formats;
+  for (const std::string& name : names) formats.push_back(io::parse_image_format(name));
+  return formats;
+}
+
+// IN... OUT: the last path is the output.
+template <class Options>
+void take_paths(const CommandLine& line, Options& options) {
+  options.inputs = as_paths(line.paths);
+  options.output = options.inputs.back();
+  options.inputs.pop_back();
+}
+
+int run_scale(const CommandLine& line, bool up) {
+  ScaleOptions options;
+  options.up = up;
+  take_paths(line, options);
+  options.format = io::parse_image_format(line.format);
+  options.quality = line.quality;
+  return scale_images(line.model, options);
+}
+
+int run_round_trip(const CommandLine& line) {
+  RoundTripOptions options;
+  take_paths(line, options);
+  options.formats = parse_formats(line.formats);
+  if (!line.qualities.empty()) options.qualities = line.qualities;
+  return round_trips(line.model, options);
+}
+
+int run_evaluate(CommandLine& line) {
+  line.evaluate.formats = parse_formats(line.formats);
+  if (!line.qualities.empty()) line.evaluate.qualities = line.qualities;
+  line.files.places = as_paths(line.paths);
+  return evaluate_model(line.model, line.evaluate, line.files);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(description, "mini_infer");
+  app.require_subcommand(1);
+  CommandLine line;
+  add_scale_commands(app, line);
+  add_round_trip_command(app, line);
+  add_evaluate_command(app, line);
+  CLI::App* info = app.add_subcommand("info", "describe a file of weights");
+  info->add_option("FILE", line.paths, "safetensors, .pth or a checkpoint")
+      ->required()
+      ->expected(1)
+      ->type_name("");
+  app.footer(examples);  // after the commands, which would show it too
+
+  const std::string first = argc > 1 ? argv[1] : "-";
+  const auto called = [&](const CLI::App* command) { return command->get_name() == first; };
+  check(first.starts_with('-') || !app.get_subcommands(called).empty(), "there is no command '",
+        first, "'; mini_infer --help lists them");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "mini_infer: {}\nmini_infer --help shows how it is used.\n", error.what());
+    return 1;
+  }
+  if (line.threads > 0) set_threads(line.threads);
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (command == "downscale" || command == "upscale") return run_scale(line, command == "upscale");
+  if (command == "roundtrip") return run_round_trip(line);
+  if (command == "evaluate") return run_evaluate(line);
+  return describe(line.paths.front());
+}
+
+}  // namespace
+}  // namespace mini::infer
+
+int main(int argc, char** argv) {
+  try {
+    return mini::infer::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "mini_infer: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,46 @@
+// The commands of mini_infer. Each returns the exit code; errors that stop the whole command are
+// thrown.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "io/image.h"
+#include "tools/mini_infer/model.h"
+#include "train/evaluate.h"
+
+namespace mini::infer {
+
+// downscale and upscale (scale.cpp)
+struct ScaleOptions {
+  bool up = false;
+  std::vector<std::filesystem::path> inputs;
+  std::filesystem::path output;
+  io::ImageFormat format = io::ImageFormat::png;  // of files written into a folder
+  int quality = 95;                               // of JPEG and WebP
+};
+int scale_images(const ModelOptions& model, const ScaleOptions& options);
+
+// roundtrip (roundtrip.cpp)
+struct RoundTripOptions {
+  std::vector<std::filesystem::path> inputs;
+  std::filesystem::path output;  // a folder
+  std::vector<io::ImageFormat> formats = {io::ImageFormat::jpeg};
+  std::vector<int> qualities = {75};
+};
+int round_trips(const ModelOptions& model, const RoundTripOptions& options);
+
+// evaluate (evaluate.cpp)
+struct EvaluateFiles {
+  std::vector<std::filesystem::path> places;
+  std::filesystem::path json, markdown;  // empty: not written
+};
+int evaluate_model(const ModelOptions& model, const train::EvaluateOptions& options,
+                   const EvaluateFiles& files);
+
+// info (info.cpp)
+int describe(const std::filesystem::path& path);
+
+}  // namespace mini::infer

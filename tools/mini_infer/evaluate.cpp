@@ -1,0 +1,30 @@
+#include "train/evaluate.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "tools/mini_infer/commands.h"
+
+namespace mini::infer {
+
+int evaluate_model(const ModelOptions& model_options, const train::EvaluateOptions& options,
+                   const EvaluateFiles& files) {
+  const Model model = load_model(model_options);
+  const auto bicubic = train::bicubic_scaler(model.scaler->scale());
+  std::vector<const train::Scaler*> methods = {bicubic.get()};
+  if (model.network != nullptr) methods.push_back(model.scaler.get());
+
+  const bool watched = isatty(STDERR_FILENO) != 0;
+  const auto evaluation =
+      train::evaluate(methods, files.places, options, [&](std::size_t done, std::size_t total) {
+        if (watched) fmt::print(stderr, "\r{}/{} images{}", done, total, done == total ? "\n" : "");
+      });
+  const std::string table = train::to_markdown(evaluation);
+  fmt::print("{}", table);
+  if (!files.json.empty()) io::write_file_atomically(files.json, train::to_json(evaluation));
+  if (!files.markdown.empty()) io::write_file_atomically(files.markdown, table);
+  return 0;
+}
+
+}  // namespace mini::infer

@@ -1,0 +1,60 @@
+#include "tools/mini_infer/model.h"
+
+#include <optional>
+
+#include "train/checkpoint.h"
+#include "train/weights.h"
+
+namespace mini::infer {
+namespace {
+
+// What to build for these weights. Where they are of no network, or not of the one asked for, the
+// one asked for: loading then says what is missing and unexpected.
+models::RescalerConfig config_for(const nn::StateDict& state, const ModelOptions& options) {
+  models::RescalerConfig wanted;
+  if (!options.model.empty()) wanted.network = options.model;
+  if (options.scale != 0) wanted.scale = options.scale;
+  try {
+    const models::RescalerConfig found = models::recognise_rescaler(state);
+    return options.model.empty() || options.model == found.network ? found : wanted;
+  } catch (const Error&) {
+    return wanted;
+  }
+}
+
+std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
+  const auto path = train::find_checkpoint(options.weights);
+  const nn::StateDict state = train::read_weights(path);
+  const models::RescalerConfig config = config_for(state, options);
+  check(options.scale == 0 || options.scale == config.scale, path.string(), ": holds weights for x",
+        config.scale, ", --scale asks for x", options.scale);
+  try {
+    Generator generator{0, 0};
+    auto network = models::make_rescaler(config, generator);
+    network->load_state_dict(state);
+    network->set_requires_grad(false);
+    return network;
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what());
+  }
+}
+
+}  // namespace
+
+Model load_model(const ModelOptions& options) {
+  Model model;
+  const bool bicubic = options.model == "bicubic";
+  if (options.weights.empty()) {
+    check(!options.model.empty(), "give the network's weights (--weights FILE) or --model bicubic");
+    check(bicubic, "--model ", options.model, " needs --weights FILE");
+    model.scaler = train::bicubic_scaler(options.scale == 0 ? 2 : options.scale);
+    return model;
+  }
+  check(!bicubic, "--model bicubic takes no --weights; leave one of them out");
+  model.network = load_network(options);
+  model.scaler = train::network_scaler(
+      *model.network, options.sample_latent ? std::optional(options.seed) : std::nullopt);
+  return model;
+}
+
+}  // namespace mini::infer

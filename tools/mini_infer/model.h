@@ -1,0 +1,31 @@
+// From the command line to something that scales images.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "models/rescaler.h"
+#include "train/scaler.h"
+
+namespace mini::infer {
+
+struct ModelOptions {
+  std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
+  std::string model;              // sain, irn, bicubic; empty: what the weights are
+  std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
+  bool sample_latent = false;
+  std::uint64_t seed = 0;
+};
+
+struct Model {
+  std::unique_ptr<models::Rescaler> network;  // null: bicubic
+  std::unique_ptr<train::Scaler> scaler;
+};
+
+// Throws where the options, the file and the network do not fit together, naming the first names
+// that are missing and unexpected.
+Model load_model(const ModelOptions& options);
+
+}  // namespace mini::infer

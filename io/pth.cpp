@@ -20,7 +20,7 @@ using Storages = std::map<std::string, std::span<const std::byte>>;
 
 constexpr int max_depth = 100;                // of nested dictionaries and modules
 constexpr std::size_t max_name = 1000;        // bytes
-constexpr std::int64_t max_visits = 1 << 22;  // a pickle may refer to one value many times
+constexpr std::int64_t max_visits = 1 << 20;  // a pickle may refer to one value many times
 
 std::string text_of(const Value& value) {
   if (value.is(Kind::boolean)) return value.integer != 0 ? "true" : "false";

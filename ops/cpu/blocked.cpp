@@ -86,6 +86,8 @@ void thin_kernel(const Window& in, std::int64_t x, const float* weights, std::in
   for (std::size_t b = 0; b < in.channels.size(); ++b)
     for (const float* row : in.rows) {
       const float* pixel = row + static_cast<std::int64_t>(b) * in.plane + x * block;
+      // The next tile's pixels: too few lie in a row for the processor to see them coming.
+      for (int p = 0; p < pixels; ++p) __builtin_prefetch(pixel + (pixels + 2 + p) * block);
       for (int kx = 0; kx < 3; ++kx, pixel += block)
         for (int part = 0; part < block; part += lanes, weights += lanes) {
           Vector weight[thin_outputs];
@@ -133,15 +135,14 @@ std::int64_t padded(std::int64_t outputs) { return blocks_for(outputs) * block; 
 
 }  // namespace
 
-void pack_row(const float* from, std::int64_t channels, std::span<const std::int64_t> strides,
-              float* image, const Layout& layout, std::int64_t first, std::int64_t y) {
-  for (std::int64_t b = 0; b < blocks_for(channels); ++b) {
-    float* to = image + layout.at(first + b, y) + block;
-    const std::int64_t real = std::min(block, channels - b * block);
-    const float* pixel = from + b * block * strides[0] + y * strides[1];
-    for (std::int64_t x = 0; x < layout.width; ++x, to += block, pixel += strides[2]) {
-      for (std::int64_t c = 0; c < real; ++c) to[c] = pixel[c * strides[0]];
-      std::fill(to + real, to + block, 0.0f);
+void pack_row(const float* from, std::int64_t channels, std::int64_t channel_stride,
+              std::int64_t pixel_stride, std::int64_t width, float* to, std::int64_t plane) {
+  for (std::int64_t first = 0; first < channels; first += block, to += plane) {
+    const std::int64_t real = std::min(block, channels - first);
+    for (std::int64_t x = 0; x < width; ++x) {
+      const float* pixel = from + first * channel_stride + x * pixel_stride;
+      for (std::int64_t c = 0; c < real; ++c) to[x * block + c] = pixel[c * channel_stride];
+      std::fill_n(to + x * block + real, block - real, 0.0f);
     }
   }
 }

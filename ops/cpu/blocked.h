@@ -30,9 +30,10 @@ struct Layout {
   std::int64_t at(std::int64_t b, std::int64_t y) const { return b * plane() + (y + 1) * row(); }
 };
 
-// Row y of a strided [C,H,W] image into blocks first.., channels beyond C as zeros.
-void pack_row(const float* from, std::int64_t channels, std::span<const std::int64_t> strides,
-              float* image, const Layout& layout, std::int64_t first, std::int64_t y);
+// One row of a strided [C,H,W] image into blocks `plane` apart, channels beyond C as zeros.
+// `to`: pixel 0 of the row in the first block.
+void pack_row(const float* from, std::int64_t channels, std::int64_t channel_stride,
+              std::int64_t pixel_stride, std::int64_t width, float* to, std::int64_t plane);
 // Zeros to both ends of row y in every block, and to the border row above or below it if y is the
 // first or the last.
 void clear_border(float* image, const Layout& layout, std::int64_t y);

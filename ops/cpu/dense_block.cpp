@@ -2,7 +2,8 @@
 //
 // Forward. One blocked image (ops/cpu/blocked.h) per sample holds the slabs x, f_1 .. f_{K-1}, one
 // behind the other. Convolution k reads the slabs in front of f_k and writes f_k: no concatenation,
-// no copy.
+// no copy. When nobody will go backward, the convolutions follow each other row by row instead, and
+// of each slab only the last few rows exist.
 //
 // Backward. The gradients g_k (before the activation) lie in a second blocked image in the opposite
 // order, g_K = dy, g_{K-1} .. g_1. What arrives at f_j comes from all later convolutions, which are
@@ -72,20 +73,15 @@ class PackedWeights {
   Tensor memory_;
 };
 
-// Calls body(n, y) for every row of every image.
+// Calls body(n, y) for every row of every image of `layout`.
 template <class Body>
-void for_rows(std::int64_t images, std::int64_t height, const Body& body) {
-  parallel_for(images * height, 1, [&](std::int64_t begin, std::int64_t end) {
+void for_rows(std::int64_t images, const Layout& layout, const Body& body) {
+  const std::int64_t height = layout.height;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, 128 / std::max<std::int64_t>(1, layout.width));
+  parallel_for(images * height, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) body(i / height, i % height);
   });
-}
-
-// Applies body(pointer to the first channel, floats) to the pixels of row y of a slab.
-template <class Body>
-void for_slab_row(const Slabs& slabs, std::size_t s, const Layout& layout, std::int64_t y,
-                  const Body& body) {
-  for (std::int64_t b = slabs.first[s]; b < slabs.first[s + 1]; ++b)
-    body(layout.at(b, y) + block, layout.width * block, b - slabs.first[s]);
 }
 
 std::vector<WeightSource> forward_sources(const Tensor& w) {
@@ -105,15 +101,127 @@ std::vector<WeightSource> backward_sources(std::span<const Tensor> weights, std:
   return sources;
 }
 
-void pack_rows(const Tensor& from, float* to, const Layout& layout) {
+// Row y of image n of a [N,C,H,W] tensor into the first blocks of `to`, at pixel 0 of a row.
+void pack_row(const Tensor& from, std::int64_t n, std::int64_t y, float* to, std::int64_t plane) {
   const Shape& strides = from.strides();
-  for_rows(from.size(0), layout.height, [&](std::int64_t n, std::int64_t y) {
+  blocked::pack_row(from.data<float>() + n * strides[0] + y * strides[2], from.size(1), strides[1],
+                    strides[3], from.size(3), to, plane);
+}
+
+// The same for all rows, each image getting its border.
+void pack_images(const Tensor& from, float* to, const Layout& layout) {
+  for_rows(from.size(0), layout, [&](std::int64_t n, std::int64_t y) {
     float* image = to + n * layout.size();
     blocked::clear_border(image, layout, y);
-    blocked::pack_row(from.data<float>() + n * strides[0], from.size(1),
-                      std::span(strides.begin() + 1, 3), image, layout, 0, y);
+    pack_row(from, n, y, image + layout.at(0, y) + block, layout.plane());
   });
 }
+
+// Row y of image n of a contiguous [N,C,H,W] tensor from the window around it.
+void thin_row(const blocked::Window& in, const float* packed, const Tensor& to, std::int64_t n,
+              std::int64_t y) {
+  blocked::thin_row(in, packed, to.size(1),
+                    to.data<float>() + n * to.strides()[0] + y * to.strides()[2], to.strides()[1]);
+}
+
+// What the forward passes share.
+struct Forward {
+  const Tensor &x, &y;
+  std::span<const Tensor> weights;
+  float slope;
+  Slabs slabs = feature_slabs(weights);
+  std::size_t last = weights.size() - 1;
+  PackedWeights packed{};
+
+  void pack(std::span<const Tensor> biases) {
+    for (std::size_t k = 0; k <= last; ++k) packed.reserve(weights[k].size(0), slabs.before(k + 1));
+    packed.allocate();
+    parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
+      const auto k = static_cast<std::size_t>(task);
+      const auto pack = k == last ? blocked::pack_thin : blocked::pack_wide;
+      pack(forward_sources(weights[k]), slabs.before(k + 1), biases[k].data<float>(),
+           weights[k].size(0), packed[k]);
+    });
+  }
+
+  // A row of slab k + 1, the feature of convolution k (counted from 0), to `out` at pixel 0.
+  void feature_row(std::size_t k, const blocked::Window& in, float* out) const {
+    blocked::wide_row(in, packed[k], weights[k].size(0), out, in.plane);
+    const float factor = slope;  // a copy that `out` cannot alias
+    for (std::int64_t b = slabs.first[k + 1]; b < slabs.first[k + 2]; ++b, out += in.plane)
+      for (std::int64_t i = 0; i < in.width * block; ++i)
+        out[i] = out[i] > 0 ? out[i] : out[i] * factor;
+  }
+
+  // One convolution after the other; all features stay in the blocked images at `features`.
+  void layer_by_layer(float* features) const {
+    const Layout layout{std::ssize(slabs.channels), x.size(2), x.size(3)};
+    pack_images(x, features, layout);
+    for (std::size_t k = 0; k <= last; ++k)
+      for_rows(x.size(0), layout, [&](std::int64_t n, std::int64_t row) {
+        float* image = features + n * layout.size();
+        const auto in = blocked::window(image, layout, slabs.before(k + 1), row);
+        if (k == last)
+          thin_row(in, packed[k], y, n, row);
+        else
+          feature_row(k, in, image + layout.at(slabs.first[k + 1], row) + block);
+      });
+  }
+
+  // Rows [begin, end) of y for image n. At each step every slab advances by one row, slab s being s
+  // rows behind x: the rows that it needs of the slabs in front are then just there. Each slab also
+  // needs rows above and below the strip, those that the convolutions behind it will ask for.
+  // `ring` holds the last last + 3 rows of every slab.
+  void strip(std::int64_t n, std::int64_t begin, std::int64_t end, float* ring) const {
+    const auto depth = static_cast<std::int64_t>(weights.size());
+    const Layout layout = ring_layout();
+    const std::int64_t slots = layout.height + 2, height = x.size(2);
+    for (std::int64_t slot = 0; slot < layout.height; ++slot)
+      blocked::clear_border(ring, layout, slot);
+    const auto at = [&](std::int64_t b, std::int64_t row) {
+      return ring + layout.at(b, (row + slots) % slots - 1);
+    };
+    for (std::int64_t step = begin - depth; step < end + depth; ++step)
+      for (std::int64_t s = 0; s <= depth; ++s) {
+        const std::int64_t row = step - s, around = depth - s;
+        if (row < begin - around || row >= end + around) continue;
+        const auto slab = static_cast<std::size_t>(s);
+        if (row < 0 || row >= height) {
+          for (std::int64_t b = slabs.first[slab]; b < slabs.first[slab + 1]; ++b)
+            std::fill_n(at(b, row), layout.row(), 0.0f);
+        } else if (s == 0) {
+          pack_row(x, n, row, at(0, row) + block, layout.plane());
+        } else {
+          const blocked::Window in{{at(0, row - 1), at(0, row), at(0, row + 1)},
+                                   layout.plane(),
+                                   slabs.before(slab),
+                                   layout.width};
+          if (s == depth)
+            thin_row(in, packed[last], y, n, row);
+          else
+            feature_row(slab - 1, in, at(slabs.first[slab], row) + block);
+        }
+      }
+  }
+
+  Layout ring_layout() const {
+    return {std::ssize(slabs.channels), std::ssize(weights), x.size(3)};
+  }
+
+  // In strips, as many as there are threads. How the rows are divided changes no value.
+  void row_by_row() const {
+    const std::int64_t images = x.size(0), height = x.size(2), threads = max_threads();
+    const std::int64_t strips =
+        std::clamp<std::int64_t>((threads + images - 1) / std::max<std::int64_t>(images, 1), 1,
+                                 std::max<std::int64_t>(height, 1));
+    parallel_for(images * strips, 1, [&](std::int64_t from, std::int64_t to) {
+      const Tensor ring = Tensor::empty({ring_layout().size()});
+      for (std::int64_t i = from; i < to; ++i)
+        strip(i / strips, height * (i % strips) / strips, height * (i % strips + 1) / strips,
+              ring.data<float>());
+    });
+  }
+};
 
 }  // namespace
 
@@ -122,44 +230,13 @@ Shape dense_block_features(const Shape& x, std::span<const Tensor> weights) {
 }
 
 void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<const Tensor> biases,
-                 double slope, const Tensor& y, const Tensor& saved) {
-  const Slabs slabs = feature_slabs(weights);
-  const Layout layout{std::ssize(slabs.channels), x.size(2), x.size(3)};
-  const Tensor buffer =
-      saved.defined() ? saved : Tensor::empty(dense_block_features(x.shape(), weights));
-  float* const features = buffer.data<float>();
-  const std::size_t last = weights.size() - 1;
-
-  PackedWeights packed;
-  for (std::size_t k = 0; k <= last; ++k) packed.reserve(weights[k].size(0), slabs.before(k + 1));
-  packed.allocate();
-  parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
-    const auto k = static_cast<std::size_t>(task);
-    const auto pack = k == last ? blocked::pack_thin : blocked::pack_wide;
-    pack(forward_sources(weights[k]), slabs.before(k + 1), biases[k].data<float>(),
-         weights[k].size(0), packed[k]);
-  });
-
-  pack_rows(x, features, layout);
-  for (std::size_t k = 0; k < last; ++k)
-    for_rows(x.size(0), layout.height, [&](std::int64_t n, std::int64_t row) {
-      float* image = features + n * layout.size();
-      blocked::wide_row(blocked::window(image, layout, slabs.before(k + 1), row), packed[k],
-                        weights[k].size(0), image + layout.at(slabs.first[k + 1], row) + block,
-                        layout.plane());
-      for_slab_row(slabs, k + 1, layout, row,
-                   [&](std::int64_t at, std::int64_t count, std::int64_t) {
-                     const float a = static_cast<float>(slope);
-                     float* f = image + at;
-                     for (std::int64_t i = 0; i < count; ++i) f[i] = f[i] > 0 ? f[i] : f[i] * a;
-                   });
-    });
-  for_rows(x.size(0), layout.height, [&](std::int64_t n, std::int64_t row) {
-    blocked::thin_row(
-        blocked::window(features + n * layout.size(), layout, slabs.before(last + 1), row),
-        packed[last], y.size(1), y.data<float>() + n * y.strides()[0] + row * y.strides()[2],
-        y.strides()[1]);
-  });
+                 double slope, const Tensor& y, const Tensor& features) {
+  Forward forward{.x = x, .y = y, .weights = weights, .slope = static_cast<float>(slope)};
+  forward.pack(biases);
+  if (features.defined())
+    forward.layer_by_layer(features.data<float>());
+  else
+    forward.row_by_row();
 }
 
 namespace {
@@ -238,30 +315,27 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
          packed[j]);
   });
 
-  pack_rows(dy, gradients, gradient_layout);
+  pack_images(dy, gradients, gradient_layout);
   for (std::size_t j = count - 1; j > 0; --j)
-    for_rows(images, layout.height, [&](std::int64_t n, std::int64_t row) {
+    for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
       float* image = gradients + n * gradient_layout.size();
+      float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
+      const float* f =
+          features.data<float>() + n * layout.size() + layout.at(feature.first[j], row) + block;
       blocked::wide_row(blocked::window(image, gradient_layout, gradient.before(count - j), row),
-                        packed[j], feature.sizes[j],
-                        image + gradient_layout.at(gradient.first[count - j], row) + block,
-                        gradient_layout.plane());
-      for_slab_row(gradient, count - j, gradient_layout, row,
-                   [&](std::int64_t at, std::int64_t floats, std::int64_t b) {
-                     const float a = static_cast<float>(slope);
-                     const float* f = features.data<float>() + n * layout.size() +
-                                      layout.at(feature.first[j] + b, row) + block;
-                     float* g = image + at;
-                     for (std::int64_t i = 0; i < floats; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
-                   });
+                        packed[j], feature.sizes[j], g, gradient_layout.plane());
+      const float a = static_cast<float>(slope);
+      for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
+        for (std::int64_t i = 0; i < layout.width * block; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
+        f += layout.plane();
+        g += gradient_layout.plane();
+      }
     });
   if (dx.defined())
-    for_rows(images, layout.height, [&](std::int64_t n, std::int64_t row) {
-      blocked::thin_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
-                                        gradient.before(count), row),
-                        packed[0], dx.size(1),
-                        dx.data<float>() + n * dx.strides()[0] + row * dx.strides()[2],
-                        dx.strides()[1]);
+    for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
+      thin_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
+                               gradient.before(count), row),
+               packed[0], dx, n, row);
     });
   if (!dw.empty())
     parameter_gradients(features.data<float>(), feature, layout, gradients, gradient,

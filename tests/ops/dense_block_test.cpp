@@ -209,6 +209,37 @@ TEST(DenseBlock, SameBitsAtAnyThreadCountAndStride) {
   set_threads(before);
 }
 
+TEST(DenseBlock, RowsDividedAmongThreadsMakeNoDifference) {
+  Random random;
+  const int before = max_threads();
+  for (const std::int64_t height : {1, 2, 5, 31}) {
+    const Block block = make_block(1, 4, height, 9, {32, 8, 16, 9}, 0.2, random);
+    Tensor features;
+    const Tensor expected =
+        ops::dense_block(block.x, block.weights, block.biases, block.slope, &features);
+    for (const int threads : {1, 2, 3, 7}) {
+      set_threads(threads);
+      const Tensor y = ops::dense_block(block.x, block.weights, block.biases, block.slope);
+      EXPECT_TRUE(test::equal_bits(y, expected)) << height << " rows, " << threads << " threads";
+    }
+  }
+  set_threads(before);
+}
+
+TEST(DenseBlock, WithoutGradientItNeedsOnlyAFewRows) {
+  Random random;
+  const Block block = make_block(1, 3, 256, 16, {32, 32, 32, 32, 3}, 0.2, random);
+  Allocator& memory = allocator({});
+  const int before = max_threads();
+  set_threads(1);
+  memory.reset_peak();
+  const std::size_t live = memory.stats().live;
+  ops::dense_block(block.x, block.weights, block.biases, block.slope);
+  set_threads(before);
+  const std::size_t all_features = 128 * 256 * 16 * sizeof(float);
+  EXPECT_LT(memory.stats().peak - live, all_features / 4);
+}
+
 TEST(DenseBlock, AsksTheSystemForNothingInTheSteadyState) {
   Random random;
   const Block block = make_block(2, 9, 16, 16, {32, 32, 32, 32, 3}, 0.2, random);

@@ -27,6 +27,7 @@ struct Arguments {
 };
 
 void describe(CLI::App& app, Arguments& arguments) {
+  app.name("mini_train");
   app.description(
       "Trains SAIN or IRN as CONFIG says. The results go to the folder `out` of CONFIG:\n"
       "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"

@@ -9,7 +9,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
-constexpr double any = 1e15;                   // whole numbers are read exactly to here
 
 std::vector<Field> fields_of(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
@@ -32,10 +31,10 @@ std::vector<Field> fields_of(TrainConfig& c) {
       {"data.cache_mb", &c.data.cache_mb, "decoded images kept in memory, in MB",
        between(0, 1 << 24)},
 
-      {"train.steps", &c.steps, "steps of the optimiser", between(1, any)},
+      {"train.steps", &c.steps, "steps of the optimiser", some},
       {"train.lr", &c.lr, "learning rate", more_than(0, 1)},
       {"train.clip_norm", &c.clip_norm, "largest norm of the gradient; 0: any", count},
-      {"train.seed", &c.seed, "of the initial weights, the batches and the noise", between(0, any)},
+      {"train.seed", &c.seed, "of the initial weights, the batches and the noise", count},
       {"train.beta1", &c.adam.beta1, "Adam: decay of the gradient's mean", between(0, 0.9999999)},
       {"train.beta2", &c.adam.beta2, "Adam: decay of the mean square", between(0, 0.9999999)},
       {"train.eps", &c.adam.eps, "Adam: added to the root of the mean square", more_than(0, 1)},

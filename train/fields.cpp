@@ -21,12 +21,14 @@ template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
 };
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14 does not find this itself
 
 std::string last_key(std::string_view path) {
   return std::string(path.substr(path.rfind('.') + 1));
 }
 
-// "1e-05" style for numbers out of the ordinary, plain digits otherwise.
+// The shortest digits that read back as the same number; whole numbers without a point.
 std::string number_text(double value) {
   if (std::abs(value) < 1e15 && value == std::floor(value))
     return std::to_string(static_cast<std::int64_t>(value));
@@ -234,10 +236,12 @@ json to_json(const Field& field) {
                     field.value);
 }
 
+// 10 rather than 10.0, and lists on one line.
 std::string one_line(const json& value) {
+  if (value.is_number_float()) return number_text(value.get<double>());
   if (!value.is_array()) return compact(value);
   std::string text;
-  for (const json& item : value) text += (text.empty() ? "" : ", ") + compact(item);
+  for (const json& item : value) text += (text.empty() ? "" : ", ") + one_line(item);
   return "[" + text + "]";
 }
 

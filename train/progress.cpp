@@ -79,9 +79,9 @@ void Progress::resume() { start_ += Clock::now() - paused_at_; }
 std::string Progress::line(std::int64_t step, const Values& values) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double rate = static_cast<double>(step - first_) / std::max(seconds, 1e-9);
-  std::string text = concat_text(step, "/", total_, "  ", formatted("%.3g step/s", rate));
-  for (const auto& [name, value] : values) text += "  " + name + formatted(" %.4g", value);
+  std::string text = concat_text(step, "/", total_, formatted("  %.3g step/s", rate));
   if (rate > 0) text += "  ETA " + duration_text(static_cast<double>(total_ - step) / rate);
+  for (const auto& [name, value] : values) text += "  " + name + formatted(" %.4g", value);
   return text;
 }
 

@@ -1,7 +1,7 @@
 // What a person watching a run sees.
 //
 // On a terminal one line that is drawn again and again:
-//   ████████▌           42%  2100/5000  3.42 step/s  loss 81.3  back 70.1  ETA 14:08
+//   ████████▌           42%  2100/5000  3.42 step/s  ETA 14:08  loss 81.3  l_back_rec 70.1
 // Elsewhere (a file, a pipe) a plain line at each report.
 #pragma once
 

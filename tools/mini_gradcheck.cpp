@@ -10,7 +10,7 @@ namespace {
 std::string error_text(double error) { return error < 0 ? "-" : fmt::format("{:.1e}", error); }
 
 void print(const mini::suite::Report& report) {
-  fmt::print("{:<24}{:>6}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}  {}\n", report.row->name, report.cases,
+  fmt::print("{:<24}{:>8}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}  {}\n", report.row->name, report.cases,
              error_text(report.forward), error_text(report.gradient), error_text(report.second),
              error_text(report.adjoint), report.checks, report.entries,
              report.passed() ? "pass" : "FAIL");
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
       mini::check(
           std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; }),
           "mini_gradcheck: no function is called '", name, "'; --list prints them");
-    fmt::print("{:<24}{:>6}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}\n", "function", "cases", "forward",
+    fmt::print("{:<24}{:>8}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}\n", "function", "shapes", "forward",
                "gradient", "second", "adjoint", "checks", "entries");
     std::int64_t checks = 0, entries = 0;
     int run = 0, failed = 0;

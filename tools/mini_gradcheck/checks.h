@@ -16,7 +16,7 @@ namespace mini::suite {
 
 struct Report {
   const Row* row = nullptr;
-  int cases = 0;
+  int cases = 0;             // each of other shapes and memory layouts
   std::int64_t checks = 0;   // comparisons made
   std::int64_t entries = 0;  // entries of Jacobians among them
   double forward = 0;        // largest errors, float32 forward

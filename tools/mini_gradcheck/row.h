@@ -36,6 +36,7 @@ struct Traits {
   bool exact = false;       // on integer-valued float32 data every sum is exact, so equality is due
   std::int64_t smallest = 1;  // elements of the smallest possible first input
   double tolerance32 = 1e-5;  // of the forward pass, relative to the largest value (or 1)
+  double gradient32 = 1e-4;   // the same of float32 gradients
   double tolerance64 = 1e-12;
 };
 

@@ -53,8 +53,8 @@ Shape Sampler::shape(int min_rank, int max_rank, std::int64_t elements) {
   while (true) {
     Shape shape;
     for (int d = 0; d < rank; ++d) shape.push_back(extent(rank == 1 ? 9 : 5));
-    if (round_ == 1 && shape.numel() > elements)
-      for (int d = 1; d + 1 < rank; ++d) shape[d] = 1;
+    if (round_ == 1)  // odd extents are large: keep the first ones that fit
+      for (int d = rank - 1; d > 0 && shape.numel() > elements; --d) shape[d] = 1;
     if (shape.numel() <= elements) return shape;
   }
 }

@@ -147,6 +147,7 @@ std::vector<std::filesystem::path> as_paths(const std::vector<std::string>& text
 
 std::vector<io::ImageFormat> parse_formats(const std::vector<std::string>& names) {
   std::vector<io::ImageFormat> formats;
+  formats.reserve(names.size());
   for (const std::string& name : names) formats.push_back(io::parse_image_format(name));
   return formats;
 }
@@ -224,7 +225,7 @@ int main(int argc, char** argv) {
   try {
     return mini::infer::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "mini_infer: {}\n", error.what());
+    std::fprintf(stderr, "mini_infer: %s\n", error.what());
     return 1;
   }
 }

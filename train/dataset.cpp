@@ -102,7 +102,7 @@ Batch BatchMaker::make(std::int64_t step) const {
 
 BatchLoader::BatchLoader(const DataOptions& options, std::uint64_t seed, std::int64_t first_step)
     : maker_(options, seed),
-      ahead_(2 * options.workers),
+      ahead_(std::int64_t{2} * options.workers),
       next_to_make_(first_step),
       next_to_give_(first_step) {
   for (int i = 0; i < options.workers; ++i) threads_.emplace_back([this] { work(); });

@@ -71,8 +71,9 @@ double sum_rows(std::int64_t rows, const Value& value) {
 
 std::array<double, window> gaussian() {
   std::array<double, window> weights{};
+  constexpr std::int64_t middle = window / 2;
   for (std::int64_t i = 0; i < window; ++i) {
-    const double distance = static_cast<double>(i - window / 2) / 1.5;
+    const double distance = static_cast<double>(i - middle) / 1.5;
     weights[static_cast<std::size_t>(i)] = std::exp(-distance * distance / 2);
   }
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);

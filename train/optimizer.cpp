@@ -1,7 +1,6 @@
 #include "train/optimizer.h"
 
 #include <cmath>
-#include <utility>
 
 #include "ops/elementwise.h"
 #include "ops/optimizer.h"
@@ -9,7 +8,8 @@
 
 namespace mini::train {
 
-Adam::Adam(std::vector<nn::NamedTensor> parameters, AdamOptions options) : options_(options) {
+Adam::Adam(const std::vector<nn::NamedTensor>& parameters, AdamOptions options)
+    : options_(options) {
   const auto is_fraction = [](double beta) { return beta >= 0 && beta < 1; };
   check(is_fraction(options.beta1) && is_fraction(options.beta2),
         "adam: betas must be in [0,1), got ", options.beta1, " and ", options.beta2);
@@ -17,15 +17,14 @@ Adam::Adam(std::vector<nn::NamedTensor> parameters, AdamOptions options) : optio
         "adam: eps and weight_decay must not be negative, got ", options.eps, " and ",
         options.weight_decay);
   slots_.reserve(parameters.size());
-  for (auto& [name, parameter] : parameters) {
-    const auto zeros = [&] {
-      Tensor x = Tensor::empty_like(parameter);
-      ops::fill(x, 0);
-      return x;
-    };
-    slots_.push_back(
-        {std::move(name), parameter, zeros(), zeros(), Tensor::zeros({1}, DType::int64)});
-  }
+  const auto zeros_like = [](const Tensor& x) {
+    Tensor zeros = Tensor::empty_like(x);
+    ops::fill(zeros, 0);
+    return zeros;
+  };
+  for (const auto& [name, parameter] : parameters)
+    slots_.push_back({name, parameter, zeros_like(parameter), zeros_like(parameter),
+                      Tensor::zeros({1}, DType::int64)});
 }
 
 void Adam::step(double lr) {

@@ -23,7 +23,7 @@ struct AdamOptions {
 class Adam {
  public:
   // The parameters' values are updated in place; the handles are kept.
-  Adam(std::vector<nn::NamedTensor> parameters, AdamOptions options);
+  Adam(const std::vector<nn::NamedTensor>& parameters, AdamOptions options);
 
   // Uses each parameter's grad(); a parameter without one is left as it is.
   void step(double lr);

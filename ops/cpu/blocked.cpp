@@ -46,6 +46,7 @@ void sum_lanes(Native (&sums)[thin_pixels], float (&result)[thin_pixels]) {
   std::copy_n(reinterpret_cast<const float*>(&sums[0]), thin_pixels, result);
 }
 
+// out: the tile's first pixel.
 template <int vectors, int pixels>
 void wide_kernel(const Window& in, std::int64_t x, const float* weights, float* out,
                  std::int64_t plane) {
@@ -71,7 +72,7 @@ void wide_kernel(const Window& in, std::int64_t x, const float* weights, float* 
   for (int v = 0; v < vectors; ++v) {
     const std::int64_t channel = v * lanes;
     float* to = out + channel / block * plane + channel % block;
-    for (int p = 0; p < pixels; ++p) sum[p][v].store(to + (x + p) * block);
+    for (int p = 0; p < pixels; ++p) sum[p][v].store(to + p * block);
   }
 }
 
@@ -133,6 +134,56 @@ float weight_at(const WeightSource& source, std::int64_t output, int tap) {
 
 std::int64_t padded(std::int64_t outputs) { return blocks_for(outputs) * block; }
 
+// Calls body(first output channel, x, pixels, kernel(out, plane)) for every tile of a row.
+template <class Body>
+void over_wide_tiles(const Window& in, const float* packed, std::int64_t outputs,
+                     const Body& body) {
+  const std::int64_t per_output = 1 + 9 * total(in.channels);
+  for (std::int64_t first = 0; first < padded(outputs); first += wide_tile) {
+    const bool whole = first + wide_tile <= padded(outputs);
+    over_row<wide_pixels>(in.width, [&]<int pixels>(std::int64_t x) {
+      body(first, x, pixels, [&](float* out, std::int64_t plane) {
+        if (whole)
+          wide_kernel<wide_vectors, pixels>(in, x, packed, out, plane);
+        else
+          wide_kernel<1, pixels>(in, x, packed, out, plane);
+      });
+    });
+    packed += wide_tile * per_output;
+  }
+}
+
+void pack_thin(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
+               const float* bias, std::int64_t outputs, float* packed) {
+  for (std::int64_t first = 0; first < outputs; first += thin_outputs) {
+    std::fill_n(packed, thin_bias, 0.0f);
+    for (std::int64_t o = first; o < std::min(first + thin_outputs, outputs); ++o)
+      packed[o - first] = bias == nullptr ? 0.0f : bias[o];
+    packed += thin_bias;
+    std::size_t begin = 0;
+    for (const std::int64_t count : channels) {
+      for (int tap = 0; tap < 9; ++tap)
+        for (std::int64_t o = first; o < first + thin_outputs; ++o)
+          for (std::int64_t c = 0; c < block; ++c)
+            *packed++ = o < outputs && c < count
+                            ? weight_at(sources[begin + static_cast<std::size_t>(c)], o, tap)
+                            : 0.0f;
+      begin += static_cast<std::size_t>(count);
+    }
+  }
+}
+
+void thin_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
+              std::int64_t plane) {
+  for (std::int64_t first = 0; first < outputs; first += thin_outputs) {
+    const std::int64_t count = std::min<std::int64_t>(thin_outputs, outputs - first);
+    over_row<thin_pixels>(in.width, [&]<int pixels>(std::int64_t x) {
+      thin_kernel<pixels>(in, x, packed, count, out + first * plane, plane);
+    });
+    packed += thin_bias + 9 * std::ssize(in.channels) * thin_outputs * block;
+  }
+}
+
 }  // namespace
 
 void pack_row(const float* from, std::int64_t channels, std::int64_t channel_stride,
@@ -192,49 +243,31 @@ void pack_wide(std::span<const WeightSource> sources, std::span<const std::int64
 
 void wide_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
               std::int64_t plane) {
-  const std::int64_t per_output = 1 + 9 * total(in.channels);
-  for (std::int64_t first = 0; first < padded(outputs); first += wide_tile) {
-    float* to = out + first / block * plane + first % block;
-    const bool whole = first + wide_tile <= padded(outputs);
-    over_row<wide_pixels>(in.width, [&]<int pixels>(std::int64_t x) {
-      if (whole)
-        wide_kernel<wide_vectors, pixels>(in, x, packed, to, plane);
-      else
-        wide_kernel<1, pixels>(in, x, packed, to, plane);
-    });
-    packed += wide_tile * per_output;
-  }
+  over_wide_tiles(in, packed, outputs,
+                  [&](std::int64_t first, std::int64_t x, std::int64_t, auto kernel) {
+                    kernel(out + first / block * plane + first % block + x * block, plane);
+                  });
 }
 
-void pack_thin(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
-               const float* bias, std::int64_t outputs, float* packed) {
-  for (std::int64_t first = 0; first < outputs; first += thin_outputs) {
-    std::fill_n(packed, thin_bias, 0.0f);
-    for (std::int64_t o = first; o < std::min(first + thin_outputs, outputs); ++o)
-      packed[o - first] = bias == nullptr ? 0.0f : bias[o];
-    packed += thin_bias;
-    std::size_t begin = 0;
-    for (const std::int64_t count : channels) {
-      for (int tap = 0; tap < 9; ++tap)
-        for (std::int64_t o = first; o < first + thin_outputs; ++o)
-          for (std::int64_t c = 0; c < block; ++c)
-            *packed++ = o < outputs && c < count
-                            ? weight_at(sources[begin + static_cast<std::size_t>(c)], o, tap)
-                            : 0.0f;
-      begin += static_cast<std::size_t>(count);
-    }
-  }
+void pack_image(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
+                const float* bias, std::int64_t outputs, float* packed) {
+  const auto pack = outputs < block ? pack_thin : pack_wide;
+  pack(sources, channels, bias, outputs, packed);
 }
 
-void thin_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
-              std::int64_t plane) {
-  for (std::int64_t first = 0; first < outputs; first += thin_outputs) {
-    const std::int64_t count = std::min<std::int64_t>(thin_outputs, outputs - first);
-    over_row<thin_pixels>(in.width, [&]<int pixels>(std::int64_t x) {
-      thin_kernel<pixels>(in, x, packed, count, out + first * plane, plane);
-    });
-    packed += thin_bias + 9 * std::ssize(in.channels) * thin_outputs * block;
-  }
+void image_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
+               std::int64_t plane) {
+  if (outputs < block) return thin_row(in, packed, outputs, out, plane);
+  over_wide_tiles(in, packed, outputs,
+                  [&](std::int64_t first, std::int64_t x, std::int64_t pixels, auto kernel) {
+                    constexpr std::int64_t tile_plane = wide_pixels * block;
+                    float tile[(wide_tile + block - 1) / block][tile_plane];
+                    kernel(tile[0], tile_plane);
+                    const std::int64_t count = std::min(wide_tile, outputs - first);
+                    for (std::int64_t c = 0; c < count; ++c)
+                      for (std::int64_t p = 0; p < pixels; ++p)
+                        out[(first + c) * plane + x + p] = tile[c / block][p * block + c % block];
+                  });
 }
 
 }  // namespace mini::cpu::blocked

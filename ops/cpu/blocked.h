@@ -61,33 +61,28 @@ struct WeightSource {
 // real input channel; bias may be null. `packed` holds packed_size floats.
 std::int64_t packed_size(std::int64_t outputs, std::span<const std::int64_t> channels);
 
-// Wide: outputs lie in vector lanes, inputs are broadcast. For 16 outputs and more.
-// out: pixel 0 of the output row in the first output block, `plane` to the next.
+// To a blocked image. out: pixel 0 of the output row in the first output block, `plane` to the
+// next.
 void pack_wide(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
                const float* bias, std::int64_t outputs, float* packed);
 void wide_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
               std::int64_t plane);
 
-// Thin: inputs lie in vector lanes, whose sums are outputs; three outputs at a time. For the few
-// outputs of a dense block's last convolution, to an ordinary [C,H,W] image.
-// out: pixel 0 of the output row in channel 0, `plane` to the next.
-void pack_thin(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
-               const float* bias, std::int64_t outputs, float* packed);
-void thin_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
-              std::int64_t plane);
+// To an ordinary [C,H,W] image, of any number of channels. out: pixel 0 of the output row in
+// channel 0, `plane` to the next.
+void pack_image(std::span<const WeightSource> sources, std::span<const std::int64_t> channels,
+                const float* bias, std::int64_t outputs, float* packed);
+void image_row(const Window& in, const float* packed, std::int64_t outputs, float* out,
+               std::int64_t plane);
 
 // Weight gradients for the `inputs` real channels of one input block; `in` and `dy` are the first
 // block of their images. They are added to `sums`, gradient_size floats that begin as zeros, and
 // unpacked into dw[o·stride + 9·i + tap] when all images have been added.
 std::int64_t gradient_size(std::int64_t outputs);
-void wide_weight_gradient(const float* in, std::int64_t inputs, const float* dy,
-                          std::int64_t outputs, const Layout& layout, float* sums);
-void unpack_wide_gradient(const float* sums, std::int64_t inputs, std::int64_t outputs,
-                          std::int64_t stride, float* dw);
-void thin_weight_gradient(const float* in, std::int64_t inputs, const float* dy,
-                          std::int64_t outputs, const Layout& layout, float* sums);
-void unpack_thin_gradient(const float* sums, std::int64_t inputs, std::int64_t outputs,
-                          std::int64_t stride, float* dw);
+void weight_gradient(const float* in, std::int64_t inputs, const float* dy, std::int64_t outputs,
+                     const Layout& layout, float* sums);
+void unpack_gradient(const float* sums, std::int64_t inputs, std::int64_t outputs,
+                     std::int64_t stride, float* dw);
 // Adds the sum over the pixels of each of the image's first `channels` channels.
 void channel_sums(const float* image, std::int64_t channels, const Layout& layout, float* sums);
 

@@ -80,17 +80,10 @@ void thin_kernel(const float* in, const float* const (&dy)[thin_outputs], const 
 // Enough pixels that adding to the totals does not count, few enough that they stay in the
 // first-level cache over the passes for nine taps.
 std::int64_t rows_at_a_time(const Layout& layout) {
-  return std::max<std::int64_t>(1, 128 / layout.width);
+  return std::max<std::int64_t>(1, 128 / std::max<std::int64_t>(1, layout.width));
 }
 
 std::int64_t padded(std::int64_t outputs) { return blocks_for(outputs) * block; }
-
-}  // namespace
-
-std::int64_t gradient_size(std::int64_t outputs) {
-  return std::max(padded(outputs), (outputs + thin_outputs - 1) / thin_outputs * thin_outputs) * 9 *
-         block;
-}
 
 void wide_weight_gradient(const float* in, std::int64_t inputs, const float* dy,
                           std::int64_t outputs, const Layout& layout, float* sums) {
@@ -129,8 +122,8 @@ void unpack_wide_gradient(const float* sums, std::int64_t inputs, std::int64_t o
   }
 }
 
-void thin_weight_gradient(const float* in, std::int64_t /* all 16 lanes */, const float* dy,
-                          std::int64_t outputs, const Layout& layout, float* sums) {
+void thin_weight_gradient(const float* in, const float* dy, std::int64_t outputs,
+                          const Layout& layout, float* sums) {
   const std::int64_t step = rows_at_a_time(layout);
   for (std::int64_t y = 0; y < layout.height; y += step) {
     const std::int64_t rows = std::min(step, layout.height - y);
@@ -157,6 +150,28 @@ void unpack_thin_gradient(const float* sums, std::int64_t inputs, std::int64_t o
       for (std::int64_t i = 0; i < inputs; ++i)
         dw[o * stride + i * 9 + tap] =
             sums[((o / thin_outputs * 9 + tap) * thin_outputs + o % thin_outputs) * block + i];
+}
+
+}  // namespace
+
+std::int64_t gradient_size(std::int64_t outputs) {
+  return std::max(padded(outputs), (outputs + thin_outputs - 1) / thin_outputs * thin_outputs) * 9 *
+         block;
+}
+
+// Few outputs: inputs in the lanes, so that none is empty.
+void weight_gradient(const float* in, std::int64_t inputs, const float* dy, std::int64_t outputs,
+                     const Layout& layout, float* sums) {
+  if (outputs < block)
+    thin_weight_gradient(in, dy, outputs, layout, sums);
+  else
+    wide_weight_gradient(in, inputs, dy, outputs, layout, sums);
+}
+
+void unpack_gradient(const float* sums, std::int64_t inputs, std::int64_t outputs,
+                     std::int64_t stride, float* dw) {
+  const auto unpack = outputs < block ? unpack_thin_gradient : unpack_wide_gradient;
+  unpack(sums, inputs, outputs, stride, dw);
 }
 
 void channel_sums(const float* image, std::int64_t channels, const Layout& layout, float* sums) {

@@ -118,10 +118,10 @@ void pack_images(const Tensor& from, float* to, const Layout& layout) {
 }
 
 // Row y of image n of a contiguous [N,C,H,W] tensor from the window around it.
-void thin_row(const blocked::Window& in, const float* packed, const Tensor& to, std::int64_t n,
-              std::int64_t y) {
-  blocked::thin_row(in, packed, to.size(1),
-                    to.data<float>() + n * to.strides()[0] + y * to.strides()[2], to.strides()[1]);
+void image_row(const blocked::Window& in, const float* packed, const Tensor& to, std::int64_t n,
+               std::int64_t y) {
+  blocked::image_row(in, packed, to.size(1),
+                     to.data<float>() + n * to.strides()[0] + y * to.strides()[2], to.strides()[1]);
 }
 
 // What the forward passes share.
@@ -138,7 +138,7 @@ struct Forward {
     packed.allocate();
     parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
       const auto k = static_cast<std::size_t>(task);
-      const auto pack = k == last ? blocked::pack_thin : blocked::pack_wide;
+      const auto pack = k == last ? blocked::pack_image : blocked::pack_wide;
       pack(forward_sources(weights[k]), slabs.before(k + 1), biases[k].data<float>(),
            weights[k].size(0), packed[k]);
     });
@@ -162,7 +162,7 @@ struct Forward {
         float* image = features + n * layout.size();
         const auto in = blocked::window(image, layout, slabs.before(k + 1), row);
         if (k == last)
-          thin_row(in, packed[k], y, n, row);
+          image_row(in, packed[k], y, n, row);
         else
           feature_row(k, in, image + layout.at(slabs.first[k + 1], row) + block);
       });
@@ -197,7 +197,7 @@ struct Forward {
                                    slabs.before(slab),
                                    layout.width};
           if (s == depth)
-            thin_row(in, packed[last], y, n, row);
+            image_row(in, packed[last], y, n, row);
           else
             feature_row(slab - 1, in, at(slabs.first[slab], row) + block);
         }
@@ -280,13 +280,11 @@ void parameter_gradients(const float* features, const Slabs& feature, const Layo
     }
     const float* f = features + task.block * layout.plane();
     const std::int64_t inputs = feature.channels[static_cast<std::size_t>(task.block)];
-    const auto add = task.k == last ? blocked::thin_weight_gradient : blocked::wide_weight_gradient;
-    const auto unpack =
-        task.k == last ? blocked::unpack_thin_gradient : blocked::unpack_wide_gradient;
     for (std::int64_t n = 0; n < images; ++n)
-      add(f + n * layout.size(), inputs, g + n * gradient_layout.size(), outputs, layout, sum);
-    unpack(sum, inputs, outputs, dw[task.k].strides()[0],
-           dw[task.k].data<float>() + task.first_channel * 9);
+      blocked::weight_gradient(f + n * layout.size(), inputs, g + n * gradient_layout.size(),
+                               outputs, layout, sum);
+    blocked::unpack_gradient(sum, inputs, outputs, dw[task.k].strides()[0],
+                             dw[task.k].data<float>() + task.first_channel * 9);
   });
 }
 
@@ -310,7 +308,7 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   packed.allocate();
   parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
     const auto j = static_cast<std::size_t>(task);
-    const auto pack = j == 0 ? blocked::pack_thin : blocked::pack_wide;
+    const auto pack = j == 0 ? blocked::pack_image : blocked::pack_wide;
     pack(backward_sources(weights, j), gradient.before(count - j), nullptr, feature.sizes[j],
          packed[j]);
   });
@@ -333,9 +331,9 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
     });
   if (dx.defined())
     for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
-      thin_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
-                               gradient.before(count), row),
-               packed[0], dx, n, row);
+      image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
+                                gradient.before(count), row),
+                packed[0], dx, n, row);
     });
   if (!dw.empty())
     parameter_gradients(features.data<float>(), feature, layout, gradients, gradient,

@@ -1,0 +1,104 @@
+// mini_bench as a program, and the comparison with PyTorch that it serves.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <sys/wait.h>
+
+#include "io/file.h"
+#include "io/safetensors.h"
+#include "models/rescaler.h"
+#include "tensor/random.h"
+#include "tests/support/support.h"
+
+namespace mini {
+namespace {
+namespace fs = std::filesystem;
+
+class BenchTool : public ::testing::Test {
+ protected:
+  // Returns the exit code; output() and errors() have what was printed. One thread: threads that
+  // wait for each other are slow on a busy machine.
+  int shell(const std::string& command) {
+    const std::string line =
+        concat_text("export OMP_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
+    const int status = std::system(line.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  int run(const std::string& arguments) { return shell(concat_text(tool(), ' ', arguments)); }
+  static fs::path tool() { return fs::path(MINI_BINARY_DIR) / "tools/mini_bench"; }
+  fs::path at(const std::string& name) const { return folder_.path() / name; }
+  std::string read(const std::string& name) const {
+    const io::Bytes bytes = io::read_file(at(name));
+    return std::string(io::as_text(bytes));
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(BenchTool, ReportsAsTableAndJson) {
+  const std::string block = "--runs 1 dense_block --channels 3 --outputs 9 --batch 2 --size 4";
+  ASSERT_EQ(run(block + " --json -"), 0) << read("err");
+  const auto json = nlohmann::json::parse(read("out"));
+  EXPECT_GT(json.at("peak_gflops").get<double>(), 0);
+  ASSERT_EQ(json.at("measurements").size(), 4u);
+  const double products = 9.0 * (32 * (3 + 35 + 67 + 99) + 9 * 131) * 2 * 4 * 4;
+  EXPECT_DOUBLE_EQ(json["measurements"][0].at("gflop").get<double>(), 2e-9 * products);
+  EXPECT_DOUBLE_EQ(json["measurements"][3].at("gflop").get<double>(), 4e-9 * products);
+  EXPECT_GT(json["measurements"][0].at("seconds").get<double>(), 0);
+
+  ASSERT_EQ(run(block), 0);
+  EXPECT_NE(read("out").find("gradient of x and parameters"), std::string::npos);
+  EXPECT_NE(read("out").find("peak of multiply-adds"), std::string::npos);
+}
+
+TEST_F(BenchTool, StepWritesResultsAndAnswersRequests) {
+  Generator generator{5, 0};
+  const auto network = models::make_rescaler(
+      {.scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 4}, generator);
+  io::TensorFile file{network->state_dict(), {}};
+  file.tensors["bench.hr"] = ops::uniform(generator, {1, 3, 16, 16});
+  EXPECT_EQ((io::write_safetensors(at("in"), file),
+             run(concat_text("step --from ", at("in"), " --results ", at("results")))),
+            1);
+  EXPECT_NE(read("err").find("holds no bench.z or no bench.lr_reference"), std::string::npos);
+
+  file.tensors["bench.lr_reference"] = ops::uniform(generator, {1, 3, 8, 8});
+  file.tensors["bench.z"] = ops::normal(generator, {1, 9, 8, 8});
+  io::write_safetensors(at("in"), file);
+  ASSERT_EQ(shell(concat_text("printf 'one\\ntwo\\n' | ", tool(), " step --on-request --from ",
+                              at("in"), " --results ", at("results"))),
+            0)
+      << read("err");
+  std::istringstream lines(read("out"));
+  int answers = 0;
+  for (std::string line; std::getline(lines, line); ++answers)
+    EXPECT_GT(nlohmann::json::parse(line).at("seconds").get<double>(), 0);
+  EXPECT_EQ(answers, 2);
+  const io::TensorFile results = io::read_safetensors(at("results"));
+  EXPECT_TRUE(results.tensors.contains("loss.l_back_rec"));
+  EXPECT_TRUE(results.tensors.contains("grad.down_operations.0.E.conv1.weight"));
+}
+
+TEST_F(BenchTool, RefusesWhatItCannotRead) {
+  EXPECT_EQ(run(concat_text("roundtrip --from ", at("missing"))), 1);
+  EXPECT_NE(read("err").find("missing"), std::string::npos);
+  EXPECT_NE(run("dense_block --size zero"), 0);
+}
+
+// The whole of SAIN x2 against its peer in PyTorch: round trip, losses and every gradient.
+TEST_F(BenchTool, AgreesWithPyTorch) {
+  std::string python;
+  for (const char* candidate : {"python3", "/usr/bin/python3"})
+    if (shell(concat_text(candidate, " -c 'import torch, numpy, PIL'")) == 0) python = candidate;
+  if (python.empty()) GTEST_SKIP() << "no Python with PyTorch, NumPy and Pillow";
+  EXPECT_EQ(
+      shell(concat_text(python, ' ', MINI_SOURCE_DIR, "/tools/bench/compare_pytorch.py --bench ",
+                        tool(), " --threads 1 --rounds 1 --batch 1 --patch 32 --size 32")),
+      0)
+      << read("out") << read("err");
+  EXPECT_NE(read("out").find("all gradients"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mini

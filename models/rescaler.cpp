@@ -8,6 +8,26 @@
 #include "models/sain/sain.h"
 
 namespace mini::models {
+namespace {
+
+// What was read off a file, before anything is built from it: a small file must not make its reader
+// build a huge network. `subnets` dense blocks have convolutions 2 to 4 that read the features of
+// those before: 9·growth²·(1 + 2 + 3) weights each, at least.
+RescalerConfig plausible(RescalerConfig config, std::int64_t levels, std::int64_t subnets,
+                         const nn::StateDict& state) {
+  check(levels == 1 || levels == 2, "model: the weights have ", levels,
+        " Haar levels; 1 (x2) and 2 (x4) are known");
+  config.scale = std::int64_t{1} << levels;
+  double elements = 0;
+  for (const auto& [name, tensor] : state) elements += static_cast<double>(tensor.numel());
+  const auto growth = static_cast<double>(config.growth);
+  check(config.growth >= 1 && 54 * growth * growth * static_cast<double>(subnets) <= elements,
+        "model: the weights describe ", subnets, " dense blocks of growth ", config.growth,
+        ", which do not fit in the ", elements, " numbers there are");
+  return config;
+}
+
+}  // namespace
 
 Tensor Rescaler::downscale(const Tensor& x) const { return quantise(forward(x).lr); }
 
@@ -45,9 +65,10 @@ RescalerConfig recognise_rescaler(const nn::StateDict& state) {
     return found->second.size(0);
   };
   if (state.contains("gmm.gmm_para")) {
-    const std::int64_t levels = count("haar_operations", "haar_weights");
-    return {"sain", std::int64_t{1} << levels, count("down_operations", "F.conv1.weight"),
-            count("comp_operations", "F.conv1.weight"), growth("down_operations.0.F.conv1.weight")};
+    const std::int64_t enhanced = count("down_operations", "F.conv1.weight");
+    const std::int64_t vanilla = count("comp_operations", "F.conv1.weight");
+    return plausible({"sain", 0, enhanced, vanilla, growth("down_operations.0.F.conv1.weight")},
+                     count("haar_operations", "haar_weights"), 4 * enhanced + 3 * vanilla, state);
   }
   if (state.contains("operations.0.haar_weights")) {
     std::int64_t levels = 0, operations = 0;
@@ -59,8 +80,9 @@ RescalerConfig recognise_rescaler(const nn::StateDict& state) {
         break;
       ++operations;
     }
-    return {"irn", std::int64_t{1} << levels, 0, (operations - levels) / levels,
-            growth("operations.1.F.conv1.weight")};
+    return plausible(
+        {"irn", 0, 0, (operations - levels) / levels, growth("operations.1.F.conv1.weight")},
+        levels, 3 * (operations - levels), state);
   }
   fail("model: the weights are of none of the networks here (sain, irn); their first name is ",
        state.empty() ? "missing: there are no tensors" : state.begin()->first);

@@ -189,6 +189,7 @@ TEST_F(InferTool, RefusesWrongUse) {
   expect_failure("downscale photos photos/one.png out --model bicubic", "would both be written to");
   expect_failure("evaluate photos --model bicubic --quality 30,101", "101");
   expect_failure("evaluate photos --model bicubic --format tiff", "tiff");
+  expect_failure("evaluate photos --model bicubic --json no/t.json", "no/t.json: its folder");
 }
 
 TEST_F(InferTool, RefusesBadImages) {

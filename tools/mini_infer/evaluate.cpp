@@ -10,6 +10,9 @@ namespace mini::infer {
 
 int evaluate_model(const ModelOptions& model_options, const train::EvaluateOptions& options,
                    const EvaluateFiles& files) {
+  for (const auto& file : {files.json, files.markdown})  // told now, not after an hour's work
+    check(!file.has_parent_path() || std::filesystem::is_directory(file.parent_path()),
+          file.string(), ": its folder does not exist");
   const Model model = load_model(model_options);
   const auto bicubic = train::bicubic_scaler(model.scaler->scale());
   std::vector<const train::Scaler*> methods = {bicubic.get()};

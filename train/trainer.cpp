@@ -95,9 +95,14 @@ void Trainer::resume(const fs::path& path) {
   noise_ = checkpoint.noise;
   best_score_ = checkpoint.best_score;
   notes_.push_back(concat_text("resuming at step ", step_, " from ", path.string()));
-  const TrainConfig before = parse_config(checkpoint.config, path.string(), path.parent_path());
-  for (const std::string& key : config_differences(before, config_))
-    notes_.push_back("note: " + key + " is not what it was before");
+  try {
+    const TrainConfig before = parse_config(checkpoint.config, path.string(), path.parent_path());
+    for (const std::string& key : config_differences(before, config_))
+      notes_.push_back("note: " + key + " is not what it was before");
+  } catch (const Error& error) {  // of another version, whose keys were others
+    notes_.push_back(
+        concat_text("note: the configuration before cannot be compared: ", error.what()));
+  }
 }
 
 // Two runs in one folder would mix their logs and remove each other's checkpoints.

@@ -246,5 +246,15 @@ TEST_F(TrainerTest, TellsWhatChangedOnResume) {
   EXPECT_NE(text.str().find("stopped after step 2"), std::string::npos) << text.str();
 }
 
+TEST_F(TrainerTest, ResumesWhenTheOldConfigurationIsOfAnotherVersion) {
+  train(config("run"), {}, 1);
+  Checkpoint checkpoint = load_checkpoint(checkpoint_path(out("run"), 1));
+  checkpoint.config = "{\"gone\": 1}";
+  save_checkpoint(checkpoint_path(out("run"), 1), checkpoint);
+  std::ostringstream text;
+  EXPECT_EQ(train(config("run"), {.resume = out("run"), .out = &text}), Outcome::finished);
+  EXPECT_NE(text.str().find("cannot be compared"), std::string::npos) << text.str();
+}
+
 }  // namespace
 }  // namespace mini::train

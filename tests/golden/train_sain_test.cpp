@@ -1,0 +1,123 @@
+// Whole training steps of SAIN against PyTorch, step by step: losses, gradient norm, every
+// parameter after the update. Float64 throughout; float32 for the first step, beyond which
+// trajectories diverge.
+#include <array>
+#include <cmath>
+#include <sstream>
+
+#include "autograd/engine.h"
+#include "io/safetensors.h"
+#include "models/sain/sain.h"
+#include "tensor/view.h"
+#include "tests/support/golden.h"
+#include "tests/support/support.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+namespace mini {
+namespace {
+
+// The golden files' noise for a step: exponential and normal of shape [N,C,H,W,5].
+Tensor noise_exponential(const std::string& step, const Shape& shape, std::uint64_t salt) {
+  const Tensor uniform = test::hash_uniform(step + ".exponential", shape, salt);
+  Tensor result = Tensor::empty(shape, DType::float64);
+  for (std::int64_t i = 0; i < shape.numel(); ++i)
+    result.data<double>()[i] = -std::log(0.5 + 0.5 * uniform.data<double>()[i] + 1e-9);
+  return result;
+}
+
+Tensor noise_normal(const std::string& step, const Shape& shape, std::uint64_t salt) {
+  return ops::unary(Unary::affine, test::hash_uniform(step + ".normal", shape, salt),
+                    std::sqrt(3.0));
+}
+
+std::vector<std::string> lines_of(const Tensor& bytes) {
+  std::istringstream text(
+      std::string(reinterpret_cast<const char*>(bytes.raw_data()), bytes.bytes()));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+class GoldenTraining : public testing::TestWithParam<std::tuple<std::string, DType>> {};
+
+TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
+  if (!test::golden_folder()) GTEST_SKIP() << "no golden values (set MINI_GOLDEN)";
+  const auto& [name, dtype] = GetParam();
+  const bool exact = dtype == DType::float64;
+  const double tolerance = exact ? 1e-8 : 1e-3;
+  const auto file = io::read_safetensors(*test::golden_folder() / (name + ".safetensors"));
+  const auto& expected = file.tensors;
+  const auto salt = static_cast<std::uint64_t>(
+      file.metadata.contains("salt") ? std::stoull(file.metadata.at("salt")) : 0);
+  const int quality = std::stoi(file.metadata.at("quality"));
+
+  Generator generator{1};
+  models::RescalerConfig config;
+  config.scale = std::stoll(file.metadata.at("scale"));
+  config.enhanced_blocks = config.scale == 2 ? 5 : 10;
+  config.vanilla_blocks = config.scale == 2 ? 3 : 6;
+  models::Sain net(config, generator);
+  net.to(DType::float64);
+  test::set_golden_weights(net, salt);
+  net.to(dtype);
+
+  // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
+  constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
+  const Tensor hr = ops::unary(
+      Unary::affine, ops::contiguous(ops::permute(ops::cast(expected.at("hr"), dtype), to_nchw)),
+      1.0 / 255);
+  const Tensor reference =
+      ops::contiguous(ops::permute(ops::cast(expected.at("lr_ref"), dtype), to_nchw));
+
+  const train::SainObjective objective(
+      {.lambda_forw = config.scale == 2 ? 4.0 : 16.0,
+       .format = io::parse_image_format(file.metadata.at("format")),
+       .qualities = {quality}});
+  train::Adam adam(net.named_parameters(), {.weight_decay = 1e-5});
+  const Shape noise{hr.size(0), 3 * (config.scale * config.scale - 1), reference.size(2),
+                    reference.size(3), 5};
+  const auto names = lines_of(expected.at("param_names"));
+
+  for (int step = 0; expected.contains(concat_text("step", step, ".losses")); ++step) {
+    if (!exact && step > 0) break;
+    const std::string key = concat_text("step", step);
+    net.zero_grad();
+    const Tensor z = net.mixture().sample(ops::cast(noise_exponential(key, noise, salt), dtype),
+                                          ops::cast(noise_normal(key, noise, salt), dtype));
+    const train::Losses losses = objective(net, hr, reference, z, quality);
+    backward(losses.total);
+    const double norm = train::clip_gradient_norm(net.parameters(), 10);
+    const auto reference_losses = expected.at(key + ".losses").to_vector();
+    adam.step(reference_losses[6]);
+
+    ASSERT_EQ(losses.terms.size(), 5u);
+    for (std::size_t i = 0; i < 5; ++i)
+      EXPECT_NEAR(losses.terms[i].value, reference_losses[i], tolerance * reference_losses[i])
+          << key << ' ' << losses.terms[i].name;
+    EXPECT_NEAR(norm, reference_losses[5], tolerance * reference_losses[5]) << key;
+    if (!exact) continue;
+    const auto state = net.state_dict();
+    const auto stats = expected.at(key + ".param_stats").to_vector();
+    ASSERT_EQ(stats.size(), 2 * names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto [size, projection] = test::probe(state.at(names[i]), names[i], salt);
+      EXPECT_NEAR(size, stats[2 * i], tolerance * stats[2 * i]) << key << ' ' << names[i];
+      EXPECT_NEAR(projection, stats[2 * i + 1], tolerance * stats[2 * i]) << key << ' ' << names[i];
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Runs, GoldenTraining,
+                         testing::Combine(testing::Values("train_sain_x2_jpeg",
+                                                          "train_sain_x2_webp",
+                                                          "train_sain_x4_jpeg"),
+                                          testing::Values(DType::float64, DType::float32)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" +
+                                  std::string(name_of(std::get<1>(info.param)));
+                         });
+
+}  // namespace
+}  // namespace mini

@@ -46,7 +46,7 @@ struct UnaryOp {
     else if constexpr (op == Unary::tanh)
       return std::tanh(x);
     else if constexpr (op == Unary::relu)
-      return x > T(0) ? x : x != x ? x : T(0);  // NaN stays
+      return x > T(0) || std::isnan(x) ? x : T(0);
     else if constexpr (op == Unary::softplus)
       return std::log1p(math::exp(-std::abs(x))) + (x > T(0) ? x : T(0));
     else if constexpr (op == Unary::leaky_relu)
@@ -86,9 +86,9 @@ struct BinaryOp {
     else if constexpr (op == Binary::div)
       return a / b;
     else if constexpr (op == Binary::maximum)
-      return a != a ? a : a < b ? b : b != b ? b : a;
+      return a < b || std::isnan(b) ? b : a;
     else if constexpr (op == Binary::minimum)
-      return a != a ? a : b < a ? b : b != b ? b : a;
+      return b < a || std::isnan(b) ? b : a;
     else if constexpr (op == Binary::pow)
       return std::pow(a, b);
     else if constexpr (op == Binary::greater)

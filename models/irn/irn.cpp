@@ -1,7 +1,5 @@
 #include "models/irn/irn.h"
 
-#include <ranges>
-
 #include "autograd/functions.h"
 #include "models/invertible/log_det.h"
 
@@ -49,14 +47,14 @@ Pass Irn::forward(const Tensor& x, bool with_log_det) const {
 Pass Irn::inverse(const Tensor& y, bool with_log_det) const {
   LogDet log_det(-1, y.size(0));
   Tensor image = y;
-  for (const Level& level : levels_ | std::views::reverse) {
+  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
     Halves halves = split_channels(image, image_channels);
-    for (const auto& block : level.blocks | std::views::reverse) {
+    for (auto block = level->blocks.rbegin(); block != level->blocks.rend(); ++block) {
       InvertibleBlock::Tap tap;
-      halves = block->inverse(halves, with_log_det ? &tap : nullptr);
+      halves = (*block)->inverse(halves, with_log_det ? &tap : nullptr);
       if (with_log_det) log_det.add_coupling(tap.log_scale);
     }
-    image = level.haar->inverse(join_channels(halves));
+    image = level->haar->inverse(join_channels(halves));
     log_det.add_haar(image.shape());
   }
   return {image, narrow(y, 1, 0, image_channels),

@@ -1,7 +1,5 @@
 #include "models/sain/sain.h"
 
-#include <ranges>
-
 #include "models/invertible/log_det.h"
 
 namespace mini::models {
@@ -61,12 +59,13 @@ Pass Sain::inverse(const Tensor& y, bool with_log_det) const {
     if (take_lr) lr = tap.lr;
     if (with_log_det) log_det.add_coupling(tap.log_scale);
   };
-  for (const auto& block : comp_operations_ | std::views::reverse) run(*block, false);
-  for (const auto& block : down_operations_ | std::views::reverse)
-    run(*block, block == down_operations_.back());
+  for (auto block = comp_operations_.rbegin(); block != comp_operations_.rend(); ++block)
+    run(**block, false);
+  for (auto block = down_operations_.rbegin(); block != down_operations_.rend(); ++block)
+    run(**block, block == down_operations_.rbegin());
   Tensor image = join_channels(halves);
-  for (const auto& level : haar_operations_ | std::views::reverse) {
-    image = level->inverse(image);
+  for (auto level = haar_operations_.rbegin(); level != haar_operations_.rend(); ++level) {
+    image = (*level)->inverse(image);
     log_det.add_haar(image.shape());
   }
   return {image, lr, with_log_det ? log_det.total(y.dtype()) : Tensor()};

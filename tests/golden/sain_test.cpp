@@ -1,5 +1,6 @@
 // SAIN against the official implementation's values: forward, inverse, Jacobian and every gradient.
 #include "models/sain/sain.h"
+#include "ops/elementwise.h"
 
 #include <map>
 

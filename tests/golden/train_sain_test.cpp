@@ -8,6 +8,7 @@
 #include "autograd/engine.h"
 #include "io/safetensors.h"
 #include "models/sain/sain.h"
+#include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
 #include "tests/support/support.h"

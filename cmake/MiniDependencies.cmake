@@ -5,10 +5,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 find_path(STB_INCLUDE_DIR stb/stb_image.h REQUIRED)
-# oneDNN's own CMake package asks for OpenCL, which the CPU build never uses: link it plainly.
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
 
-set(MINI_LIBRARIES JPEG::JPEG PkgConfig::WEBP ${DNNL_LIBRARY}
+set(MINI_LIBRARIES JPEG::JPEG PkgConfig::WEBP
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 include_directories(SYSTEM ${STB_INCLUDE_DIR})

@@ -73,15 +73,33 @@ class PackedWeights {
   Tensor memory_;
 };
 
-// Calls body(n, y) for every row of every image of `layout`.
+struct Images {
+  std::int64_t begin, end;
+};
+
+// Calls work(images) so that all are done: by each thread with its share if that is even, and no
+// thread waits for another between two layers; otherwise with all at once, and for_rows shares.
+template <class Work>
+void share(std::int64_t images, const Work& work) {
+  if (images % max_threads() == 0)
+    parallel_for(images, 1, [&](std::int64_t begin, std::int64_t end) {
+      work(Images{begin, end});
+    });
+  else
+    work(Images{0, images});
+}
+
+// Calls body(n, y) for every row of the images.
 template <class Body>
-void for_rows(std::int64_t images, const Layout& layout, const Body& body) {
+void for_rows(Images images, const Layout& layout, const Body& body) {
   const std::int64_t height = layout.height;
   const std::int64_t grain =
       std::max<std::int64_t>(1, 128 / std::max<std::int64_t>(1, layout.width));
-  parallel_for(images * height, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) body(i / height, i % height);
-  });
+  parallel_for((images.end - images.begin) * height, grain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i)
+                   body(images.begin + i / height, i % height);
+               });
 }
 
 std::vector<WeightSource> forward_sources(const Tensor& w) {
@@ -109,8 +127,8 @@ void pack_row(const Tensor& from, std::int64_t n, std::int64_t y, float* to, std
 }
 
 // The same for all rows, each image getting its border.
-void pack_images(const Tensor& from, float* to, const Layout& layout) {
-  for_rows(from.size(0), layout, [&](std::int64_t n, std::int64_t y) {
+void pack_images(const Tensor& from, Images images, float* to, const Layout& layout) {
+  for_rows(images, layout, [&](std::int64_t n, std::int64_t y) {
     float* image = to + n * layout.size();
     blocked::clear_border(image, layout, y);
     pack_row(from, n, y, image + layout.at(0, y) + block, layout.plane());
@@ -154,11 +172,11 @@ struct Forward {
   }
 
   // One convolution after the other; all features stay in the blocked images at `features`.
-  void layer_by_layer(float* features) const {
+  void layer_by_layer(Images images, float* features) const {
     const Layout layout{std::ssize(slabs.channels), x.size(2), x.size(3)};
-    pack_images(x, features, layout);
+    pack_images(x, images, features, layout);
     for (std::size_t k = 0; k <= last; ++k)
-      for_rows(x.size(0), layout, [&](std::int64_t n, std::int64_t row) {
+      for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
         float* image = features + n * layout.size();
         const auto in = blocked::window(image, layout, slabs.before(k + 1), row);
         if (k == last)
@@ -234,7 +252,8 @@ void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<con
   Forward forward{.x = x, .y = y, .weights = weights, .slope = static_cast<float>(slope)};
   forward.pack(biases);
   if (features.defined())
-    forward.layer_by_layer(features.data<float>());
+    share(x.size(0),
+          [&](Images images) { forward.layer_by_layer(images, features.data<float>()); });
   else
     forward.row_by_row();
 }
@@ -313,28 +332,30 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
          packed[j]);
   });
 
-  pack_images(dy, gradients, gradient_layout);
-  for (std::size_t j = count - 1; j > 0; --j)
-    for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
-      float* image = gradients + n * gradient_layout.size();
-      float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
-      const float* f =
-          features.data<float>() + n * layout.size() + layout.at(feature.first[j], row) + block;
-      blocked::wide_row(blocked::window(image, gradient_layout, gradient.before(count - j), row),
-                        packed[j], feature.sizes[j], g, gradient_layout.plane());
-      const float a = static_cast<float>(slope);
-      for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
-        for (std::int64_t i = 0; i < layout.width * block; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
-        f += layout.plane();
-        g += gradient_layout.plane();
-      }
-    });
-  if (dx.defined())
-    for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
-      image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
-                                gradient.before(count), row),
-                packed[0], dx, n, row);
-    });
+  share(images, [&](Images part) {
+    pack_images(dy, part, gradients, gradient_layout);
+    for (std::size_t j = count - 1; j > 0; --j)
+      for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
+        float* image = gradients + n * gradient_layout.size();
+        float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
+        const float* f =
+            features.data<float>() + n * layout.size() + layout.at(feature.first[j], row) + block;
+        blocked::wide_row(blocked::window(image, gradient_layout, gradient.before(count - j), row),
+                          packed[j], feature.sizes[j], g, gradient_layout.plane());
+        const float a = static_cast<float>(slope);
+        for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
+          for (std::int64_t i = 0; i < layout.width * block; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
+          f += layout.plane();
+          g += gradient_layout.plane();
+        }
+      });
+    if (dx.defined())
+      for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
+        image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
+                                  gradient.before(count), row),
+                  packed[0], dx, n, row);
+      });
+  });
   if (!dw.empty())
     parameter_gradients(features.data<float>(), feature, layout, gradients, gradient,
                         gradient_layout, images, dw, db);

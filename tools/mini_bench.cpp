@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "tensor/version.h"
 #include "tools/mini_bench/commands.h"
 
 using namespace mini::bench;
@@ -13,6 +14,7 @@ using namespace mini::bench;
 int main(int argc, char** argv) try {
   CLI::App app{"Measures mini's speed."};
   app.require_subcommand(1);
+  app.set_version_flag("--version", mini::version());
   CommonOptions common;
   int threads = 0;
   app.add_option("--threads", threads, "threads to use (default: all)")->check(CLI::Range(1, 1024));

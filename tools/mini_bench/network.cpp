@@ -6,6 +6,7 @@
 #include "autograd/functions.h"
 #include "io/safetensors.h"
 #include "models/rescaler.h"
+#include "tensor/parallel.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
 #include "train/objective.h"
@@ -64,6 +65,7 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
       std::cout << nlohmann::json{{"seconds", one.seconds},
                                   {"cpu_seconds", one.cpu_seconds},
                                   {"gflop", gflop},
+                                  {"peak_gflops", peak_gflops(max_threads())},
                                   {"peak_bytes", memory.stats().peak}}
                        .dump()
                 << std::endl;

@@ -15,7 +15,7 @@ namespace mini::cpu::blocked {
 namespace {
 
 using Vector = Vec<float>;
-constexpr int lanes = Vector::lanes;
+constexpr std::int64_t lanes = Vector::lanes;
 
 // Sizes of the tiles: the accumulators must fit the registers and be enough to hide the latency of
 // a multiply-add.
@@ -90,7 +90,7 @@ void thin_kernel(const Window& in, std::int64_t x, const float* weights, std::in
       // The next tile's pixels: too few lie in a row for the processor to see them coming.
       for (int p = 0; p < pixels; ++p) __builtin_prefetch(pixel + (pixels + 2 + p) * block);
       for (int kx = 0; kx < 3; ++kx, pixel += block)
-        for (int part = 0; part < block; part += lanes, weights += lanes) {
+        for (std::int64_t part = 0; part < block; part += lanes, weights += lanes) {
           Vector weight[thin_outputs];
           for (int o = 0; o < thin_outputs; ++o) weight[o] = Vector::load(weights + o * block);
           if (part + lanes == block) weights += (thin_outputs - 1) * block;

@@ -14,7 +14,7 @@ namespace mini::cpu::blocked {
 namespace {
 
 using Vector = Vec<float>;
-constexpr int lanes = Vector::lanes;
+constexpr std::int64_t lanes = Vector::lanes;
 
 constexpr std::int64_t wide_vectors = 2;
 constexpr std::int64_t wide_tile = wide_vectors * lanes;
@@ -135,9 +135,9 @@ void thin_weight_gradient(const float* in, const float* dy, std::int64_t outputs
         gradients[o] = dy + layout.at(channel / block, y) + block + channel % block;
       }
       for (int ky = 0; ky < 3; ky += thin_rows)
-        for (int part = 0; part < block; part += lanes)
+        for (std::int64_t part = 0; part < block; part += lanes)
           thin_kernel<thin_rows>(in + layout.at(0, y + ky - 1) + part, gradients, layout, rows,
-                                 to + ky * 3 * thin_outputs * block + part);
+                                 to + thin_outputs * 3 * ky * block + part);
       to += 9 * thin_outputs * block;
     }
   }

@@ -24,7 +24,6 @@ namespace mini::cpu {
 namespace {
 
 using blocked::block;
-using blocked::blocks_for;
 using blocked::Layout;
 using blocked::WeightSource;
 
@@ -317,7 +316,7 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   const Layout layout{std::ssize(feature.channels), dy.size(2), dy.size(3)};
   const Layout gradient_layout{std::ssize(gradient.channels), dy.size(2), dy.size(3)};
   const Tensor buffer = Tensor::empty({images, gradient_layout.size()});
-  float* const gradients = buffer.data<float>();
+  auto* gradients = buffer.data<float>();
   const std::size_t count = weights.size();
 
   // Slab j of the features receives the convolution of the `count - j` gradient slabs in front.
@@ -342,7 +341,7 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
             features.data<float>() + n * layout.size() + layout.at(feature.first[j], row) + block;
         blocked::wide_row(blocked::window(image, gradient_layout, gradient.before(count - j), row),
                           packed[j], feature.sizes[j], g, gradient_layout.plane());
-        const float a = static_cast<float>(slope);
+        const auto a = static_cast<float>(slope);
         for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
           for (std::int64_t i = 0; i < layout.width * block; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
           f += layout.plane();

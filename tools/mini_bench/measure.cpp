@@ -35,10 +35,10 @@ float multiply_adds(std::int64_t rounds) {
   for (int i = 0; i < sums; ++i) sum[i] = Vector::all(static_cast<float>(i));
   const Vector a = Vector::all(1e-3f), b = Vector::all(1e-3f);
   for (std::int64_t round = 0; round < rounds; ++round)
-    for (int i = 0; i < sums; ++i) sum[i].add_product(a, b);
+    for (Vector& s : sum) s.add_product(a, b);
   float lanes[Vector::lanes], total = 0;
-  for (int i = 0; i < sums; ++i) {
-    sum[i].store(lanes);
+  for (const Vector& s : sum) {
+    s.store(lanes);
     total += lanes[0];
   }
   return total;

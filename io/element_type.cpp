@@ -15,7 +15,7 @@ void widen(std::span<const std::byte> bytes, std::int64_t* to) {
   for (std::size_t i = 0; i < bytes.size() / sizeof(From); ++i) {
     From value;
     std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));  // may be unaligned
-    to[i] = value;
+    to[i] = std::int64_t{value};
   }
 }
 

@@ -10,7 +10,10 @@ namespace {
 
 constexpr std::size_t alignment = 64;  // a cache line, and the widest vector register
 
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature  // gcc says it by a macro, clang by this
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 constexpr bool pooled = false;  // so that AddressSanitizer sees the use of freed memory
 #else
 constexpr bool pooled = true;
@@ -44,7 +47,7 @@ Block Allocator::allocate(std::size_t bytes) {
       block.data = system_allocate(wanted);
     }
     check(block.data != nullptr, "allocator: out of memory asking for ", wanted, " bytes (live ",
-          stats_.live, ", peak ", stats_.peak, "); use a smaller batch, patch or --memory-limit");
+          stats_.live, ", peak ", stats_.peak, "); use a smaller batch, patch or image");
   }
   stats_.live += block.bytes;
   stats_.peak = std::max(stats_.peak, stats_.live);

@@ -1,5 +1,5 @@
 // The pooled allocator: freed blocks are kept and handed out again, so that a steady training step
-// asks the system for nothing. Its counters are exact: tests and `--profile-memory` rely on them.
+// asks the system for nothing. Its counters are exact: tests and benchmarks rely on them.
 #pragma once
 
 #include <cstddef>

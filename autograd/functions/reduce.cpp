@@ -33,7 +33,7 @@ Tensor sum(const Tensor& x) { return sum(x, all_dims(x)); }
 Tensor mean(const Tensor& x, std::span<const int> dims, bool keep_dims) {
   const Shape shape = ops::reduced_shape(x.shape(), dims, keep_dims, "mean");
   check(x.numel() > 0, "mean: no elements to average (x=", x.shape(), ")");
-  const auto count = static_cast<double>(x.numel() / shape.numel());
+  const auto count = static_cast<double>(x.numel()) / static_cast<double>(shape.numel());
   return affine(sum(x, dims, keep_dims), 1 / count, 0);
 }
 

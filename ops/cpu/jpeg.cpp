@@ -107,7 +107,8 @@ class Simulator {
     const std::vector<double> matrix = ops::dct_matrix();
     for (int u = 0; u < 8; ++u)
       for (int i = 0; i < 8; ++i) {
-        dct_[u * 8 + i] = static_cast<T>(matrix[static_cast<std::size_t>(u * 8 + i)]);
+        dct_[u * 8 + i] =
+            static_cast<T>(matrix[static_cast<std::size_t>(u) * 8 + static_cast<std::size_t>(i)]);
         inverse_[i * 8 + u] = dct_[u * 8 + i];
       }
     for (int k = 0; k < 64; ++k) {

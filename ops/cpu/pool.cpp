@@ -1,6 +1,7 @@
 // Pooling loops. Windows overlap when the stride is below the kernel, so the unit of parallel work
 // is a plane: whatever is added into one is added by one thread, in a fixed order.
 #include <algorithm>
+#include <cmath>
 
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
@@ -48,7 +49,8 @@ void max_pool2d(const Tensor& x, const Tensor& y, const Tensor& indices,
               for (std::int64_t w = w0; w < w1; ++w) {
                 const T value = source[h * in[3] + w], largest = source[best];
                 // The first NaN stays: nothing beats it, and it beats every number.
-                if (value > largest || (value != value && largest == largest)) best = h * in[3] + w;
+                if (value > largest || (std::isnan(value) && !std::isnan(largest)))
+                  best = h * in[3] + w;
               }
             values[i] = source[best];
             positions[i] = best;

@@ -135,7 +135,7 @@ void argmax(const Tensor& x, const Tensor& y) {
     std::int64_t* const out = y.data<std::int64_t>();
     for_each_line<T>(x, [&](const T* line, std::int64_t step, std::int64_t k) {
       std::int64_t best = 0;
-      for (std::int64_t i = 1; i < n && line[best * step] == line[best * step]; ++i)
+      for (std::int64_t i = 1; i < n && !std::isnan(line[best * step]); ++i)
         if (!(line[i * step] <= line[best * step])) best = i;  // greater, or NaN
       out[k] = best;
     });

@@ -1,11 +1,10 @@
 // The shape of the house: includes point one way, files stay readable, links in the documents lead
 // somewhere.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <map>
 #include <regex>
 #include <string>
@@ -45,7 +44,9 @@ void for_each_source(const fs::path& folder, const Visit& visit) {
 TEST(Structure, IncludesPointOneWay) {
   const std::regex include("#include \"([a-z]+)/");
   std::size_t seen = 0;
-  for (const auto& [layer, lower] : allowed) {
+  for (const auto& entry : allowed) {
+    const std::string& layer = entry.first;
+    const auto& lower = entry.second;
     for_each_source(root / layer, [&](const fs::path& path, const std::string& text) {
       for (auto match = std::sregex_iterator(text.begin(), text.end(), include);
            match != std::sregex_iterator(); ++match) {

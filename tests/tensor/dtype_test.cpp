@@ -112,7 +112,9 @@ TEST(DType, SizesAndNames) {
                                                  {DType::uint8, 1},   {DType::int64, 8}};
   for (const auto& [dtype, size] : sizes) {
     EXPECT_EQ(element_size(dtype), size) << dtype;
-    visit(dtype, [&](auto type) { EXPECT_EQ(dtype_of<typename decltype(type)::type>(), dtype); });
+    visit(dtype, [wanted = dtype](auto type) {
+      EXPECT_EQ(dtype_of<typename decltype(type)::type>(), wanted);
+    });
   }
   EXPECT_EQ(name_of(DType::bfloat16), "bfloat16");
   EXPECT_EQ(test::error_of([] { visit_real(DType::uint8, "exp", [](auto) {}); }),

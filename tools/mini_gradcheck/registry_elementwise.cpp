@@ -28,7 +28,8 @@ Case unary_case(Sampler& s, const Draw& draw, Call call, Formula formula,
       parameters...);
 }
 
-std::vector<ErrorCase> unary_errors(const std::string& name, std::function<void(Tensor)> call) {
+std::vector<ErrorCase> unary_errors(const std::string& name,
+                                    const std::function<void(Tensor)>& call) {
   return {
       {[call] { call(zeros({2}, DType::int64)); }, name + ": needs a floating dtype, got int64"}};
 }

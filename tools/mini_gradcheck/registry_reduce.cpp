@@ -64,7 +64,8 @@ Row over_dims(const std::string& name, Reduction call, bool mean) {
     return make_case(
         {s.input(shape)}, [=](const Tensors& x) { return call(x[0], r.dims, r.keep); },
         [=](const Arrays& x) {
-          const auto count = static_cast<double>(shape.numel() / r.kept.numel());
+          const auto count =
+              static_cast<double>(shape.numel()) / static_cast<double>(r.kept.numel());
           return sum_of(x[0], r, mean ? 1 / count : 1);
         },
         r.text());

@@ -132,7 +132,8 @@ class Walk {
     // keeps it only if nobody else holds it, so that later ones can be added in place.
     if (first && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
       gradient = ops::clone(gradient);
-    const bool in_place = !first && !leaf.grad.requires_grad() && leaf.grad.is_dense();
+    const bool in_place =
+        !first && !leaf.grad.requires_grad() && leaf.grad.is_dense() && leaf.grad.is_unshared();
     accumulate(leaf.grad, gradient, create_graph_, in_place);
   }
 

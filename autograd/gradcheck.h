@@ -3,8 +3,9 @@
 //
 // For whoever adds an op: gradcheck tests its backward, gradgradcheck the backward of that.
 //   const Tensor x = ops::normal(random, {3, 4}, DType::float64).set_requires_grad();
-//   const GradCheckResult result = gradcheck([](const Tensors& in) { return Tensors{exp(in[0])}; },
-//   {x}); if (!result.passed) std::cerr << result.text;
+//   const auto f = [](const Tensors& in) { return Tensors{exp(in[0])}; };
+//   const GradCheckResult result = gradcheck(f, {x});
+//   if (!result.passed) std::cerr << result.text;
 #pragma once
 
 #include <cstdint>

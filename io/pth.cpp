@@ -150,10 +150,9 @@ class Collector {
           " leaves its storage of ", storage.integer, " elements");
 
     const DType dtype = dtype_of(storage.type);
-    charge(static_cast<std::uint64_t>(span + product) * element_size(dtype), name);
-
     const std::size_t size = element_size(storage.type);
-    const auto all = bytes_of(storage);
+    const auto all = bytes_of(storage);  // so `span` elements are really there
+    charge(static_cast<std::uint64_t>(span + product) * element_size(dtype), name);
     const auto part = all.subspan(static_cast<std::size_t>(value.offset) * size,
                                   static_cast<std::size_t>(span) * size);
     const Tensor elements = Tensor::empty({span}, dtype);

@@ -53,7 +53,7 @@ std::unique_ptr<Rescaler> make_rescaler(const RescalerConfig& config, Generator&
 }
 
 RescalerConfig recognise_rescaler(const nn::StateDict& state) {
-  // How many blocks there are: one more than the largest i in names "<list>.<i>.<member>...".
+  // How many blocks there are: names "<list>.<i>.<member>", i = 0, 1, ...
   const auto count = [&](std::string_view list, std::string_view member) {
     std::int64_t blocks = 0;
     while (state.contains(concat_text(list, '.', blocks, '.', member))) ++blocks;

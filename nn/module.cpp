@@ -69,14 +69,16 @@ StateDict Module::state_dict() const {
 Module::Mismatch Module::load_state_dict(const StateDict& state, bool strict) {
   const StateDict own = state_dict();
   Mismatch mismatch;
+  std::string wrong_shape;  // the first one
   for (const auto& [name, tensor] : own) {
     const auto given = state.find(name);
     if (given == state.end()) {
       mismatch.missing.push_back(name);
       continue;
     }
-    check(given->second.shape() == tensor.shape(), "load_state_dict: ", name, " has shape ",
-          given->second.shape(), " in the file, this model's is ", tensor.shape());
+    if (given->second.shape() != tensor.shape() && wrong_shape.empty())
+      wrong_shape = concat_text(name, " has shape ", given->second.shape(),
+                                " in the file, this model's is ", tensor.shape());
   }
   for (const auto& [name, tensor] : state)
     if (!own.contains(name)) mismatch.unexpected.push_back(name);
@@ -90,8 +92,10 @@ Module::Mismatch Module::load_state_dict(const StateDict& state, bool strict) {
     };
     fail("load_state_dict: the weights are of another model: ", mismatch.missing.size(),
          " missing (", first_few(mismatch.missing), "), ", mismatch.unexpected.size(),
-         " unexpected (", first_few(mismatch.unexpected), ")");
+         " unexpected (", first_few(mismatch.unexpected), ")",
+         wrong_shape.empty() ? "" : "; " + wrong_shape);
   }
+  check(wrong_shape.empty(), "load_state_dict: ", wrong_shape);
   for (const auto& [name, tensor] : own)
     if (const auto given = state.find(name); given != state.end()) ops::copy(given->second, tensor);
   return mismatch;

@@ -1,10 +1,10 @@
 // Convolution of values, no gradients: a closed trio.
-//   F  y(n,o,i,j)    = bias(o) + sum over c,a,b of x(n,c, i·s + a·d - p, j·s + b·d - p) ·
-//   w(o,c,a,b) D  dx            the adjoint of F in x: the gradient of the input, also called
-//   transposed W  dw            the adjoint of F in w: the gradient of the weight
+//   F  y(n,o,i,j) = bias(o) + sum over c,a,b of x(n,c, i·s + a·d - p, j·s + b·d - p) · w(o,c,a,b)
+//   D  dx = the adjoint of F in x: the gradient of the input, also called transposed convolution
+//   W  dw = the adjoint of F in w: the gradient of the weight
 // Each one's derivatives are the other two. Results of F and D are channels-last (logical NCHW,
 // memory order N,H,W,C): the channels of a pixel side by side are what makes the kernels fast.
-// Operands may have any strides; channels-last ones, also channel slices of them, are read fastest.
+// Operands may have any strides; channels-last ones are read fastest.
 // float32 or float64. Read next: ops/cpu/conv.cpp.
 #pragma once
 

@@ -14,36 +14,32 @@ void check_operands(const char* op, const Tensor& x, const Tensor& h, const Tens
         ", ", h.device(), " and ", g.device());
 }
 
-Tensor like(const Tensor& x) {
-  return x.is_dense() ? Tensor::empty_like(x) : Tensor::empty(x.shape(), x.dtype(), x.device());
-}
-
 }  // namespace
 
 Tensor coupling(const Tensor& x, const Tensor& h, const Tensor& g) {
   check_operands("coupling", x, h, g);
-  Tensor y = like(h);
+  Tensor y = Tensor::empty_like(h);
   MINI_DISPATCH(x.device(), coupling, x, h, g, y);
   return y;
 }
 
 Tensor coupling_inverse(const Tensor& y, const Tensor& h, const Tensor& g) {
   check_operands("coupling_inverse", y, h, g);
-  Tensor x = like(h);
+  Tensor x = Tensor::empty_like(h);
   MINI_DISPATCH(y.device(), coupling_inverse, y, h, g, x);
   return x;
 }
 
 CouplingGradients coupling_gradient(const Tensor& dy, const Tensor& x, const Tensor& h) {
   check_operands("coupling", dy, x, h);
-  CouplingGradients result{like(h), like(h)};
+  CouplingGradients result{Tensor::empty_like(h), Tensor::empty_like(h)};
   MINI_DISPATCH(dy.device(), coupling_gradient, dy, x, h, result.dx, result.dh);
   return result;
 }
 
 CouplingGradients coupling_inverse_gradient(const Tensor& dx, const Tensor& x, const Tensor& h) {
   check_operands("coupling_inverse", dx, x, h);
-  CouplingGradients result{like(h), like(h)};
+  CouplingGradients result{Tensor::empty_like(h), Tensor::empty_like(h)};
   MINI_DISPATCH(dx.device(), coupling_inverse_gradient, dx, x, h, result.dx, result.dh);
   return result;
 }

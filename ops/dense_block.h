@@ -1,6 +1,6 @@
 // The dense block of IRN and SAIN as one op: K 3x3 convolutions with padding 1,
-//   f_k = leaky_relu(conv_k(cat(x, f_1 .. f_{k-1}))),  k = 1 .. K-1,   y = conv_K(cat(x, f_1 ..
-//   f_{K-1})).
+//   f_k = leaky_relu(conv_k(cat(x, f_1 .. f_{k-1}))),  k = 1 .. K-1
+//   y   = conv_K(cat(x, f_1 .. f_{K-1}))
 // One op because all features share one buffer in which nothing is concatenated. float32; the
 // composition of conv2d, concat and leaky_relu (autograd/functions/dense_block.cpp) serves float64.
 //

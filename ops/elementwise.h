@@ -12,7 +12,6 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b);  // broadcasting, eq
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 inline Tensor add(const Tensor& a, const Tensor& b) { return binary(Binary::add, a, b); }
-inline Tensor sub(const Tensor& a, const Tensor& b) { return binary(Binary::sub, a, b); }
 inline Tensor mul(const Tensor& a, const Tensor& b) { return binary(Binary::mul, a, b); }
 
 // In place: y += scale·x, shapes equal.

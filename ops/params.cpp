@@ -21,6 +21,7 @@ Shape Conv2dParams::output_shape(const Shape& x, const Shape& w, const char* op)
   check(x.rank() == 4, op, ": input must be [N,C,H,W], got ", x);
   check(w.rank() == 4, op, ": weight must be [O,C/groups,kh,kw], got ", w);
   check(groups >= 1, op, ": groups must be at least 1, got ", groups);
+  check(w[1] >= 1 && w[0] >= 1, op, ": needs channels, got none (x=", x, ", w=", w, ")");
   check(x[1] == w[1] * groups, op, ": input has ", x[1], " channels, weight expects ",
         w[1] * groups, " (x=", x, ", w=", w, ")");
   check(w[0] % groups == 0, op, ": ", w[0], " output channels do not split into ", groups,
@@ -43,6 +44,7 @@ Shape Conv2dParams::output_shape(const Shape& x, const Shape& w, const char* op)
 
 Shape Pool2dParams::output_shape(const Shape& x, const char* op) const {
   check(x.rank() == 4, op, ": input must be [N,C,H,W], got ", x);
+  check(x[2] >= 1 && x[3] >= 1, op, ": the input has no pixels (x=", x, ")");
   Shape y = x;
   for (int i = 0; i < 2; ++i) {
     const auto axis = static_cast<std::size_t>(i);

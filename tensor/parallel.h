@@ -28,8 +28,8 @@ inline void set_threads(int count) {
 #endif
 }
 
-// Calls body(begin, end) on disjoint ranges that cover [0, count), each at least `grain` long but
-// for the last. An exception of a body is thrown again here.
+// Calls body(begin, end) on disjoint ranges that cover [0, count), at most one for each started
+// `grain`. An exception of a body is thrown again here.
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
   if (count <= 0) return;

@@ -50,7 +50,11 @@ int main(int argc, char** argv) try {
   auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
   network_options(inference, roundtrip, "--size");
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {  // also asking for help
+    return app.exit(stop) == 0 ? 0 : 1;
+  }
   if (threads > 0) mini::set_threads(threads);
   if (peak->parsed()) run_peak(common);
   if (block->parsed()) run_dense_block(common, dense);

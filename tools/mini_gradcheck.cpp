@@ -27,7 +27,11 @@ int main(int argc, char** argv) {
   bool list = false;
   app.add_option("--op", wanted, "only these functions");
   app.add_flag("--list", list, "print the names of all rows");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {  // also asking for help
+    return app.exit(stop) == 0 ? 0 : 1;
+  }
   try {
     const auto& rows = mini::suite::registry();
     if (list) {

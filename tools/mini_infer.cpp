@@ -223,7 +223,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return mini::infer::run(argc, argv);
+    const int code = mini::infer::run(argc, argv);
+    mini::check(std::fflush(stdout) == 0, "the output could not be written");
+    return code;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mini_infer: %s\n", error.what());
     return 1;

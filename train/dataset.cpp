@@ -40,8 +40,8 @@ struct BatchMaker::Sample {
 
 BatchMaker::BatchMaker(const DataOptions& options, std::uint64_t seed)
     : options_(checked(options)),
-      orders_(Generator{seed, 0}.fork(0)),
-      crops_(Generator{seed, 0}.fork(1)),
+      orders_(Generator{seed, 0}.fork(2)),  // 0 and 1 are the trainer's
+      crops_(Generator{seed, 0}.fork(3)),
       images_(options.folders, options.patch, static_cast<std::size_t>(options.cache_mb) << 20) {}
 
 std::vector<BatchMaker::Sample> BatchMaker::choose(std::int64_t step) const {
@@ -87,7 +87,7 @@ void BatchMaker::copy_patch(const Sample& sample, float* to) const {
 }
 
 Batch BatchMaker::make(std::int64_t step) const {
-  check(step >= 0, "data: there is no batch ", step);
+  check(step >= 0 && step < INT64_MAX / options_.batch, "data: there is no batch ", step);
   const NoGrad no_grad;
   const std::vector<Sample> samples = choose(step);
   Batch batch;

@@ -63,7 +63,7 @@ ImageSet::ImageSet(const std::vector<fs::path>& places, std::int64_t least_side,
   const std::vector<fs::path> paths = find_images(places);
   const auto count = static_cast<std::int64_t>(paths.size());
   std::vector<Entry> entries(paths.size());
-  std::vector<std::string> reasons(paths.size());  // empty: fine
+  std::vector<std::string> reasons(paths.size()), broken(paths.size());  // empty: fine
   std::atomic<std::size_t> used = 0;
   parallel_tasks(count, [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
@@ -77,11 +77,13 @@ ImageSet::ImageSet(const std::vector<fs::path>& places, std::int64_t least_side,
         entries[i].image = std::move(image);
     } catch (const Error& error) {
       const std::string text = error.what();
-      reasons[i] = text.find(paths[i].string()) == std::string::npos
-                       ? paths[i].string() + ": " + text
-                       : text;
+      broken[i] = text.find(paths[i].string()) == std::string::npos
+                      ? paths[i].string() + ": " + text
+                      : text;
     }
   });
+  for (const std::string& reason : broken)
+    check(reason.empty(), "data: ", reason, "; mend the file or take it out of the folder");
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (reasons[i].empty())
       entries_.push_back(std::move(entries[i]));

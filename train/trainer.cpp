@@ -73,7 +73,7 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   if (!options_.resume.empty())
     resume(find_checkpoint(options_.resume));
   else if (!options_.init.empty())
-    network_->load_state_dict(read_weights(options_.init));
+    load_weights(*network_, options_.init);
   refuse_used_folder();
   validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
   loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_);

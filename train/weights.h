@@ -9,5 +9,7 @@ namespace mini::train {
 
 // The weights in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its model.
 nn::StateDict read_weights(const std::filesystem::path& path);
+// Strictly into `module`; errors name the file.
+void load_weights(nn::Module& module, const std::filesystem::path& path);
 
 }  // namespace mini::train

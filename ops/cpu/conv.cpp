@@ -13,7 +13,7 @@
 namespace mini::cpu {
 namespace {
 
-// Half of a 1 MiB second-level cache, the rest being for the weights and the output.
+// Well under half of a 1 MiB second-level cache: the weights and the output need room, too.
 constexpr std::int64_t strip_bytes = 384 * 1024;
 
 // w(output channel, input channel, ky, kx) of one group, by strides.

@@ -48,6 +48,18 @@ TEST(Backward, SharedLeavesAndRepeatedCallsAccumulate) {
   EXPECT_EQ(w.grad().to_vector(), (Values{26, 56}));
 }
 
+TEST(Backward, ALeafNeverAddsToAGradientThatAnotherHolds) {
+  const Tensor a = leaf(1.0), b = leaf(2.0);
+  backward(a + b, {}, {.create_graph = true});  // both leaves get the one tensor of ones
+  backward(a + b);
+  EXPECT_EQ(a.grad().item(), 2);
+  EXPECT_EQ(b.grad().item(), 2);
+  const Tensor held = a.grad();
+  backward(a + b);
+  EXPECT_EQ(held.item(), 2);
+  EXPECT_EQ(a.grad().item(), 3);
+}
+
 TEST(Backward, TakesGradientsOfSeveralOutputs) {
   const Tensor x = leaf({1, 2}, {2});
   backward({x * 2.0, square(x)},

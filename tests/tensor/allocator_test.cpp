@@ -117,7 +117,7 @@ TEST(Allocator, EmptiesTheCacheBeforeGivingUp) {
   EXPECT_EQ(device.stats().cached, 0u);
   EXPECT_EQ(test::error_of([&] { device.allocate(6400); }),
             "allocator: out of memory asking for 6400 bytes (live 9600, peak 9600); use a smaller "
-            "batch, patch or --memory-limit");
+            "batch, patch or image");
   EXPECT_EQ(device.stats().live, 9600u);
   device.release(big);
   EXPECT_THROW(device.allocate(SIZE_MAX), Error);

@@ -126,15 +126,20 @@ TEST_F(DataTest, TheReferenceIsTheBicubicLr) {
   EXPECT_TRUE(test::equal_bits(batch.lr_reference, resize_bicubic(batch.hr, 0.5)));
 }
 
-TEST_F(DataTest, SkipsWhatCannotBeUsedAndSaysSo) {
+TEST_F(DataTest, RefusesABrokenImageByItsName) {
   write("broken.png", "this is no image");
+  const std::string error = test::error_of([&] { BatchLoader(options(), 7, 0); });
+  EXPECT_TRUE(error.starts_with("data: ")) << error;
+  EXPECT_NE(error.find("broken.png"), std::string::npos) << error;
+}
+
+TEST_F(DataTest, SkipsWhatIsTooSmallAndSaysSo) {
   write("notes.txt", "ignored silently");
   io::write_image(folder_.path() / "tiny.png", map_image(9, 11, 40));
   const BatchLoader loader(options(), 7, 0);
   EXPECT_EQ(loader.image_count(), 5);
-  ASSERT_EQ(loader.skipped().size(), 2u);
-  EXPECT_NE(loader.skipped()[0].find("broken.png"), std::string::npos);
-  EXPECT_EQ(loader.skipped()[1], (folder_.path() / "tiny.png").string() +
+  ASSERT_EQ(loader.skipped().size(), 1u);
+  EXPECT_EQ(loader.skipped()[0], (folder_.path() / "tiny.png").string() +
                                      ": 40x11 pixels, at least 12 a side are needed");
 }
 

@@ -197,7 +197,7 @@ void assign(Fields fields, const std::string& path, const json& value, const fs:
   check(value.is_object(), path.empty() ? "the config" : path, ": must be an object {...}, got ",
         value_text(value));
   for (const auto& [key, item] : value.items())
-    assign(fields, path.empty() ? key : path + "." + key, item, folder);
+    assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder);
 }
 
 // JSON with comments. nlohmann keeps the last of two equal keys in silence; here it is an error.

@@ -47,7 +47,7 @@ tests() {
   printf '%-24s %-6s  %4d s   %d passed, %d failed, %d skipped\n' \
     "$name" $ok $((SECONDS - start)) "$p" "$f" "$s"
   [ $ok = ok ] || grep -E 'FAILED|Failure|SEGFAULT|ERROR: AddressSanitizer|runtime error' -A4 "$log" | head -n 80
-  grep -hoE 'gradient checks:.*' "$log" | tail -n 1 || true
+  grep -hoE 'gradient-check suite:.*' "$log" | tail -n 1 || true
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 

@@ -38,7 +38,7 @@ struct Example {
     };
   }
   void read(const std::string& text) { read_fields(fields(), text, "x.json", "/base/dir"); }
-  void set(const std::string& assignment) { set_field(fields(), assignment, "/work"); }
+  void set(const std::string& assignment) { set_field(fields(), assignment, "/place"); }
 };
 
 std::string error_in(const std::string& text) {
@@ -117,7 +117,7 @@ TEST(Fields, SetTakesJsonOrText) {
   e.set("train.schedule={\"kind\":\"second\"}");
   EXPECT_EQ(e.lr, 1e-3);
   EXPECT_EQ(e.name, "plain text");
-  EXPECT_EQ(e.folders, (std::vector<std::filesystem::path>{"/work/a", "/work/b"}));
+  EXPECT_EQ(e.folders, (std::vector<std::filesystem::path>{"/place/a", "/place/b"}));
   EXPECT_EQ(e.kind, Kind::second);
   EXPECT_EQ(test::error_of([&] { e.set("train.rl=1"); }),
             "--set train.rl=1: unknown key train.rl; did you mean train.lr?");

@@ -13,13 +13,6 @@
 namespace mini::io {
 namespace {
 
-void check_image(const Tensor& image, const char* op) {
-  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
-        ": an image is uint8 [H,W,3], got ", image.dtype(), image.shape());
-  check(image.size(0) > 0 && image.size(1) > 0, op, ": the image has no pixels, shape ",
-        image.shape());
-}
-
 void check_batch(const Tensor& batch, const char* op) {
   check(batch.rank() == 4 && batch.size(1) == 3 && is_floating(batch.dtype()), op,
         ": expected floating [N,3,H,W], got ", batch.dtype(), batch.shape());
@@ -77,6 +70,12 @@ void divide_image(const Tensor& image, const Tensor& x) {
 }
 
 }  // namespace
+
+void check_image(const Tensor& image, const char* op) {
+  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
+        ": an image is uint8 [H,W,3], got ", image.dtype(), image.shape());
+  check(image.numel() > 0, op, ": the image has no pixels, shape ", image.shape());
+}
 
 ImageFormat parse_image_format(std::string_view text) {
   const std::string name = lower_case(text);

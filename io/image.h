@@ -23,6 +23,9 @@
 
 namespace mini::io {
 
+// Throws, in the name of `op`, what is no image or has no pixels.
+void check_image(const Tensor& image, const char* op);
+
 enum class ImageFormat { jpeg, webp, png };
 
 // "jpeg" or "jpg", "webp", "png", in any case; anything else is an Error that lists these.

@@ -98,8 +98,6 @@ const char* name_of(Unary op) {
       return "leaky_step";
     case Unary::inside:
       return "inside";
-    case Unary::round:
-      return "round";
     case Unary::quantise:
       return "quantise";
   }

@@ -63,8 +63,6 @@ struct UnaryOp {
       return x > T(0) ? T(1) : T(a);
     else if constexpr (op == Unary::inside)
       return T(x >= T(a) && x <= T(b));
-    else if constexpr (op == Unary::round)
-      return std::nearbyint(x);
     else {
       static_assert(op == Unary::quantise);
       const T inside = x < T(0) ? T(0) : x > T(1) ? T(1) : x;

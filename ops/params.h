@@ -33,7 +33,6 @@ enum class Unary {
   step,        // 1 where x > 0, else 0
   leaky_step,  // 1 where x > 0, else a
   inside,      // 1 where a <= x <= b, else 0
-  round,       // to nearest, ties to even
   quantise,    // round(255 clamp(x, 0, 1)) / 255
 };
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "io/image.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
@@ -49,9 +50,7 @@ std::vector<Plane> planes_of(const Tensor& image, Colour colour, std::int64_t bo
 
 void check_images(const Tensor& a, const Tensor& b, std::int64_t border, std::int64_t least,
                   const char* op) {
-  for (const Tensor* x : {&a, &b})
-    check(x->dtype() == DType::uint8 && x->rank() == 3 && x->size(2) == 3, op,
-          ": needs uint8 images [H,W,3], got ", x->dtype(), x->shape());
+  for (const Tensor* x : {&a, &b}) io::check_image(*x, op);
   check(a.shape() == b.shape(), op, ": images of different size, ", a.shape(), " and ", b.shape());
   check(border >= 0, op, ": the border must not be negative, got ", border);
   check(a.size(0) - 2 * border >= least && a.size(1) - 2 * border >= least, op, ": an image of ",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "io/image.h"
 #include "tensor/view.h"
 
 namespace mini::train {
@@ -10,15 +11,10 @@ namespace {
 
 constexpr double white = 255;
 
-void check_image(const Tensor& image, const char* op) {
-  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
-        ": needs a uint8 image [H,W,3], got ", image.dtype(), image.shape());
-}
-
 }  // namespace
 
 Tensor enlarge(const Tensor& image, std::int64_t factor) {
-  check_image(image, "enlarge");
+  io::check_image(image, "enlarge");
   check(factor >= 1, "enlarge: factor must be at least 1, got ", factor);
   const std::int64_t height = image.size(0), width = image.size(1);
   const Tensor spread = ops::expand(ops::reshape(image, {height, 1, width, 1, 3}),
@@ -27,7 +23,7 @@ Tensor enlarge(const Tensor& image, std::int64_t factor) {
 }
 
 Tensor crop_middle(const Tensor& image, std::int64_t side, std::int64_t multiple) {
-  check_image(image, "crop_middle");
+  io::check_image(image, "crop_middle");
   Tensor result = image;
   for (const int dim : {0, 1}) {
     const std::int64_t length = std::min(side, image.size(dim)) / multiple * multiple;
@@ -40,7 +36,7 @@ Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap) {
   check(!images.empty(), "side_by_side: needs at least one image");
   std::int64_t height = 0, width = -gap;
   for (const Tensor& image : images) {
-    check_image(image, "side_by_side");
+    io::check_image(image, "side_by_side");
     height = std::max(height, image.size(0));
     width += image.size(1) + gap;
   }
@@ -54,8 +50,8 @@ Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap) {
 }
 
 Tensor difference_map(const Tensor& a, const Tensor& b, int gain) {
-  check_image(a, "difference_map");
-  check_image(b, "difference_map");
+  io::check_image(a, "difference_map");
+  io::check_image(b, "difference_map");
   check(a.shape() == b.shape(), "difference_map: images of different size, ", a.shape(), " and ",
         b.shape());
   const Tensor left = ops::contiguous(a), right = ops::contiguous(b);

@@ -7,12 +7,6 @@
 namespace mini::train {
 namespace {
 
-void check_image(const Tensor& image, const char* op) {
-  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size(2) == 3, op,
-        ": needs a uint8 image [H,W,3], got ", image.dtype(), image.shape());
-  check(image.numel() > 0, op, ": the image is empty, ", image.shape());
-}
-
 class BicubicScaler : public Scaler {
  public:
   explicit BicubicScaler(std::int64_t scale) : scale_(scale) {
@@ -59,7 +53,7 @@ class NetworkScaler : public Scaler {
 }  // namespace
 
 Tensor Scaler::downscale(const Tensor& image) const {
-  check_image(image, "downscale");
+  io::check_image(image, "downscale");
   const NoGrad no_grad;
   const auto missing = [&](int dim) { return (scale() - image.size(dim) % scale()) % scale(); };
   Tensor hr = io::to_float(image);
@@ -69,7 +63,7 @@ Tensor Scaler::downscale(const Tensor& image) const {
 }
 
 Tensor Scaler::upscale(const Tensor& image) const {
-  check_image(image, "upscale");
+  io::check_image(image, "upscale");
   const NoGrad no_grad;
   return io::to_image(up(io::to_float(image)));
 }

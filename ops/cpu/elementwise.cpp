@@ -94,8 +94,6 @@ void unary(Unary op, const Tensor& x, const Tensor& y, double a, double b) {
         return run.template operator()<Unary::leaky_step>();
       case Unary::inside:
         return run.template operator()<Unary::inside>();
-      case Unary::round:
-        return run.template operator()<Unary::round>();
       case Unary::quantise:
         return run.template operator()<Unary::quantise>();
     }

@@ -77,11 +77,11 @@ TEST(Scaler, RefusesWhatIsNoImage) {
   EXPECT_EQ(test::error_of([&] {
               scaler->downscale(Tensor::zeros({1, 3, 4, 4}));
             }),
-            "downscale: needs a uint8 image [H,W,3], got float32[1,3,4,4]");
+            "downscale: an image is uint8 [H,W,3], got float32[1,3,4,4]");
   EXPECT_EQ(test::error_of([&] {
               scaler->upscale(Tensor::zeros({0, 4, 3}, DType::uint8));
             }),
-            "upscale: the image is empty, [0,4,3]");
+            "upscale: the image has no pixels, shape [0,4,3]");
 }
 
 TEST(RoundTrip, IsDownscaleCodecUpscale) {

@@ -94,7 +94,7 @@ TEST(Metrics, RefuseWhatDoesNotFit) {
             "border of 1");
   const Tensor floats = Tensor::zeros({12, 14, 3});
   EXPECT_EQ(test::error_of([&] { psnr(floats, floats, Colour::y); }),
-            "psnr: needs uint8 images [H,W,3], got float32[12,14,3]");
+            "psnr: an image is uint8 [H,W,3], got float32[12,14,3]");
 }
 
 }  // namespace

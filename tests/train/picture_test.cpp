@@ -57,7 +57,7 @@ TEST(Picture, WrongImagesAreRefused) {
   EXPECT_EQ(test::error_of([] {
               enlarge(Tensor::ones({2, 2, 3}), 2);
             }),
-            "enlarge: needs a uint8 image [H,W,3], got float32[2,2,3]");
+            "enlarge: an image is uint8 [H,W,3], got float32[2,2,3]");
   EXPECT_EQ(test::error_of([] { side_by_side({}); }), "side_by_side: needs at least one image");
 }
 

@@ -6,10 +6,11 @@
 // own structures live outside.
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h uses FILE without including it
-#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <jerror.h>
 #include <jpeglib.h>
+#include <utility>
 
 #include "io/codecs.h"
 
@@ -67,16 +68,46 @@ struct Reader {
   Reader& operator=(const Reader&) = delete;
 };
 
+// Where the library writes. Its own jpeg_mem_dest tells of the buffer that it grows at the end
+// alone, so that after an error nobody knows which one to free.
+struct Destination {
+  jpeg_destination_mgr base{};
+  Bytes bytes = Bytes(1 << 16);
+};
+
+// Makes the part of the buffer from `used` on the library's.
+void offer(Destination& to, std::size_t used) {
+  to.base.next_output_byte = reinterpret_cast<JOCTET*>(to.bytes.data()) + used;
+  to.base.free_in_buffer = to.bytes.size() - used;
+}
+
+// The library calls this when the buffer is full. No exception may cross its functions.
+boolean grow(j_compress_ptr info) {
+  auto& to = *reinterpret_cast<Destination*>(info->dest);
+  const std::size_t used = to.bytes.size();
+  bool grown = true;
+  try {
+    to.bytes.resize(2 * used);
+  } catch (const std::exception&) {
+    grown = false;
+  }
+  if (!grown) ERREXIT1(info, JERR_OUT_OF_MEMORY, 0);
+  offer(to, used);
+  return TRUE;
+}
+
 struct Writer {
   ErrorManager errors;
+  Destination to;
   jpeg_compress_struct info{};
-  unsigned char* data = nullptr;  // by malloc
-  unsigned long size = 0;
-  Writer() { info.err = set_up(errors); }
-  ~Writer() {
-    jpeg_destroy_compress(&info);
-    std::free(data);
+  Writer() {
+    info.err = set_up(errors);
+    to.base.init_destination = [](j_compress_ptr) {};
+    to.base.empty_output_buffer = grow;
+    to.base.term_destination = [](j_compress_ptr) {};
+    offer(to, 0);
   }
+  ~Writer() { jpeg_destroy_compress(&info); }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 };
@@ -137,7 +168,7 @@ Bytes encode_jpeg(const Tensor& image, int quality) {
   guarded(writer.errors, [&] {
     const JDIMENSION width = info.image_width, height = info.image_height;
     jpeg_create_compress(&info);  // clears the structure
-    jpeg_mem_dest(&info, &writer.data, &writer.size);
+    info.dest = &writer.to.base;
     info.image_width = width;
     info.image_height = height;
     info.input_components = 3;
@@ -151,8 +182,9 @@ Bytes encode_jpeg(const Tensor& image, int quality) {
     }
     jpeg_finish_compress(&info);
   });
-  const auto* data = reinterpret_cast<const std::byte*>(writer.data);
-  return {data, data + writer.size};
+  Bytes& bytes = writer.to.bytes;
+  bytes.resize(bytes.size() - writer.to.base.free_in_buffer);
+  return std::move(bytes);
 }
 
 }  // namespace mini::io

@@ -4,11 +4,16 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
+#include <malloc.h>
 #include <string>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "io/file.h"
 #include "tensor/parallel.h"
+#include "tensor/random.h"
 #include "tensor/view.h"
 #include "tests/support/support.h"
 
@@ -120,6 +125,28 @@ TEST(Image, WhatCannotBeEncodedIsRefused) {
   const Tensor wide = Tensor::zeros({1, 65536, 3}, DType::uint8);
   expect_contains(test::error_of([&] { encode(wide, ImageFormat::jpeg, 50); }), "at most 65500");
   expect_contains(test::error_of([&] { encode(wide, ImageFormat::webp, 50); }), "at most 16383");
+}
+
+// Noise makes a file of some megabytes: the encoder's buffer has grown many times when the memory
+// that is left does not suffice.
+TEST(Image, AJpegForWhichThereIsNoMemoryIsAnError) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer needs the address space that this test takes away";
+#endif
+  Generator generator{1, 0};
+  const Tensor image = to_image(ops::uniform(generator, {1, 3, 2000, 2000}));
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // large blocks come from the system, where a limit counts
+  std::int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  const auto used = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE));
+  const rlimit tight{used + (6 << 20), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &tight), 0);
+  const std::string error = test::error_of([&] { encode(image, ImageFormat::jpeg, 100); });
+  ::setrlimit(RLIMIT_AS, &before);
+  expect_contains(error, "encode: Insufficient memory");
+  EXPECT_GT(encode(image, ImageFormat::jpeg, 100).size(), std::size_t{4} << 20);
 }
 
 TEST(Image, AHeaderTooLargeIsRefusedBeforeMemoryIsTaken) {

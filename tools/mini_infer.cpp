@@ -20,6 +20,9 @@ constexpr const char* examples = R"(examples:
   mini_infer info sain_x2.pth
 mini_infer COMMAND --help lists what a command takes.)";
 
+// As in a configuration of mini_train, where numbers are doubles.
+constexpr std::int64_t largest_seed = (std::int64_t{1} << 53) - 1;
+
 struct CommandLine {
   ModelOptions model;
   int threads = 0;
@@ -65,7 +68,9 @@ void add_latent_options(CLI::App& command, CommandLine& line) {
           "stands for the lost detail when upscaling: zero (the default), or sample, a random draw")
       ->check(CLI::IsMember({"zero", "sample"}))
       ->type_name("WHAT");
-  command.add_option("--seed", line.model.seed, "of --z sample (0)")->type_name("N");
+  command.add_option("--seed", line.model.seed, "of --z sample (0)")
+      ->check(CLI::Range(std::int64_t{0}, largest_seed))
+      ->type_name("N");
 }
 
 void add_codec_options(CLI::App& command, CommandLine& line, const std::string& qualities) {

@@ -9,7 +9,10 @@ namespace mini::train {
 
 // The weights in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its model.
 nn::StateDict read_weights(const std::filesystem::path& path);
-// Strictly into `module`; errors name the file.
+// Strictly into `module`. NaN and infinity, which would only make black images, are errors too.
+// Errors name the file, `path`.
+void load_weights(nn::Module& module, const nn::StateDict& weights,
+                  const std::filesystem::path& path);
 void load_weights(nn::Module& module, const std::filesystem::path& path);
 
 }  // namespace mini::train

@@ -1,5 +1,6 @@
 // mini_infer as a program: what it writes, exit codes, messages, and that a failure changes no
 // file.
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -12,6 +13,7 @@
 #include "io/safetensors.h"
 #include "models/rescaler.h"
 #include "tensor/random.h"
+#include "tensor/view.h"
 #include "tests/support/support.h"
 #include "train/checkpoint.h"
 #include "train/picture.h"
@@ -50,14 +52,14 @@ class InferTool : public ::testing::Test {
   }
   Tensor photo() const { return io::read_image(at("photos/one.png")); }
 
-  // Runs in the test's folder, on one thread unless --threads says otherwise: the images are small,
-  // and threads that wait for each other are slow on a busy machine. Returns the exit code;
-  // output() and errors() have what was printed.
-  int run(const std::string& arguments) {
+  // Runs in the test's folder, after the shell's command `setting`, on one thread unless --threads
+  // says otherwise: the images are small, and threads that wait for each other are slow on a busy
+  // machine. Returns the exit code; output() and errors() have what was printed.
+  int run(const std::string& arguments, const std::string& setting = "true") {
     const std::string command =
-        concat_text("cd ", folder_.path(), " && OMP_NUM_THREADS=1 ",
-                    fs::path(MINI_BINARY_DIR) / "tools/mini_infer", ' ', arguments, " >",
-                    logs_.path() / "out", " 2>", logs_.path() / "err");
+        concat_text("cd ", folder_.path(), " && ", setting, " && OMP_NUM_THREADS=1 ",
+                    fs::path(MINI_BINARY_DIR) / "tools/mini_infer", " >", logs_.path() / "out",
+                    " 2>", logs_.path() / "err", ' ', arguments);
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -72,9 +74,10 @@ class InferTool : public ::testing::Test {
     return all;
   }
   // The command ends with code 1, says `message` on stderr behind its name, and changes no file.
-  void expect_failure(const std::string& arguments, const std::string& message) {
+  void expect_failure(const std::string& arguments, const std::string& message,
+                      const std::string& setting = "true") {
     const auto before = files();
-    EXPECT_EQ(run(arguments), 1) << arguments;
+    EXPECT_EQ(run(arguments, setting), 1) << arguments;
     EXPECT_TRUE(errors().starts_with("mini_infer: ")) << errors();
     EXPECT_NE(errors().find(message), std::string::npos) << arguments << "\n" << errors();
     EXPECT_EQ(files(), before) << arguments;
@@ -188,6 +191,9 @@ TEST_F(InferTool, RefusesWrongUse) {
   expect_failure(down + "photos/one.png --model bicubic", "overwritten");
   expect_failure("downscale photos photos/one.png out --model bicubic", "would both be written to");
   expect_failure("evaluate photos --model bicubic --quality 30,101", "101");
+  for (const char* seed : {"-1", "18446744073709551616"})
+    expect_failure(concat_text("upscale photos out --model bicubic --z sample --seed ", seed),
+                   "9007199254740991");
   expect_failure("evaluate photos --model bicubic --format tiff", "tiff");
   expect_failure("evaluate photos --model bicubic --json no/t.json", "no/t.json: its folder");
 }
@@ -231,6 +237,35 @@ TEST_F(InferTool, RefusesBadWeights) {
   }
   expect_failure("downscale photos/one.png out.png --weights sain.safetensors --scale 4",
                  "sain.safetensors: holds weights for x2, --scale asks for x4");
+}
+
+TEST_F(InferTool, RefusesWeightsThatAreNotFinite) {
+  const std::string down = "downscale photos/one.png out.png --weights bad.safetensors";
+  for (const double bad : {std::nan(""), 1e300}) {  // infinite in float32
+    nn::StateDict weights = network_->state_dict();
+    Tensor& tensor = weights.at("gmm.gmm_para");
+    tensor = ops::cast(tensor, DType::float64);
+    tensor.data<double>()[tensor.numel() - 1] = bad;
+    io::write_safetensors(at("bad.safetensors"), {weights, {}});
+    expect_failure(down, "bad.safetensors: gmm.gmm_para holds NaN or infinity");
+  }
+}
+
+TEST_F(InferTool, AFullDiskLeavesTheOldFiles) {
+  // Files that may not grow beyond a block fail as on a full disk.
+  const std::string tight = "trap '' XFSZ && ulimit -f 1";
+  write("out.png", "the old result");
+  expect_failure("upscale photos/one.png out.png --model bicubic",
+                 "write_image: out.png: write_file: cannot write out.png", tight);
+  expect_failure("roundtrip photos/one.png . --model bicubic", "cannot write ./one_jpeg75_lr.jpg",
+                 tight);
+  expect_failure("evaluate photos --model bicubic --json out.png", "cannot write out.png", tight);
+}
+
+TEST_F(InferTool, OutputThatCannotBePrintedIsAFailure) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  for (const char* command : {"info sain.safetensors", "evaluate photos --model bicubic"})
+    expect_failure(concat_text(command, " >/dev/full"), "writ");
 }
 
 TEST_F(InferTool, NamesWhatAnotherModelsWeightsLackAndHave) {

@@ -28,15 +28,11 @@ std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const models::RescalerConfig config = config_for(state, options);
   check(options.scale == 0 || options.scale == config.scale, path.string(), ": holds weights for x",
         config.scale, ", --scale asks for x", options.scale);
-  try {
-    Generator generator{0, 0};
-    auto network = models::make_rescaler(config, generator);
-    network->load_state_dict(state);
-    network->set_requires_grad(false);
-    return network;
-  } catch (const Error& error) {
-    fail(path.string(), ": ", error.what());
-  }
+  Generator generator{0, 0};
+  auto network = models::make_rescaler(config, generator);
+  train::load_weights(*network, state, path);
+  network->set_requires_grad(false);
+  return network;
 }
 
 }  // namespace

@@ -48,8 +48,11 @@ void describe(CLI::App& app, Arguments& arguments) {
                              const std::string& help, const std::string& type) {
     app.add_option_function<std::string>(
            flag,
-           [&arguments, key](const std::string& value) {
-             arguments.assignments.push_back(key + "=" + value);
+           [&arguments, flag, key](const std::string& value) {
+             for (const std::string& other : arguments.assignments)
+               check(!other.starts_with(key + "="), flag, " ", value, " and --set ", other,
+                     " are about the same; leave one of them out");
+             arguments.assignments.push_back(concat_text(key, '=', value));
            },
            help)
         ->type_name(type)
@@ -64,8 +67,9 @@ void describe(CLI::App& app, Arguments& arguments) {
                      "go on from a checkpoint, or the latest in a folder; alone: in `out`")
           ->type_name("[PATH]")
           ->expected(0, 1);
-  app.add_option("--init", arguments.init, "start from weights: .safetensors, .pth or a checkpoint")
-      ->type_name("FILE")
+  app.add_option("--init", arguments.init,
+                 "start from weights: .safetensors, .pth, a checkpoint, or the latest in a folder")
+      ->type_name("PATH")
       ->excludes(resume);
   app.add_flag("--help-config", arguments.help_config,
                "print every key of CONFIG with its meaning and default");

@@ -93,6 +93,14 @@ bool changes_results(const std::string& path) {
          !path.starts_with("validation.");
 }
 
+// With what follows from other values.
+TrainConfig completed(TrainConfig c) {
+  c.data.scale = c.model.scale;
+  if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
+    c.schedule.periods = {c.steps};
+  return c;
+}
+
 // What no field can check alone.
 void check_together(const TrainConfig& c) {
   check(!c.data.folders.empty(), "data.train: names no folder");
@@ -104,6 +112,16 @@ void check_together(const TrainConfig& c) {
   validate(c.schedule);
 }
 
+// The text of the error, empty where there is none.
+std::string complaint_about(const TrainConfig& config) {
+  try {
+    check_together(completed(config));
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
@@ -112,17 +130,17 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
   config.out = (fs::absolute(folder) / config.out).lexically_normal();
   const std::vector<Field> fields = fields_of(config);
   read_fields(fields, text, source, fs::absolute(folder));
-  for (const std::string& assignment : assignments)
+  // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
+  // brought the last one.
+  std::string complaint = complaint_about(config), blamed = source;
+  for (const std::string& assignment : assignments) {
     set_field(fields, assignment, fs::current_path());
-  config.data.scale = config.model.scale;
-  if (config.schedule.type == ScheduleType::cosine && config.schedule.periods.empty())
-    config.schedule.periods = {config.steps};
-  try {
-    check_together(config);
-  } catch (const Error& error) {
-    fail(source, ": ", error.what());
+    const std::string now = complaint_about(config);
+    if (now != complaint) blamed = "--set " + assignment;
+    complaint = now;
   }
-  return config;
+  check(complaint.empty(), blamed, ": ", complaint);
+  return completed(std::move(config));
 }
 
 TrainConfig load_config(const fs::path& path, std::span<const std::string> assignments) {

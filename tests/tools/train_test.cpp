@@ -148,6 +148,10 @@ TEST_F(TrainTool, BadInputIsToldAndChangesNothing) {
   expect_error(run_tiny({"--device", "cuda"}), "cpu only");
   expect_error(run_tiny({"--bogus"}), "--bogus");
   expect_error(run_tiny({"--resume", "x", "--init", "y"}), "excludes");
+  expect_error(run_tiny({"--set", "out=elsewhere"}), "and --set out=elsewhere are about the same");
+  expect_error(run_tiny({"--steps", "3", "--set", "train.steps=4"}),
+               "--steps 3 and --set train.steps=4 are about the same");
+  expect_error(run_tiny({"--set", "train.seed=-1"}), "train.seed: must be at least 0, got -1");
   expect_error(run({}), "CONFIG is missing");
   expect_error(run({"/nowhere.json"}), "/nowhere.json");
 }

@@ -58,11 +58,16 @@ TEST(TrainConfig, ErrorsNameThePath) {
             "x.json: unknown key data.trian; did you mean data.train?");
   EXPECT_EQ(error_in("{}"), "x.json: data.train: names no folder");
   EXPECT_EQ(error_in(least, {"data.patch=130", "model.scale=4"}),
-            "x.json: data.patch: must be a multiple of model.scale (4), got 130");
-  EXPECT_EQ(error_in(least, {"codec.quality=[]"}), "x.json: codec.quality: must not be empty");
+            "--set model.scale=4: data.patch: must be a multiple of model.scale (4), got 130");
+  EXPECT_EQ(error_in(least, {"data.patch=131", "train.lr=0.1"}),
+            "--set data.patch=131: data.patch: must be a multiple of model.scale (2), got 131");
+  EXPECT_EQ(error_in(R"({"data": {"train": "a", "patch": 131}})", {"train.lr=0.1"}),
+            "x.json: data.patch: must be a multiple of model.scale (2), got 131");
+  EXPECT_EQ(error_in(least, {"codec.quality=[]"}),
+            "--set codec.quality=[]: codec.quality: must not be empty");
   EXPECT_EQ(error_in(least, {"codec.format=png"}),
             "--set codec.format=png: codec.format: must be \"jpeg\" or \"webp\", got \"png\"");
-  EXPECT_NE(error_in(least, {"train.schedule.milestones=[2, 1]"}).find("x.json: schedule"),
+  EXPECT_NE(error_in(least, {"train.schedule.milestones=[2, 1]"}).find("[2, 1]: schedule"),
             std::string::npos);
   EXPECT_NE(test::error_of([] { load_config("/nowhere/x.json"); }).find("/nowhere/x.json"),
             std::string::npos);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <regex>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -112,6 +114,20 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
   write_file_atomically(path, as_bytes(text));
+}
+
+void remove_stale_temporaries(const std::filesystem::path& folder) {
+  const std::regex temporary(R"(.+\.tmp\.([0-9]{1,9})\.[0-9]{1,2})");
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    std::smatch parts;
+    if (!entry.is_regular_file() || !std::regex_match(name, parts, temporary)) continue;
+    const int process = std::stoi(parts[1]);
+    // Signal 0 only asks; process 0 would mean this process's group.
+    std::error_code ignored;
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 }  // namespace mini::io

@@ -49,6 +49,9 @@ Bytes read_file(const std::filesystem::path& path, std::size_t limit = default_f
 // commit() puts that on disk (fsync) and in the place of the old one (rename, fsync of the folder).
 // Whatever fails before, a full disk or the process itself, leaves the old file as it was; the
 // temporary is removed by the destructor.
+//
+// A process that is killed leaves its temporary, NAME.tmp.PROCESS.NUMBER; remove_stale_temporaries
+// takes it away.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -69,5 +72,9 @@ class AtomicFile {
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+// Those of processes that are no more, in this folder but not below it; what cannot be removed
+// stays.
+void remove_stale_temporaries(const std::filesystem::path& folder);
 
 }  // namespace mini::io

@@ -73,8 +73,8 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   if (!options_.resume.empty())
     resume(find_checkpoint(options_.resume));
   else if (!options_.init.empty())
-    load_weights(*network_, options_.init);
-  refuse_used_folder();
+    load_weights(*network_, find_checkpoint(options_.init));
+  check_folder();
   validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
   loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_);
 }
@@ -105,8 +105,13 @@ void Trainer::resume(const fs::path& path) {
   }
 }
 
-// Two runs in one folder would mix their logs and remove each other's checkpoints.
-void Trainer::refuse_used_folder() const {
+// That it is none, or can be made. Two runs in one folder would mix their logs and remove each
+// other's checkpoints.
+void Trainer::check_folder() const {
+  fs::path there = fs::absolute(config_.out);
+  while (!fs::exists(there) && there.has_relative_path()) there = there.parent_path();
+  check(fs::is_directory(there), "train: ", there.string(),
+        " is no folder, so no run can be put there; choose another place (--out FOLDER)");
   const bool goes_on = !options_.resume.empty() &&
                        fs::weakly_canonical(find_checkpoint(options_.resume)).parent_path() ==
                            fs::weakly_canonical(config_.out);
@@ -116,6 +121,7 @@ void Trainer::refuse_used_folder() const {
 
 void Trainer::open_outputs() {
   fs::create_directories(config_.out);
+  io::remove_stale_temporaries(config_.out);
   io::write_file_atomically(config_.out / "config.json", config_text(config_));
   // A new run starts a new log, whatever a run that ended before its first checkpoint left.
   log_ = std::make_unique<JsonLog>(config_.out / "log.jsonl",

@@ -29,7 +29,7 @@ namespace mini::train {
 
 struct TrainerOptions {
   std::filesystem::path resume{};          // a checkpoint or a folder with some; empty: a new run
-  std::filesystem::path init{};            // weights to start a new run from; empty: the paper's
+  std::filesystem::path init{};            // weights, or such a folder, to start a new run from
   std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
   std::ostream* out = nullptr;             // where progress is shown; null: nowhere
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
@@ -62,7 +62,7 @@ class Trainer {
   };
 
   void resume(const std::filesystem::path& path);
-  void refuse_used_folder() const;
+  void check_folder() const;
   void open_outputs();
   void train_step();
   void require_finite(const std::string& what, double value, const Generator& noise_before);

@@ -14,13 +14,22 @@ constexpr std::int64_t picture_side = 384;  // pixels; four of them fit on a scr
 
 struct Stopped {};
 
-Picture make_picture(const std::filesystem::path& path, const Scaler& network,
-                     const Scaler& bicubic, io::ImageFormat format, int quality) {
+Tensor make_picture(const std::filesystem::path& path, const Scaler& network, const Scaler& bicubic,
+                    io::ImageFormat format, int quality) {
   const Tensor hr = crop_middle(io::read_image(path), picture_side, network.scale());
   const RoundTrip ours = round_trip(network, hr, format, quality);
   const Tensor panels[] = {hr, enlarge(ours.decoded, network.scale()), ours.hr,
                            round_trip(bicubic, hr, format, quality).hr};
-  return {path.stem().string(), side_by_side(panels)};
+  return side_by_side(panels);
+}
+
+// "photo", "photo-2": a/photo.png and b/photo.jpg go into one folder.
+std::string unused_name(const std::string& stem, const std::vector<Picture>& others) {
+  std::string name = stem;
+  const auto is_its = [&](const Picture& other) { return other.name == name; };
+  for (int i = 2; std::any_of(others.begin(), others.end(), is_its); ++i)
+    name = concat_text(stem, '-', i);
+  return name;
 }
 
 }  // namespace
@@ -53,7 +62,8 @@ std::optional<Validation> Validator::run(const models::Rescaler& network,
     for (const std::filesystem::path& path : paths_) {
       if (static_cast<std::int64_t>(result.pictures.size()) == options_.pictures) break;
       result.pictures.push_back(
-          make_picture(path, *ours, *bicubic, format_, options_.qualities.front()));
+          {unused_name(path.stem().string(), result.pictures),
+           make_picture(path, *ours, *bicubic, format_, options_.qualities.front())});
       look_at_stop(0, 0);
     }
   } catch (const Stopped&) {

@@ -22,7 +22,7 @@ struct ValidationOptions {
 
 // The middle of one image: HR | LR as decoded, enlarged | upscaled | the same by bicubic.
 struct Picture {
-  std::string name;
+  std::string name;  // the file's without extension; a number tells two of one name apart
   Tensor image;
 };
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fstream>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/support/support.h"
 
@@ -109,6 +110,24 @@ TEST(File, WithoutCommitNothingChanges) {
   }
   EXPECT_EQ(as_text(read_file(path)), "old");
   EXPECT_EQ(files_in(folder.path()), 1U);
+}
+
+TEST(File, TemporariesOfTheDeadAreRemoved) {
+  const test::TemporaryFolder folder;
+  const pid_t dead = 999'999'999;  // beyond the largest that Linux gives, 2^22
+  const auto name = [](pid_t process, const char* end) {
+    return concat_text("x.safetensors.tmp.", process, end);
+  };
+  write_file_atomically(folder.path() / name(dead, ".0"), "half");
+  write_file_atomically(folder.path() / name(dead, ".12"), "half");
+  remove_stale_temporaries(folder.path());
+  EXPECT_EQ(files_in(folder.path()), 0U);
+
+  const std::string kept[] = {"x.tmp",         name(::getpid(), ".0"), name(dead, ""),
+                              name(dead, "."), name(dead, ".0.png"),   name(0, ".0")};
+  for (const std::string& other : kept) write_file_atomically(folder.path() / other, "whole");
+  remove_stale_temporaries(folder.path());
+  EXPECT_EQ(files_in(folder.path()), std::size(kept));
 }
 
 TEST(File, AFolderIsNotReplaced) {

@@ -2,6 +2,7 @@
 // bad input.
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -116,7 +117,11 @@ TEST_F(TrainerTest, ResumingEarlierTakesTheLogBack) {
 }
 
 TEST_F(TrainerTest, LeavesWhatItPromises) {
+  const fs::path stale = out("run") / "step_000000003.safetensors.tmp.999999999.0";
+  fs::create_directories(out("run"));
+  io::write_file_atomically(stale, "of a process killed");
   train(config("run"));
+  EXPECT_FALSE(fs::exists(stale));
   EXPECT_EQ(list_checkpoints(out("run")), (std::vector<fs::path>{checkpoint_path(out("run"), 6),
                                                                  checkpoint_path(out("run"), 7)}));
   EXPECT_NO_THROW(load_checkpoint(out("run") / "best.safetensors"));
@@ -206,6 +211,26 @@ TEST_F(TrainerTest, StartsFromWeights) {
   const auto best = read_weights(out("first") / "best.safetensors");
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
+  // Of a folder, the latest.
+  train(config("third", {"validation.folders=[]"}), {.init = out("first")}, 0);
+  const auto latest = read_weights(checkpoint_path(out("first"), 7));
+  for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("third"), 0)).model)
+    EXPECT_TRUE(test::equal_bits(tensor, latest.at(name))) << name;
+}
+
+TEST_F(TrainerTest, PicturesOfOneNameStayApart) {
+  for (const char* name : {"a/x.png", "b/x.jpg", "b/x-2.png"}) {
+    fs::create_directories(out(name).parent_path());
+    io::write_image(out(name), Tensor::full({32, 32, 3}, 90, DType::uint8));
+  }
+  train(config("run", {concat_text("validation.folders=[\"", out("a").string(), "\", \"",
+                                   out("b").string(), "\"]"),
+                       "validation.images=0", "validation.pictures=3", "train.steps=1"}));
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(out("run") / "pictures/step_000000001"))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"x-2.png", "x-3.png", "x.png"}));
 }
 
 TEST_F(TrainerTest, BadInputChangesNoFile) {
@@ -234,6 +259,9 @@ TEST_F(TrainerTest, BadInputChangesNoFile) {
   EXPECT_NE(error(config("new"), {.resume = out("cut.safetensors")}).find("cut.safetensors"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(out("new")));
+  for (const char* place : {"cut.safetensors", "cut.safetensors/deeper"})
+    EXPECT_NE(error(config(place)).find("cut.safetensors is no folder, so no run can be put there"),
+              std::string::npos);
 }
 
 TEST_F(TrainerTest, TellsWhatChangedOnResume) {

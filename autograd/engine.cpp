@@ -22,13 +22,19 @@ class Paths {
  public:
   Paths(const std::vector<Meta>& roots, const std::unordered_set<const AutogradMeta*>& wanted)
       : wanted_(wanted) {
+    for (const Meta& root : roots) extend(root);
+  }
+
+  // Takes in the graph behind `root`, as far as it is not known yet.
+  void extend(const Meta& root) {
     std::map<std::uint64_t, const Node*> found;  // by sequence: inputs come before their users
     std::vector<const Node*> stack;
     const auto visit = [&](const Meta& meta) {
-      if (meta && meta->node && found.emplace(meta->node->sequence(), meta->node.get()).second)
-        stack.push_back(meta->node.get());
+      if (!meta || !meta->node || !known_.insert(meta->node->sequence()).second) return;
+      found.emplace(meta->node->sequence(), meta->node.get());
+      stack.push_back(meta->node.get());
     };
-    for (const Meta& root : roots) visit(root);
+    visit(root);
     while (!stack.empty()) {
       const Node* node = stack.back();
       stack.pop_back();
@@ -37,17 +43,17 @@ class Paths {
     for (const auto& [sequence, node] : found)
       if (std::any_of(node->inputs().begin(), node->inputs().end(),
                       [&](const Meta& input) { return leads_to_wanted(input); }))
-        useful_.insert(node);
+        useful_.insert(sequence);
   }
 
   bool leads_to_wanted(const Meta& meta) const {
-    return meta &&
-           (wanted_.contains(meta.get()) || (meta->node && useful_.contains(meta->node.get())));
+    return meta && (wanted_.contains(meta.get()) ||
+                    (meta->node && useful_.contains(meta->node->sequence())));
   }
 
  private:
   const std::unordered_set<const AutogradMeta*>& wanted_;
-  std::unordered_set<const Node*> useful_;
+  std::unordered_set<std::uint64_t> known_, useful_;  // nodes, by sequence
 };
 
 void accumulate(Tensor& sum, const Tensor& term, bool create_graph, bool sum_is_ours) {
@@ -63,8 +69,7 @@ void accumulate(Tensor& sum, const Tensor& term, bool create_graph, bool sum_is_
 
 class Walk {
  public:
-  Walk(BackwardOptions options, const Paths* paths,
-       const std::unordered_set<const AutogradMeta*>* wanted)
+  Walk(BackwardOptions options, Paths* paths, const std::unordered_set<const AutogradMeta*>* wanted)
       : create_graph_(options.create_graph),
         retain_graph_(options.retain_graph || options.create_graph),
         paths_(paths),
@@ -93,6 +98,10 @@ class Walk {
 
   void run() {
     const GradMode mode(create_graph_);
+    const Backward::Arrive arrive_within = [this](const Meta& meta, Tensor gradient) {
+      if (paths_ != nullptr) paths_->extend(meta);
+      arrive(meta, std::move(gradient));
+    };
     while (!pending_.empty()) {
       const auto last = std::prev(pending_.end());
       Pending current = std::move(last->second);
@@ -102,7 +111,7 @@ class Walk {
       for (std::size_t i = 0; i < inputs.size(); ++i)
         needed[i] = inputs[i] && (paths_ == nullptr || paths_->leads_to_wanted(inputs[i]));
       if (std::none_of(needed.begin(), needed.end(), [](bool need) { return need; })) continue;
-      Tensors grads = current.node->apply(current.grads, needed);
+      Tensors grads = current.node->apply(current.grads, needed, arrive_within);
       current.grads.clear();
       if (!retain_graph_) current.node->release();
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -139,7 +148,7 @@ class Walk {
 
   bool create_graph_;
   bool retain_graph_;
-  const Paths* paths_;                                     // null: everything is wanted
+  Paths* paths_;                                           // null: everything is wanted
   const std::unordered_set<const AutogradMeta*>* wanted_;  // null: collect in the leaves
   std::map<std::uint64_t, Pending> pending_;
   std::unordered_map<const AutogradMeta*, Tensor> caught_;
@@ -192,7 +201,7 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_
           "grad: an output does not depend on a tensor that requires a gradient");
     roots.push_back(output.autograd());
   }
-  const Paths paths(roots, wanted);
+  Paths paths(roots, wanted);
   Walk walk(options, &paths, &wanted);
   start(walk, outputs, grad_outputs, "grad");
   Tensors result;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 #include <utility>
 
 namespace mini {
@@ -33,6 +34,31 @@ std::uint64_t next_sequence() {
 
 bool takes_part(const Tensor& x) { return x.defined() && x.requires_grad(); }
 
+// Every path from `outputs` must end at an input of `node`; its inside is what was recorded later
+// than the node itself.
+void check_inside(const Node& node, const Tensors& outputs) {
+  std::unordered_set<const AutogradMeta*> known{nullptr};
+  for (const auto& input : node.inputs()) known.insert(input.get());
+  std::vector<const Node*> stack;
+  const auto visit = [&](const std::shared_ptr<AutogradMeta>& meta) {
+    if (!known.insert(meta.get()).second) return;
+    const Node* const inside = meta->node.get();
+    check(inside != nullptr && inside->sequence() > node.sequence(), node.name(),
+          ": the function uses ",
+          inside == nullptr ? "a leaf" : concat_text("a result of ", inside->name()),
+          " that takes part in differentiation but is not among the inputs, so its gradient would "
+          "be lost; list it there, or detach it");
+    stack.push_back(inside);
+  };
+  for (const Tensor& output : outputs)
+    if (takes_part(output)) visit(output.autograd());
+  while (!stack.empty()) {
+    const Node* const next = stack.back();
+    stack.pop_back();
+    for (const auto& input : next->inputs()) visit(input);
+  }
+}
+
 }  // namespace
 
 Node::Node(const char* name, const Tensors& inputs, BackwardFunction backward)
@@ -42,11 +68,12 @@ Node::Node(const char* name, const Tensors& inputs, BackwardFunction backward)
     inputs_.push_back(takes_part(input) ? input.autograd() : nullptr);
 }
 
-Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed) {
+Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed,
+                    const Backward::Arrive& arrive) {
   check(backward_ != nullptr, name_,
         ": the graph was freed by an earlier backward; pass "
         "retain_graph to that one to walk it again");
-  Tensors result = backward_(Backward(*this, needed), grads);
+  Tensors result = backward_(Backward(*this, needed, arrive), grads);
   check(result.size() == inputs_.size(), name_, ": backward returned ", result.size(),
         " gradients for ", inputs_.size(), " inputs");
   return result;
@@ -72,6 +99,19 @@ Tensor Backward::output(std::size_t i) const {
   }
   result.set_autograd(std::move(meta));
   return result;
+}
+
+Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
+  check(outputs.size() == grads.size(), node_.name(), ": gave ", grads.size(),
+        " outputs at first and ", outputs.size(), " when evaluated again");
+  check_inside(node_, outputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!grads[i].defined() || !takes_part(outputs[i])) continue;
+    check(outputs[i].shape() == grads[i].shape(), node_.name(), ": output ", i, " was ",
+          grads[i].shape(), " at first and is ", outputs[i].shape(), " when evaluated again");
+    arrive_(outputs[i].autograd(), grads[i]);
+  }
+  return Tensors(node_.inputs().size());
 }
 
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,

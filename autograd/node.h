@@ -31,15 +31,26 @@ struct AutogradMeta {
 // Handed to a backward function: what it may look at besides the gradients.
 class Backward {
  public:
-  Backward(Node& node, const std::vector<bool>& needed) : node_(node), needed_(needed) {}
+  // How the walk takes a gradient of the tensor that a meta stands for.
+  using Arrive = std::function<void(const std::shared_ptr<AutogradMeta>&, Tensor)>;
+
+  Backward(Node& node, const std::vector<bool>& needed, const Arrive& arrive)
+      : node_(node), needed_(needed), arrive_(arrive) {}
   // Whether the gradient of input i is wanted at all; it may be left undefined otherwise.
   bool needs(std::size_t i) const { return needed_[i]; }
   // Output i, if it was saved (see record).
   Tensor output(std::size_t i = 0) const;
+  // For a body that has evaluated its function again, recording it, with this node's inputs: the
+  // walk goes on at these outputs, through the new graph, to the inputs. A gradient is undefined
+  // where none arrived. The body returns the result, which is no gradients: each arrives on its
+  // own, in the order, and so with the bits, of a graph that was recorded in the first place.
+  // Throws when the new graph leads to a tensor that is not among the node's inputs.
+  Tensors replay(const Tensors& outputs, const Tensors& grads) const;
 
  private:
   Node& node_;
   const std::vector<bool>& needed_;
+  const Arrive& arrive_;
 };
 
 // Gradients of the outputs in (undefined where nothing arrived), gradients of the inputs out. A
@@ -61,7 +72,8 @@ class Node : public std::enable_shared_from_this<Node> {
   const std::vector<std::shared_ptr<AutogradMeta>>& inputs() const { return inputs_; }
 
   // Throws when the graph was already freed by an earlier backward.
-  Tensors apply(const Tensors& grads, const std::vector<bool>& needed);
+  Tensors apply(const Tensors& grads, const std::vector<bool>& needed,
+                const Backward::Arrive& arrive);
   // Frees the backward function and with it all that was saved for it.
   void release();
 

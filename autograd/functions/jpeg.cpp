@@ -7,7 +7,6 @@
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
-#include "autograd/replay.h"
 #include "ops/functors_jpeg.h"
 
 namespace mini {
@@ -85,9 +84,7 @@ Tensor diff_jpeg(const Tensor& x, std::span<const double> quality) {
       "diff_jpeg", {x}, std::move(y),
       [x, scales = std::move(scales)](const Backward& context, const Tensor& dy) -> Tensors {
         if (!grad_enabled()) return {ops::diff_jpeg_gradient(dy, x, scales)};
-        return replay_gradients(context, {x}, dy, [&](const Tensors& inputs) {
-          return composed_jpeg(inputs[0], scales);
-        });
+        return context.replay({composed_jpeg(x, scales)}, {dy});
       });
 }
 

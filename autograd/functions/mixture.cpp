@@ -5,7 +5,6 @@
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
-#include "autograd/replay.h"
 
 namespace mini {
 namespace {
@@ -32,9 +31,7 @@ Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const
                     const Backward& context, const Tensor& dz) -> Tensors {
                   if (!grad_enabled())
                     return {ops::sample_mixture_gradient(dz, parameters, exponential, normal)};
-                  return replay_gradients(context, {parameters}, dz, [&](const Tensors& inputs) {
-                    return composed_sample(inputs[0], exponential, normal);
-                  });
+                  return context.replay({composed_sample(parameters, exponential, normal)}, {dz});
                 });
 }
 

@@ -1,5 +1,8 @@
 #include "models/sain/mixture.h"
 
+#include <memory>
+
+#include "autograd/checkpoint.h"
 #include "autograd/functions.h"
 #include "nn/init.h"
 
@@ -13,9 +16,19 @@ GaussianMixture::GaussianMixture(std::int64_t components, Generator& generator)
 Tensor GaussianMixture::sample(const Shape& shape, Generator& generator) const {
   Shape noise = shape;
   noise.push_back(gmm_para_.size(1));
-  const Tensor exponential = ops::exponential(generator, noise, gmm_para_.dtype());
-  const Tensor normal = ops::normal(generator, noise, gmm_para_.dtype());
-  return sample(exponential, normal);
+  // The noise is many times the size of what is drawn with it. Until backward only the stream that
+  // it comes from is kept: a copy, so that the caller's may be gone by then.
+  const auto stream = std::make_shared<Generator>(generator);
+  const Tensors drawn = checkpoint(
+      [noise, stream](const Tensors& inputs) -> Tensors {
+        const Tensor& parameters = inputs[0];
+        const Tensor exponential = ops::exponential(*stream, noise, parameters.dtype());
+        const Tensor normal = ops::normal(*stream, noise, parameters.dtype());
+        return {sample_mixture(parameters, exponential, normal)};
+      },
+      {gmm_para_}, stream.get());
+  generator = *stream;
+  return drawn[0];
 }
 
 Tensor GaussianMixture::sample(const Tensor& exponential, const Tensor& normal) const {

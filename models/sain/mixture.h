@@ -10,7 +10,7 @@ class GaussianMixture : public nn::Module {
  public:
   GaussianMixture(std::int64_t components, Generator& generator);
 
-  // One value per element; differentiable in gmm_para.
+  // One value per element; differentiable in gmm_para. Backward draws the same noise again.
   Tensor sample(const Shape& shape, Generator& generator) const;
   // From given noise of shape [.., K]: exponential(1) and normal(0, 1).
   Tensor sample(const Tensor& exponential, const Tensor& normal) const;

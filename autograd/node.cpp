@@ -114,6 +114,10 @@ Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
   return Tensors(node_.inputs().size());
 }
 
+void Backward::deliver(std::size_t i, Tensor gradient) const {
+  if (needed_[i] && gradient.defined()) arrive_(node_.inputs()[i], std::move(gradient));
+}
+
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,
                    BackwardFunction backward, bool save_outputs) {
   if (!grad_mode || std::none_of(inputs.begin(), inputs.end(), takes_part)) return outputs;

@@ -46,6 +46,9 @@ class Backward {
   // own, in the order, and so with the bits, of a graph that was recorded in the first place.
   // Throws when the new graph leads to a tensor that is not among the node's inputs.
   Tensors replay(const Tensors& outputs, const Tensors& grads) const;
+  // Hands in a gradient of input i, or a part of it, ahead of the return: a node with many inputs
+  // need not hold all their gradients at once.
+  void deliver(std::size_t i, Tensor gradient) const;
 
  private:
   Node& node_;

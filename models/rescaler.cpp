@@ -29,6 +29,14 @@ RescalerConfig plausible(RescalerConfig config, std::int64_t levels, std::int64_
 
 }  // namespace
 
+Pass Rescaler::forward(const Tensor& x, bool with_log_det) const {
+  return flow().forward(x, {.memory = memory_, .log_det = with_log_det});
+}
+
+Pass Rescaler::inverse(const Tensor& y, bool with_log_det) const {
+  return flow().inverse(y, {.memory = memory_, .log_det = with_log_det});
+}
+
 Tensor Rescaler::downscale(const Tensor& x) const { return quantise(forward(x).lr); }
 
 Tensor Rescaler::upscale(const Tensor& lr, Generator* generator, double latent_scale) const {

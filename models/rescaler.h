@@ -7,32 +7,38 @@
 #include <memory>
 #include <string>
 
+#include "models/invertible/flow.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
 namespace mini::models {
 
-struct Pass {
-  Tensor out;      // forward: [N,3s²,h,w]; inverse: [N,3,H,W]
-  Tensor lr;       // the LR inside the network, [N,3,h,w]
-  Tensor log_det;  // one element: Σ over blocks of Σs / N, plus Haar; undefined unless asked for
-};
-
 class Rescaler : public nn::Module {
  public:
   virtual std::string name() const = 0;  // "sain", "irn"
   virtual std::int64_t scale() const = 0;
-  // x [N,3,H,W], H and W multiples of scale(). Differentiable.
-  virtual Pass forward(const Tensor& x, bool with_log_det = false) const = 0;
-  // y [N,3·scale²,h,w].
-  virtual Pass inverse(const Tensor& y, bool with_log_det = false) const = 0;
+  // What it computes. Refers to the network, which must outlive it.
+  virtual Flow flow() const = 0;
   // The latent z for `shape` = [N,3·(scale²-1),h,w]. SAIN draws from its mixture, IRN from N(0,1).
   virtual Tensor sample_latent(const Shape& shape, Generator& generator) const = 0;
+
+  // x [N,3,H,W], H and W multiples of scale(). Differentiable; with the log-determinant, everything
+  // inside is stored, whatever the memory mode.
+  Pass forward(const Tensor& x, bool with_log_det = false) const;
+  // y [N,3·scale²,h,w].
+  Pass inverse(const Tensor& y, bool with_log_det = false) const;
+
+  // What forward and inverse keep for the gradient.
+  Memory memory() const { return memory_; }
+  void set_memory(Memory memory) { memory_ = memory; }
 
   // LR = quantise(forward(x).lr), in [0,1].
   Tensor downscale(const Tensor& x) const;
   // HR = inverse(cat(lr, z)).out. z = 0 when `generator` is null (reproducible, < 0.02 dB off).
   Tensor upscale(const Tensor& lr, Generator* generator = nullptr, double latent_scale = 1) const;
+
+ private:
+  Memory memory_ = Memory::exact;
 };
 
 struct RescalerConfig {

@@ -101,4 +101,7 @@ struct LinearMap {
   LinearMap transposed() const;
 };
 
+// Elements per block of a correction (ops/correction.h).
+constexpr std::int64_t correction_block = 16384;
+
 }  // namespace mini

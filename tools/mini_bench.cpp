@@ -11,6 +11,11 @@
 
 using namespace mini::bench;
 
+const std::map<std::string, mini::Memory> memory_modes{{"exact", mini::Memory::exact},
+                                                       {"reversible", mini::Memory::reversible},
+                                                       {"checkpoint", mini::Memory::checkpoint},
+                                                       {"stored", mini::Memory::stored}};
+
 int main(int argc, char** argv) try {
   CLI::App app{"Measures mini's speed."};
   app.require_subcommand(1);
@@ -36,6 +41,9 @@ int main(int argc, char** argv) try {
 
   NetworkOptions step, roundtrip{.batch = 1, .size = 512};
   const auto network_options = [](CLI::App* command, NetworkOptions& options, const char* size) {
+    command->add_option("--network", options.network, "sain or irn")->capture_default_str();
+    command->add_option("--enhanced", options.enhanced, "enhanced blocks; 0: as in the paper");
+    command->add_option("--vanilla", options.vanilla, "vanilla blocks; 0: as in the paper");
     command->add_option("--scale", options.scale, "2 or 4")->capture_default_str();
     command->add_option("--batch", options.batch)->capture_default_str();
     command->add_option(size, options.size, "height and width of the HR images")
@@ -45,8 +53,13 @@ int main(int argc, char** argv) try {
     command->add_option("--results", options.results, "where to write what comes out");
     command->add_flag("--on-request", options.on_request, "one run per line of standard input");
   };
-  auto* training = app.add_subcommand("step", "a training step of SAIN");
+  auto* training = app.add_subcommand("step", "a training step");
   network_options(training, step, "--patch");
+  training
+      ->add_option("--memory", step.memory,
+                   "what is kept for the gradient: exact, reversible, checkpoint or stored")
+      ->transform(CLI::Transformer(memory_modes))
+      ->default_str("exact");
   auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
   network_options(inference, roundtrip, "--size");
 

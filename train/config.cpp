@@ -83,6 +83,14 @@ std::vector<Field> fields_of(TrainConfig& c) {
 
       {"out", &c.out, "folder of the run: checkpoints, log, pictures"},
       {"precision", choice(&c.precision), "of the arithmetic", {}, {"float32", "float64"}},
+      {"memory",
+       choice(&c.memory),
+       "what is kept for the gradient: exact, a byte per value and layer; reversible, nothing, "
+       "with "
+       "rounding errors; checkpoint, inputs of layers; stored, everything. All but reversible give "
+       "the same bits",
+       {},
+       {"exact", "reversible", "checkpoint", "stored"}},
       {"threads", &c.threads, "of the arithmetic; 0: one a core", between(0, 1024)},
   };
 }

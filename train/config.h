@@ -43,6 +43,7 @@ struct TrainConfig {
   LogOptions log;
   std::filesystem::path out = "out/train";
   DType precision = DType::float32;
+  Memory memory = Memory::exact;
   std::int64_t threads = 0;  // 0: as many as the machine has
 };
 

@@ -65,6 +65,7 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   Generator weights = root.fork(initial_weights);
   network_ = models::make_rescaler(config_.model, weights);
   network_->to(config_.precision);
+  network_->set_memory(config_.memory);
   parameters_ = network_->parameters();
   optimizer_ = std::make_unique<Adam>(network_->named_parameters(), config_.adam);
   objective_ = options_.objective ? std::move(options_.objective)

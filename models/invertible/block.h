@@ -1,29 +1,17 @@
-// What an invertible block is: two named functions on the two halves of its channels.
+// What an invertible block is: a few coupling layers on the two halves of its channels, of which x1
+// holds the image-like three and x2 the rest. The layers say how to run it, how to invert it, how to
+// go backward (autograd/reversible.h) and how to stream rows through it (models/invertible/strips.h).
 #pragma once
 
+#include "autograd/reversible.h"
 #include "nn/module.h"
 
 namespace mini::models {
 
-// The channels of one tensor in two parts: x1 holds the image-like three, x2 the rest.
-struct Halves {
-  Tensor x1, x2;
-};
-
-// [N,C,H,W] -> [N,split,H,W] and [N,C-split,H,W], and back.
-Halves split_channels(const Tensor& x, std::int64_t split);
-Tensor join_channels(const Halves& halves);
-
 class InvertibleBlock : public nn::Module {
  public:
-  // What a pass may leave behind besides its result; a caller that wants neither passes null.
-  struct Tap {
-    Tensor lr;         // the LR inside an enhanced block
-    Tensor log_scale;  // s of the coupling, [N,C2,H,W]: Σs/N is the forward log-determinant
-  };
-
-  virtual Halves forward(const Halves& x, Tap* tap = nullptr) const = 0;
-  virtual Halves inverse(const Halves& y, Tap* tap = nullptr) const = 0;
+  // In forward order. They refer to the block, which must outlive them.
+  virtual std::vector<Coupling> couplings() const = 0;
 };
 
 }  // namespace mini::models

@@ -31,4 +31,9 @@ Tensor DenseBlock::operator()(const Tensor& x) const {
                      {conv1_.bias, conv2_.bias, conv3_.bias, conv4_.bias, conv5_.bias}, 0.2);
 }
 
+Subnet DenseBlock::subnet() const {
+  constexpr std::int64_t halo = 5;  // one row for each convolution
+  return {[this](const Tensor& x) { return (*this)(x); }, parameters(), halo};
+}
+
 }  // namespace mini::models

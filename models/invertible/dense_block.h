@@ -6,6 +6,7 @@
 // All convolutions are 3×3 with padding 1 and bias. Read next: models/invertible/vanilla_block.h.
 #pragma once
 
+#include "autograd/reversible.h"
 #include "nn/layers.h"
 
 namespace mini::models {
@@ -18,6 +19,9 @@ class DenseBlock : public nn::Module {
 
   // [N,in,H,W] -> [N,out,H,W]
   Tensor operator()(const Tensor& x) const;
+
+  // As a part of a coupling layer. Refers to the block, which must outlive it.
+  Subnet subnet() const;
 
  private:
   nn::Conv2d conv1_, conv2_, conv3_, conv4_, conv5_;

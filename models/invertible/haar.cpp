@@ -3,8 +3,6 @@
 #include <array>
 #include <cmath>
 
-#include "autograd/functions.h"
-
 namespace mini::models {
 
 HaarDownsampling::HaarDownsampling(std::int64_t channels)
@@ -14,9 +12,6 @@ HaarDownsampling::HaarDownsampling(std::int64_t channels)
     std::copy(filters.begin(), filters.end(), haar_weights_.data<float>() + 16 * c);
   register_buffer("haar_weights", haar_weights_);
 }
-
-Tensor HaarDownsampling::forward(const Tensor& x) const { return haar(x); }
-Tensor HaarDownsampling::inverse(const Tensor& y) const { return haar_inverse(y); }
 
 double HaarDownsampling::log_det(const Shape& large) {
   return double(large[1] * large[2] * large[3]) / 4 * std::log(1.0 / 16);

@@ -1,5 +1,6 @@
 // HaarDownsampling: one level of the Haar transform, halving the sides and quadrupling the
-// channels.
+// channels. As a module it only has a place in the state dict; models/invertible/flow.cpp applies
+// the functions haar and haar_inverse.
 #pragma once
 
 #include "nn/module.h"
@@ -9,9 +10,6 @@ namespace mini::models {
 class HaarDownsampling : public nn::Module {
  public:
   explicit HaarDownsampling(std::int64_t channels);
-
-  Tensor forward(const Tensor& x) const;
-  Tensor inverse(const Tensor& y) const;
 
   // log|det| per sample of this level for a [N,C,H,W] on its large side, as SAIN counts it.
   static double log_det(const Shape& large);

@@ -1,7 +1,5 @@
 #include "models/invertible/vanilla_block.h"
 
-#include "autograd/functions.h"
-
 namespace mini::models {
 
 VanillaInvBlock::VanillaInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
@@ -14,18 +12,9 @@ VanillaInvBlock::VanillaInvBlock(std::int64_t channels, std::int64_t split, std:
   register_module("H", h_);
 }
 
-Halves VanillaInvBlock::forward(const Halves& x, Tap* tap) const {
-  const Tensor y1 = x.x1 + f_(x.x2);
-  const Tensor h = h_(y1);
-  if (tap != nullptr) tap->log_scale = affine(sigmoid(h), 2, -1);
-  return {y1, coupling(x.x2, h, g_(y1))};
-}
-
-Halves VanillaInvBlock::inverse(const Halves& y, Tap* tap) const {
-  const Tensor h = h_(y.x1);
-  if (tap != nullptr) tap->log_scale = affine(sigmoid(h), 2, -1);
-  const Tensor x2 = coupling_inverse(y.x2, h, g_(y.x1));
-  return {y.x1 - f_(x2), x2};
+std::vector<Coupling> VanillaInvBlock::couplings() const {
+  using Kind = Coupling::Kind;
+  return {{Kind::add, 0, {f_.subnet()}}, {Kind::scale, 1, {h_.subnet(), g_.subnet()}}};
 }
 
 }  // namespace mini::models

@@ -17,8 +17,7 @@ class VanillaInvBlock : public InvertibleBlock {
   VanillaInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
                   Generator& generator);
 
-  Halves forward(const Halves& x, Tap* tap = nullptr) const override;
-  Halves inverse(const Halves& y, Tap* tap = nullptr) const override;
+  std::vector<Coupling> couplings() const override;
 
  private:
   DenseBlock f_, g_, h_;

@@ -18,8 +18,7 @@ class Irn : public Rescaler {
   std::string name() const override { return "irn"; }
   std::int64_t scale() const override { return scale_; }
   // LR is out[:, :3] in both directions.
-  Pass forward(const Tensor& x, bool with_log_det = false) const override;
-  Pass inverse(const Tensor& y, bool with_log_det = false) const override;
+  Flow flow() const override;
   // N(0, 1)
   Tensor sample_latent(const Shape& shape, Generator& generator) const override;
 

@@ -17,8 +17,9 @@ class EnhancedInvBlock : public InvertibleBlock {
   EnhancedInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
                    Generator& generator);
 
-  Halves forward(const Halves& x, Tap* tap = nullptr) const override;
-  Halves inverse(const Halves& y, Tap* tap = nullptr) const override;
+  std::vector<Coupling> couplings() const override;
+  // Where the LR is among its layers: behind the first, in half 0.
+  static constexpr Tap lr{1, 0};
 
  private:
   DenseBlock e_, f_, g_, h_;

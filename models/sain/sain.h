@@ -23,8 +23,7 @@ class Sain : public Rescaler {
 
   std::string name() const override { return "sain"; }
   std::int64_t scale() const override { return scale_; }
-  Pass forward(const Tensor& x, bool with_log_det = false) const override;
-  Pass inverse(const Tensor& y, bool with_log_det = false) const override;
+  Flow flow() const override;
   Tensor sample_latent(const Shape& shape, Generator& generator) const override;
 
   const GaussianMixture& mixture() const { return gmm_; }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "autograd/reversible.h"
+
 namespace mini::bench {
 
 struct CommonOptions {
@@ -20,12 +22,15 @@ struct DenseBlockOptions {
 };
 void run_dense_block(const CommonOptions& common, const DenseBlockOptions& options);
 
-// SAIN with random weights and images, or with those of a file: weights by name, and "bench.hr"
+// SAIN or IRN with random weights and images, or with those of a file: weights by name, and "bench.hr"
 // [N,3,H,W], for a step also "bench.lr_reference" and "bench.z". What the network made of them goes
 // to `results` (safetensors), for comparison with another implementation.
 struct NetworkOptions {
+  std::string network = "sain";
   std::int64_t scale = 2, batch = 4, size = 128;
+  std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   int quality = 75;
+  Memory memory = Memory::exact;
   std::string from{}, results{};
   // One run for each line of standard input, answered by a line of JSON: somebody else interleaves
   // these runs with others.

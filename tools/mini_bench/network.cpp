@@ -1,12 +1,14 @@
 // mini_bench step and mini_bench roundtrip.
 #include <fmt/format.h>
 #include <iostream>
+#include <sys/resource.h>
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/safetensors.h"
 #include "models/rescaler.h"
 #include "tensor/parallel.h"
+#include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
 #include "train/objective.h"
@@ -26,7 +28,11 @@ Setting make_setting(const NetworkOptions& options) {
   const std::int64_t side = options.size, small = side / options.scale;
   if (options.from.empty()) {
     check(side % options.scale == 0, "size ", side, " is no multiple of scale ", options.scale);
-    auto network = models::make_rescaler({.scale = options.scale}, generator);
+    auto network = models::make_rescaler({.network = options.network,
+                                          .scale = options.scale,
+                                          .enhanced_blocks = options.enhanced,
+                                          .vanilla_blocks = options.vanilla},
+                                         generator);
     const Tensor hr = ops::uniform(generator, {options.batch, 3, side, side});
     return {std::move(network), hr, resize_bicubic(hr, 1.0 / static_cast<double>(options.scale)),
             ops::normal(generator,
@@ -55,6 +61,13 @@ double gflop_of_a_pass(const models::Rescaler& network, const Tensor& hr) {
   return 2e-9 * weights * pixels;
 }
 
+// Highest resident memory of the process so far, in bytes.
+double resident_peak() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
 void run(const char* name, double gflop, const CommonOptions& common, const NetworkOptions& options,
          const std::function<void()>& work) {
   Allocator& memory = allocator({});
@@ -66,7 +79,8 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
                                   {"cpu_seconds", one.cpu_seconds},
                                   {"gflop", gflop},
                                   {"peak_gflops", peak_gflops(max_threads())},
-                                  {"peak_bytes", memory.stats().peak}}
+                                  {"peak_bytes", memory.stats().peak},
+                                  {"resident_bytes", resident_peak()}}
                        .dump()
                 << std::endl;
     }
@@ -74,17 +88,24 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
   }
   work();
   memory.reset_peak();
+  const std::size_t live = memory.stats().live;
   const std::uint64_t before = memory.stats().system_allocations;
   const Measurement row = measure(name, gflop, 1, common.runs, work);
   const MemoryStats stats = memory.stats();
   report({row},
          {{"command", name},
           {"peak_bytes", stats.peak},
+          {"live_bytes", live},
+          {"resident_bytes", resident_peak()},
           {"system_allocations_while_measured", stats.system_allocations - before}},
          common.json);
   if (common.json != "-")
-    fmt::print("peak of tensor memory: {:.1f} MB; the system was asked for memory {} times\n",
-               static_cast<double>(stats.peak) * 1e-6, stats.system_allocations - before);
+    fmt::print(
+        "tensor memory: {:.1f} MB between runs, {:.1f} MB more at the peak; resident: {:.1f} MB; "
+        "the "
+        "system was asked for memory {} times\n",
+        static_cast<double>(live) * 1e-6, static_cast<double>(stats.peak - live) * 1e-6,
+        resident_peak() * 1e-6, stats.system_allocations - before);
 }
 
 }  // namespace
@@ -92,9 +113,11 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
 void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const Setting setting = make_setting(options);
   const models::Rescaler& network = *setting.network;
-  const train::SainObjective objective(
-      {.lambda_forw = network.scale() == 4 ? 16.0 : 4.0, .qualities = {options.quality}});
+  setting.network->set_memory(options.memory);
+  const train::ObjectiveOptions weights{.lambda_forw = network.scale() == 4 ? 16.0 : 4.0,
+                                        .qualities = {options.quality}};
   if (!options.results.empty()) {
+    const train::SainObjective objective(weights);
     // One step's losses and gradients for the given latent; no update.
     check(setting.z.defined() && setting.lr_reference.defined(), options.from,
           ": holds no bench.z or no bench.lr_reference");
@@ -109,13 +132,16 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     io::write_safetensors(options.results, file);
     setting.network->zero_grad();
   }
+  const auto objective = train::make_objective(network.name(), weights);
   train::Adam adam(network.named_parameters(), {.weight_decay = 1e-5});
   Generator generator{10, 0};
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
   const double gflop = 2 * 3 * gflop_of_a_pass(network, setting.hr);
   run("training step", gflop, common, options, [&] {
-    setting.network->zero_grad();
-    backward(objective(network, setting.hr, setting.lr_reference, generator).total);
+    // Gradients keep their memory, so that it counts as what is there between steps.
+    for (const Tensor& parameter : network.parameters())
+      if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);
+    backward((*objective)(network, setting.hr, setting.lr_reference, generator).total);
     train::clip_gradient_norm(network.parameters(), 10);
     adam.step(2e-4);
   });

@@ -41,11 +41,11 @@ std::vector<std::string> lines_of(const Tensor& bytes) {
   return lines;
 }
 
-class GoldenTraining : public testing::TestWithParam<std::tuple<std::string, DType>> {};
+class GoldenTraining : public testing::TestWithParam<std::tuple<std::string, DType, Memory>> {};
 
 TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   if (!test::golden_folder()) GTEST_SKIP() << "no golden values (set MINI_GOLDEN)";
-  const auto& [name, dtype] = GetParam();
+  const auto& [name, dtype, memory] = GetParam();
   const bool exact = dtype == DType::float64;
   const double tolerance = exact ? 1e-8 : 1e-3;
   const auto file = io::read_safetensors(*test::golden_folder() / (name + ".safetensors"));
@@ -63,6 +63,7 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   net.to(DType::float64);
   test::set_golden_weights(net, salt);
   net.to(dtype);
+  net.set_memory(memory);
 
   // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
@@ -111,15 +112,38 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   }
 }
 
+std::string test_name(const testing::TestParamInfo<std::tuple<std::string, DType, Memory>>& info) {
+  const auto& [name, dtype, memory] = info.param;
+  constexpr std::array modes{"exact", "reversible", "checkpoint", "stored"};
+  return concat_text(name, '_', name_of(dtype), '_', modes[static_cast<std::size_t>(memory)]);
+}
+
+constexpr const char* x2_jpeg = "train_sain_x2_jpeg";
+constexpr const char* x2_webp = "train_sain_x2_webp";
+constexpr const char* x4_jpeg = "train_sain_x4_jpeg";
+
 INSTANTIATE_TEST_SUITE_P(Runs, GoldenTraining,
-                         testing::Combine(testing::Values("train_sain_x2_jpeg",
-                                                          "train_sain_x2_webp",
-                                                          "train_sain_x4_jpeg"),
-                                          testing::Values(DType::float64, DType::float32)),
-                         [](const auto& info) {
-                           return std::get<0>(info.param) + "_" +
-                                  std::string(name_of(std::get<1>(info.param)));
-                         });
+                         testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
+                                          testing::Values(DType::float64, DType::float32),
+                                          testing::Values(Memory::exact)),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(Reversible, GoldenTraining,
+                         testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
+                                          testing::Values(DType::float64, DType::float32),
+                                          testing::Values(Memory::reversible)),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(OtherModes, GoldenTraining,
+                         testing::Combine(testing::Values(x4_jpeg),
+                                          testing::Values(DType::float64, DType::float32),
+                                          testing::Values(Memory::checkpoint, Memory::stored)),
+                         test_name);
+// The same bits as in exact mode (tests/models/memory_test.cpp), so these long runs wait for
+// --gtest_also_run_disabled_tests.
+INSTANTIATE_TEST_SUITE_P(DISABLED_OtherModesLong, GoldenTraining,
+                         testing::Combine(testing::Values(x2_jpeg, x2_webp),
+                                          testing::Values(DType::float64),
+                                          testing::Values(Memory::checkpoint, Memory::stored)),
+                         test_name);
 
 }  // namespace
 }  // namespace mini

@@ -105,6 +105,19 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
   expect_same_state(file_at(out("other"), 7), end);
 }
 
+TEST_F(TrainerTest, MemoryModesTrainTheSameWeights) {
+  const std::vector<std::string> longer{"train.steps=100", "validation.every=100",
+                                        "checkpoint.every=100"};
+  for (const std::string mode : {"exact", "stored", "checkpoint"}) {
+    auto assignments = longer;
+    assignments.push_back("memory=" + mode);
+    EXPECT_EQ(train(config(mode, assignments)), Outcome::finished);
+  }
+  const io::TensorFile stored = file_at(out("stored"), 100);
+  expect_same_state(file_at(out("exact"), 100), stored);
+  expect_same_state(file_at(out("checkpoint"), 100), stored);
+}
+
 TEST_F(TrainerTest, ResumingEarlierTakesTheLogBack) {
   train(config("run", {"checkpoint.keep_last=9"}));
   const std::string whole = content(out("run") / "log.jsonl");

@@ -1,0 +1,189 @@
+// The memory modes on whole networks: the same bits as with everything stored, and how many bytes
+// each takes, counted exactly.
+#include <cmath>
+
+#include "autograd/engine.h"
+#include "autograd/functions.h"
+#include "models/rescaler.h"
+#include "ops/elementwise.h"
+#include "tensor/parallel.h"
+#include "tensor/view.h"
+#include "tests/support/golden.h"
+#include "tests/support/support.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+
+namespace mini {
+namespace {
+
+using Network = std::pair<const char*, std::int64_t>;  // name, scale
+
+std::unique_ptr<models::Rescaler> make(const Network& network, std::int64_t blocks,
+                                       std::int64_t growth = 4) {
+  Generator generator{5};
+  return models::make_rescaler({.network = network.first,
+                                .scale = network.second,
+                                .enhanced_blocks = blocks,
+                                .vanilla_blocks = blocks,
+                                .growth = growth},
+                               generator);
+}
+
+// One step's gradients, all parameters in order; the total loss in front.
+Tensors step_gradients(models::Rescaler& net, const Tensor& hr, Memory memory) {
+  net.set_memory(memory);
+  net.zero_grad();
+  Generator noise{3};
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
+  const Tensor loss = (*train::make_objective(net.name(), {}))(net, hr, reference, noise).total;
+  backward(loss);
+  Tensors result{loss.detach()};
+  for (const Tensor& parameter : net.parameters()) result.push_back(parameter.grad());
+  return result;
+}
+
+void expect_same_bits(const Tensors& a, const Tensors& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(a[i].defined(), b[i].defined()) << "gradient " << i;
+    if (!a[i].defined()) continue;
+    EXPECT_TRUE(test::equal_bits(a[i], b[i])) << "gradient " << i;
+  }
+}
+
+void expect_exact_equals_stored(models::Rescaler& net, const Tensor& hr) {
+  const Tensors stored = step_gradients(net, hr, Memory::stored);
+  expect_same_bits(step_gradients(net, hr, Memory::exact), stored);
+  expect_same_bits(step_gradients(net, hr, Memory::checkpoint), stored);
+}
+
+class MemoryModes : public testing::TestWithParam<Network> {
+ protected:
+  MemoryModes() { set_threads(1); }  // networks so small only wait for threads
+  ~MemoryModes() override { set_threads(threads_); }
+  static Tensor image(std::int64_t batch, std::int64_t side, DType dtype = DType::float32) {
+    Generator generator{7};
+    return ops::uniform(generator, {batch, 3, side, side}, dtype);
+  }
+
+ private:
+  int threads_ = max_threads();
+};
+
+TEST_P(MemoryModes, SameBitsAtTheStartAndWithAnyWeights) {
+  const auto net = make(GetParam(), 3);
+  expect_exact_equals_stored(*net, image(2, 16));
+  for (const double gain : {0.3, 1.0}) {
+    test::set_golden_weights(*net, 0, gain);
+    expect_exact_equals_stored(*net, image(2, 16));
+  }
+  net->to(DType::float64);
+  expect_exact_equals_stored(*net, image(2, 16, DType::float64));
+}
+
+TEST_P(MemoryModes, SameBitsAfterTraining) {
+  const auto net = make(GetParam(), 2);
+  const Tensor hr = image(2, 16), reference = resize_bicubic(hr, 1.0 / double(net->scale()));
+  const auto objective = train::make_objective(net->name(), {});
+  train::Adam adam(net->named_parameters(), {});
+  Generator noise{3};
+  for (int step = 0; step < 200; ++step) {
+    net->zero_grad();
+    backward((*objective)(*net, hr, reference, noise).total);
+    train::clip_gradient_norm(net->parameters(), 10);
+    adam.step(1e-3);
+  }
+  expect_exact_equals_stored(*net, hr);
+}
+
+TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
+  const auto net = make(GetParam(), 2);
+  test::set_golden_weights(*net);
+  const auto gradients = [&](const Tensor& x, Memory memory) {
+    net->set_memory(memory);
+    net->zero_grad();
+    const models::Pass down = net->forward(x);
+    const models::Pass up = net->inverse(down.out * 0.5);
+    backward(sum(up.out) + sum(sigmoid(up.lr)) + sum(down.lr) + sum(abs(down.out)));
+    Tensors result;
+    for (const Tensor& parameter : net->parameters()) result.push_back(parameter.grad());
+    return result;
+  };
+  const Tensor noise = image(1, 16);
+  for (const double size : {0.0, -0.0, 1e-45, 1e-38, 1e15, 1e30}) {
+    SCOPED_TRACE(concat_text("images of size ", size));
+    const Tensor x = noise * size;
+    expect_same_bits(gradients(x, Memory::exact), gradients(x, Memory::stored));
+  }
+}
+
+TEST_P(MemoryModes, SameBitsThrough128Blocks) {
+  const auto net = make(GetParam(), GetParam().first == std::string("sain") ? 64 : 128, 2);
+  test::set_golden_weights(*net, 0, 0.3);
+  expect_exact_equals_stored(*net, image(1, 8));
+}
+
+TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
+  for (const DType dtype : {DType::float64, DType::float32}) {
+    const auto net = make(GetParam(), 0, 8);
+    net->to(dtype);
+    test::set_golden_weights(*net, 0, 0.3);
+    const Tensor hr = image(1, 32, dtype);
+    const Tensors stored = step_gradients(*net, hr, Memory::stored);
+    const Tensors reversible = step_gradients(*net, hr, Memory::reversible);
+    double largest = 0;
+    for (std::size_t i = 0; i < stored.size(); ++i)
+      if (stored[i].defined())
+        largest = std::max(largest, test::relative_error(reversible[i], stored[i]));
+    EXPECT_GT(largest, 0);
+    EXPECT_LT(largest, dtype == DType::float64 ? 1e-9 : 1e-4) << name_of(dtype);
+  }
+}
+
+// Bytes at the peak of a step beyond what was there before it; gradients were.
+std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, Memory memory) {
+  step_gradients(net, hr, memory);
+  net.set_memory(memory);
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
+  const auto objective = train::make_objective(net.name(), {});
+  Generator noise{3};
+  allocator({}).reset_peak();
+  const std::size_t before = allocator({}).stats().live;
+  backward((*objective)(net, hr, reference, noise).total);
+  return allocator({}).stats().peak - before;
+}
+
+TEST_P(MemoryModes, PeakGrowsAsDerived) {
+  const Tensor hr = image(2, 64);
+  const auto peak = [&](std::int64_t blocks, Memory memory) {
+    return static_cast<double>(activation_peak(*make(GetParam(), blocks, 8), hr, memory));
+  };
+  // Nothing is kept: four times as many blocks take no more.
+  EXPECT_NEAR(peak(8, Memory::reversible) / peak(2, Memory::reversible), 1, 0.05);
+
+  // A byte per element and change, and a few kept aside. A vanilla block changes each element once,
+  // an enhanced one the three image-like channels twice; each is passed twice in a step.
+  const bool sain = GetParam().first == std::string("sain");
+  const auto s2 = static_cast<double>(GetParam().second * GetParam().second);
+  const auto elements = static_cast<double>(hr.numel());
+  double changes = elements;  // by one more block of each kind
+  if (sain) changes += elements + elements / s2;
+  if (!sain && GetParam().second == 4) changes *= 2;  // on both levels
+  const double grown = peak(8, Memory::exact) - peak(2, Memory::exact);
+  EXPECT_GT(grown, 6 * 2 * changes);
+  EXPECT_LT(grown, 6 * 2 * changes * 1.15);
+
+  // Everything, for comparison: the features of all subnets.
+  EXPECT_GT(peak(8, Memory::stored), 8 * peak(8, Memory::exact));
+  EXPECT_LT(peak(8, Memory::checkpoint), peak(8, Memory::stored) / 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, MemoryModes,
+                         testing::Values(Network{"sain", 2}, Network{"sain", 4}, Network{"irn", 2},
+                                         Network{"irn", 4}),
+                         [](const auto& info) {
+                           return info.param.first + std::to_string(info.param.second);
+                         });
+
+}  // namespace
+}  // namespace mini

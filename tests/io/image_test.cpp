@@ -130,9 +130,7 @@ TEST(Image, WhatCannotBeEncodedIsRefused) {
 // Noise makes a file of some megabytes: the encoder's buffer has grown many times when the memory
 // that is left does not suffice.
 TEST(Image, AJpegForWhichThereIsNoMemoryIsAnError) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer needs the address space that this test takes away";
-#endif
+  if (test::address_sanitizer) GTEST_SKIP() << "the sanitizer needs the address space taken here";
   Generator generator{1, 0};
   const Tensor image = to_image(ops::uniform(generator, {1, 3, 2000, 2000}));
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // large blocks come from the system, where a limit counts

@@ -10,6 +10,15 @@
 
 namespace mini::test {
 
+// Under AddressSanitizer freed memory is not kept for reuse, and address space is scarce.
+#if defined(__SANITIZE_ADDRESS__)  // gcc
+constexpr bool address_sanitizer = true;
+#elif defined(__has_feature)  // clang
+constexpr bool address_sanitizer = __has_feature(address_sanitizer);
+#else
+constexpr bool address_sanitizer = false;
+#endif
+
 // max |a - b| / max(|b|), over all elements; infinity when a value is not finite.
 double relative_error(const Tensor& a, const Tensor& b);
 double max_difference(const Tensor& a, const Tensor& b);

@@ -11,11 +11,7 @@
 namespace mini {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool pooled = false;  // under AddressSanitizer freed blocks are not kept
-#else
-constexpr bool pooled = true;
-#endif
+constexpr bool pooled = !test::address_sanitizer;
 
 // A device with a little memory, counting what it lent out.
 class SmallDevice final : public Allocator {

@@ -27,7 +27,7 @@ class CpuAllocator final : public Allocator {
 
 }  // namespace
 
-Block Allocator::allocate(std::size_t bytes) {
+Block Allocator::allocate(std::size_t bytes, const Contents* contents) {
   check(bytes <= SIZE_MAX / 2, "allocator: a request of ", bytes, " bytes cannot be right");
   const std::size_t wanted = std::max((bytes + alignment - 1) / alignment * alignment, alignment);
   const std::scoped_lock lock(mutex_);
@@ -50,7 +50,11 @@ Block Allocator::allocate(std::size_t bytes) {
           stats_.live, ", peak ", stats_.peak, "); use a smaller batch, patch or image");
   }
   stats_.live += block.bytes;
-  stats_.peak = std::max(stats_.peak, stats_.live);
+  if (observer_ != nullptr) observer_->allocated(block, contents);
+  if (stats_.live > stats_.peak) {
+    stats_.peak = stats_.live;
+    if (observer_ != nullptr) observer_->at_peak();
+  }
   return block;
 }
 
@@ -58,6 +62,7 @@ void Allocator::release(Block block) noexcept {
   if (block.data == nullptr) return;
   const std::scoped_lock lock(mutex_);
   stats_.live -= block.bytes;
+  if (observer_ != nullptr) observer_->released(block);
   if (pooled && stats_.cached + block.bytes <= cache_limit_) {
     try {
       cache_.emplace(block.bytes, block.data);
@@ -77,7 +82,15 @@ MemoryStats Allocator::stats() const {
 
 void Allocator::reset_peak() {
   const std::scoped_lock lock(mutex_);
-  stats_.peak = stats_.live;
+  reset_peak_locked();
+}
+
+void Allocator::observe(AllocationObserver* observer) {
+  const std::scoped_lock lock(mutex_);
+  check(observer == nullptr || observer_ == nullptr, "allocator: is observed already");
+  observer_ = observer;
+  if (observer_ != nullptr) observer_->attached(stats_.live);
+  reset_peak_locked();
 }
 
 void Allocator::trim() {
@@ -89,6 +102,11 @@ void Allocator::set_cache_limit(std::size_t bytes) {
   const std::scoped_lock lock(mutex_);
   cache_limit_ = bytes;
   if (stats_.cached > cache_limit_) trim_locked();
+}
+
+void Allocator::reset_peak_locked() {
+  stats_.peak = stats_.live;
+  if (observer_ != nullptr) observer_->at_peak();
 }
 
 void Allocator::trim_locked() noexcept {

@@ -8,6 +8,8 @@
 #include <mutex>
 
 #include "tensor/device.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 namespace mini {
 
@@ -25,6 +27,25 @@ struct Block {
   std::size_t bytes = 0;  // what the block holds, at least what was asked for
 };
 
+// The tensor that a block is for.
+struct Contents {
+  Shape shape;
+  DType dtype = DType::uint8;
+};
+
+// Told of every block that comes and goes (tensor/memory_profile.h). Called under the allocator's
+// lock, by whatever thread asks for memory or gives it back: it must not use the allocator.
+class AllocationObserver {
+ public:
+  virtual ~AllocationObserver() = default;
+  // It begins: so many bytes are live already, in blocks it was not told of.
+  virtual void attached(std::size_t live) noexcept = 0;
+  virtual void allocated(Block block, const Contents* contents) noexcept = 0;
+  virtual void released(Block block) noexcept = 0;
+  // The counter `peak` is what is live now: it has just risen, or was reset.
+  virtual void at_peak() noexcept = 0;
+};
+
 class Allocator {
  public:
   Allocator() = default;
@@ -33,7 +54,8 @@ class Allocator {
   virtual ~Allocator() = default;
 
   // 64-byte aligned, uninitialised. Throws Error, with the statistics, when there is no memory.
-  Block allocate(std::size_t bytes);
+  // `contents`, if known, is for the observer.
+  Block allocate(std::size_t bytes, const Contents* contents = nullptr);
   void release(Block block) noexcept;
 
   MemoryStats stats() const;
@@ -42,6 +64,9 @@ class Allocator {
   void trim();
   // Freed blocks beyond this many cached bytes go back to the system at once.
   void set_cache_limit(std::size_t bytes);
+  // From now on this observer is told, or none (nullptr); there can be one at a time. Resets the
+  // peak.
+  void observe(AllocationObserver* observer);
 
  protected:
   virtual void* system_allocate(std::size_t bytes) = 0;  // nullptr when there is no memory
@@ -49,10 +74,12 @@ class Allocator {
 
  private:
   void trim_locked() noexcept;
+  void reset_peak_locked();
 
   mutable std::mutex mutex_;
   std::multimap<std::size_t, void*> cache_;
   MemoryStats stats_;
+  AllocationObserver* observer_ = nullptr;
   std::size_t cache_limit_ = std::size_t{4} << 30;
 };
 

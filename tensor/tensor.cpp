@@ -42,7 +42,8 @@ Tensor Tensor::empty_strided(const Shape& shape, const Shape& strides, DType dty
       "tensor: shape ", shape, " of ", dtype, " exceeds the address space");
   check(shape.numel() == 0 || tiles_memory(shape, strides), "tensor: strides ", strides,
         " do not lay out shape ", shape, " densely");
-  return {std::make_shared<Storage>(bytes, device), shape, strides, 0, dtype};
+  const Contents contents{shape, dtype};
+  return {std::make_shared<Storage>(bytes, device, &contents), shape, strides, 0, dtype};
 }
 
 Tensor Tensor::empty_like(const Tensor& like) {

@@ -30,8 +30,8 @@ struct AutogradMeta;  // autograd/node.h
 // Owns a block of an allocator.
 class Storage {
  public:
-  Storage(std::size_t bytes, Device device)
-      : device_(device), block_(allocator(device).allocate(bytes)), bytes_(bytes) {}
+  Storage(std::size_t bytes, Device device, const Contents* contents = nullptr)
+      : device_(device), block_(allocator(device).allocate(bytes, contents)), bytes_(bytes) {}
   ~Storage() { allocator(device_).release(block_); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -39,6 +39,8 @@ class Storage {
   std::byte* data() const { return static_cast<std::byte*>(block_.data); }
   // What was asked for; the block may hold more, but that is nobody's.
   std::size_t bytes() const { return bytes_; }
+  // The bytes of the block, as the allocator counts them.
+  std::size_t block_bytes() const { return block_.bytes; }
   Device device() const { return device_; }
 
  private:

@@ -56,12 +56,13 @@ class Paths {
   std::unordered_set<std::uint64_t> known_, useful_;  // nodes, by sequence
 };
 
-void accumulate(Tensor& sum, const Tensor& term, bool create_graph, bool sum_is_ours) {
+// Adds in place where nobody else can see the sum's values.
+void accumulate(Tensor& sum, const Tensor& term, bool create_graph) {
   if (!sum.defined())
     sum = term;
   else if (create_graph)
     sum = add(sum, term);
-  else if (sum_is_ours)
+  else if (sum.is_unshared() && sum.is_dense() && !sum.requires_grad())
     ops::add_(sum, term);
   else
     sum = ops::add(sum, term);
@@ -78,7 +79,7 @@ class Walk {
   // Adds a gradient of the tensor that `meta` stands for.
   void arrive(const Meta& meta, Tensor gradient) {
     if (wanted_ != nullptr && wanted_->contains(meta.get()))
-      accumulate(caught_[meta.get()], gradient, create_graph_, false);
+      accumulate(caught_[meta.get()], gradient, create_graph_);
     if (meta->node == nullptr) {
       if (wanted_ == nullptr) arrive_at_leaf(*meta, std::move(gradient));
       return;
@@ -88,12 +89,8 @@ class Walk {
     if (inserted) {
       pending.node = meta->node;
       pending.grads.resize(meta->node->output_count());
-      pending.ours.resize(meta->node->output_count());
     }
-    const auto output = static_cast<std::size_t>(meta->output);
-    const bool first = !pending.grads[output].defined();
-    accumulate(pending.grads[output], gradient, create_graph_, pending.ours[output]);
-    if (!first) pending.ours[output] = true;  // the sum is a tensor nobody else holds
+    accumulate(pending.grads[static_cast<std::size_t>(meta->output)], gradient, create_graph_);
   }
 
   void run() {
@@ -130,20 +127,16 @@ class Walk {
  private:
   struct Pending {
     std::shared_ptr<Node> node;
-    Tensors grads;           // one per output
-    std::vector<bool> ours;  // whether the gradient may be added to in place
+    Tensors grads;  // one per output
   };
 
   void arrive_at_leaf(AutogradMeta& leaf, Tensor gradient) const {
     if (!leaf.requires_grad) return;
-    const bool first = !leaf.grad.defined();
     // A gradient may be shared with another tensor (an expanded view, the caller's own): the leaf
     // keeps it only if nobody else holds it, so that later ones can be added in place.
-    if (first && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
+    if (!leaf.grad.defined() && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
       gradient = ops::clone(gradient);
-    const bool in_place =
-        !first && !leaf.grad.requires_grad() && leaf.grad.is_dense() && leaf.grad.is_unshared();
-    accumulate(leaf.grad, gradient, create_graph_, in_place);
+    accumulate(leaf.grad, gradient, create_graph_);
   }
 
   bool create_graph_;

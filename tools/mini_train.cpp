@@ -15,6 +15,7 @@
 #include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "tools/mini_train/interrupt.h"
+#include "tools/mini_train/memory.h"
 #include "train/trainer.h"
 
 namespace mini {
@@ -23,7 +24,7 @@ namespace {
 struct Arguments {
   std::string config, resume, init, device = "cpu";
   std::vector<std::string> assignments;
-  bool resume_given = false, help_config = false;
+  bool resume_given = false, help_config = false, profile_memory = false;
 };
 
 void describe(CLI::App& app, Arguments& arguments) {
@@ -36,7 +37,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       "Examples:\n"
       "  mini_train configs/sain.json\n"
       "  mini_train configs/sain.json --set train.lr=1e-4 --set codec.quality=30..90\n"
-      "  mini_train configs/sain.json --resume");
+      "  mini_train configs/sain.json --resume\n"
+      "  mini_train configs/sain.json --set data.batch=4 --profile-memory");
   app.set_version_flag("--version", fmt::format("mini_train {}", version()));
   app.add_option("CONFIG", arguments.config, "configuration, JSON with comments");
   app.add_option("--set", arguments.assignments,
@@ -71,6 +73,9 @@ void describe(CLI::App& app, Arguments& arguments) {
                  "start from weights: .safetensors, .pth, a checkpoint, or the latest in a folder")
       ->type_name("PATH")
       ->excludes(resume);
+  app.add_flag("--profile-memory", arguments.profile_memory,
+               "take two steps, print what filled the memory at the second one's peak, and end; "
+               "no file is written");
   app.add_flag("--help-config", arguments.help_config,
                "print every key of CONFIG with its meaning and default");
 }
@@ -93,6 +98,10 @@ int train(const Arguments& arguments) {
   if (arguments.resume_given) {
     options.resume = arguments.resume;
     if (arguments.resume.empty()) options.resume = config.out;
+  }
+  if (arguments.profile_memory) {
+    print_memory_profile(config, std::move(options));
+    return 0;
   }
   options.columns = terminal_columns();
   options.stop = [] { return InterruptGuard::signal() != 0; };

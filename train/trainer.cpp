@@ -75,7 +75,7 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
     resume(find_checkpoint(options_.resume));
   else if (!options_.init.empty())
     load_weights(*network_, find_checkpoint(options_.init));
-  check_folder();
+  if (options_.write) check_folder();
   validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
   loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_);
 }
@@ -169,37 +169,77 @@ bool Trainer::due(std::int64_t every) const {
   return step_ > 0 && (step_ % every == 0 || step_ == config_.steps);
 }
 
-void Trainer::train_step() {
-  const Batch batch = loader_->next();
-  const Generator noise_before = noise_;
-  const Losses losses = (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
-                                      ops::cast(batch.lr_reference, config_.precision), noise_);
-  auto values = named(losses);
-  for (const auto& [name, value] : values) require_finite(name, value, noise_before);
+// The batch is gone when the losses are known: only what the graph needs of it stays.
+Losses Trainer::losses_of(Batch batch) {
+  return (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
+                       ops::cast(batch.lr_reference, config_.precision), noise_);
+}
 
-  network_->zero_grad();
+Trainer::Step Trainer::take_step(Batch batch) {
+  const Losses losses = losses_of(std::move(batch));
+  Step step{.values = named(losses)};
+  for (const Named& value : step.values)
+    if (!std::isfinite(value.second)) {
+      step.not_finite = value;
+      return step;
+    }
+
   backward(losses.total);
   const double no_limit = std::numeric_limits<double>::infinity();
   const double norm =
       clip_gradient_norm(parameters_, config_.clip_norm > 0 ? config_.clip_norm : no_limit);
-  require_finite("norm of the gradient", norm, noise_before);
-  values.emplace_back("gradient_norm", norm);
+  if (!std::isfinite(norm)) {
+    step.not_finite = {"norm of the gradient", norm};
+    return step;
+  }
+  step.values.emplace_back("gradient_norm", norm);
 
-  const double lr = learning_rate(config_.schedule, config_.lr, step_);
-  optimizer_->step(lr);
+  step.lr = learning_rate(config_.schedule, config_.lr, step_);
+  optimizer_->step(step.lr);
+  // Now, not before the next backward: until then the next activations need the memory.
+  network_->zero_grad();
   ++step_;
-  window_.add(values);
-  report(lr);
+  return step;
 }
 
-// Called before the weights change: what is saved is the state before this step.
-void Trainer::require_finite(const std::string& what, double value, const Generator& noise_before) {
-  if (std::isfinite(value)) return;
+void Trainer::train_step() {
+  const Generator noise_before = noise_;
+  const Step step = take_step(loader_->next());
+  if (step.not_finite) stop_not_finite(*step.not_finite, noise_before);
+  window_.add(step.values);
+  report(step.lr);
+}
+
+// What is saved is the state before this step.
+void Trainer::stop_not_finite(const Named& term, const Generator& noise_before) {
   noise_ = noise_before;
   save();
-  log_->write("not_finite", step_, {{"term", what}});
-  fail("step ", step_ + 1, ": ", what, " is ", value, "; the weights after step ", step_,
-       " are kept in ", checkpoint_path(config_.out, step_).string());
+  log_->write("not_finite", step_, {{"term", term.first}});
+  fail("step ", step_ + 1, ": ", term.first, " is ", term.second, "; the weights after step ",
+       step_, " are kept in ", checkpoint_path(config_.out, step_).string());
+}
+
+StepMemory Trainer::measure_step() {
+  Batch first = loader_->next(), second = loader_->next();
+  loader_.reset();
+  Allocator& memory = allocator(parameters_.front().device());
+  memory.trim();
+  const auto take = [this](Batch batch) {
+    const Step step = take_step(std::move(batch));
+    if (step.not_finite)
+      fail("step ", step_ + 1, ": ", step.not_finite->first, " is ", step.not_finite->second);
+  };
+  take(std::move(first));
+  StepMemory result;
+  for (const Tensor& parameter : parameters_)
+    result.parameters += parameter.storage()->block_bytes();
+  for (const auto& [name, tensor] : optimizer_->state())
+    result.optimizer += tensor.storage()->block_bytes();
+  memory.reset_peak();
+  result.before = memory.stats().live;
+  take(std::move(second));
+  result.peak = memory.stats().peak;
+  return result;
 }
 
 void Trainer::report(double lr) {

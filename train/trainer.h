@@ -20,6 +20,7 @@
 #include "models/rescaler.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/dataset.h"
 #include "train/log.h"
 #include "train/progress.h"
 #include "train/tensorboard.h"
@@ -34,6 +35,15 @@ struct TrainerOptions {
   std::ostream* out = nullptr;             // where progress is shown; null: nowhere
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
   std::function<bool()> stop = nullptr;    // asked between steps; true: save and end
+  bool write = true;                       // false: only for measure_step(), so any folder will do
+};
+
+// Bytes of memory blocks around one step.
+struct StepMemory {
+  std::size_t before = 0;      // alive when the step began
+  std::size_t parameters = 0;  // part of that
+  std::size_t optimizer = 0;   // part of that: its state
+  std::size_t peak = 0;        // alive at most during the step
 };
 
 enum class Outcome { finished, stopped };
@@ -49,10 +59,21 @@ class Trainer {
   // and the term.
   Outcome run();
 
+  // Takes one step to warm up and measures the next; the allocator's peak is then of that one alone.
+  // Changes no file. The loader is stopped first, and with it goes its cache of images: what other
+  // threads do at the time would be counted, too. So this is the last thing that a trainer does.
+  StepMemory measure_step();
+
   std::int64_t step() const { return step_; }  // steps done
   const models::Rescaler& network() const { return *network_; }
 
  private:
+  using Named = std::pair<std::string, double>;
+  struct Step {
+    std::vector<Named> values;  // losses and norm of the gradient
+    double lr = 0;
+    std::optional<Named> not_finite{};  // then the weights are as before
+  };
   // Means over the steps since the last line of the log.
   struct Window {
     std::vector<std::pair<std::string, double>> sums;
@@ -64,8 +85,10 @@ class Trainer {
   void resume(const std::filesystem::path& path);
   void check_folder() const;
   void open_outputs();
+  Losses losses_of(Batch batch);
+  Step take_step(Batch batch);
   void train_step();
-  void require_finite(const std::string& what, double value, const Generator& noise_before);
+  [[noreturn]] void stop_not_finite(const Named& term, const Generator& noise_before);
   void report(double lr);
   bool due(std::int64_t every) const;
   bool validate();  // false: stopped on the way

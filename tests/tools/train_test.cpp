@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <sstream>
 #include <string>
 #include <sys/wait.h>
 #include <thread>
@@ -154,6 +156,49 @@ TEST_F(TrainTool, BadInputIsToldAndChangesNothing) {
   expect_error(run_tiny({"--set", "train.seed=-1"}), "train.seed: must be at least 0, got -1");
   expect_error(run({}), "CONFIG is missing");
   expect_error(run({"/nowhere.json"}), "/nowhere.json");
+}
+
+TEST_F(TrainTool, ProfilesMemoryAndWritesNothing) {
+  ASSERT_EQ(run_tiny({"--profile-memory"}), 0) << errors();
+  EXPECT_EQ(errors(), "");
+  EXPECT_FALSE(fs::exists(out()));
+  EXPECT_TRUE(output().starts_with("one training step: sain x2, batch 2, patch 16\n")) << output();
+
+  std::istringstream lines(output());
+  std::size_t tables = 0, rows = 0, previous = 0;
+  bool features_seen = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("made in") != std::string::npos) {
+      ++tables;
+      previous = SIZE_MAX;
+    } else if (tables > 0 && !line.empty() && line[0] == ' ') {
+      ++rows;
+      std::istringstream cells(line);
+      std::size_t bytes = 0, count = 0;
+      double share = 0;
+      char percent = 0;
+      std::string shape, dtype;
+      cells >> bytes >> share >> percent >> count >> shape >> dtype;
+      ASSERT_TRUE(cells) << line;
+      EXPECT_GE(bytes, 64u);
+      EXPECT_LE(bytes, previous);  // largest first
+      EXPECT_EQ(percent, '%');
+      EXPECT_TRUE(tables == 2 || count == 1) << line;
+      previous = bytes;
+      features_seen |= line.find("models::") != std::string::npos;
+    }
+  }
+  EXPECT_EQ(tables, 2u);
+  EXPECT_EQ(rows, 20u);
+  EXPECT_TRUE(features_seen) << output();  // functions have names
+
+  // A folder with a run in it is left as it is.
+  ASSERT_EQ(run_tiny({"--steps", "1"}), 0) << errors();
+  const auto written = fs::last_write_time(train::find_checkpoint(out()));
+  EXPECT_EQ(run_tiny({"--steps", "1", "--profile-memory"}), 0) << errors();
+  EXPECT_EQ(run_tiny({"--profile-memory", "--resume"}), 0) << errors();
+  EXPECT_EQ(train::find_checkpoint(out()), train::checkpoint_path(out(), 1));
+  EXPECT_EQ(fs::last_write_time(train::find_checkpoint(out())), written);
 }
 
 TEST_F(TrainTool, HelpAndVersion) {

@@ -145,6 +145,8 @@ Tensor record(const char* name, const Tensors& inputs, Tensor output, SimpleBack
       save == Save::output)[0];
 }
 
+Tensor saved_for(const Tensor& other, const Tensor& x) { return takes_part(other) ? x : Tensor(); }
+
 bool grad_enabled() { return grad_mode; }
 
 GradMode::GradMode(bool enabled) : previous_(std::exchange(grad_mode, enabled)) {}

@@ -109,6 +109,10 @@ Tensor record(const char* name, const Tensors& inputs, Tensor output, SimpleBack
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,
                    BackwardFunction backward, bool save_outputs = false);
 
+// For capture lists: x if it is needed for the gradient of `other` and that may be wanted; otherwise
+// an undefined tensor, so that the graph does not keep x alive.
+Tensor saved_for(const Tensor& other, const Tensor& x);
+
 // Whether operations are recorded now, in this thread; on at the start.
 bool grad_enabled();
 

@@ -37,10 +37,11 @@ Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x,
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
-  const auto backward = [x, w, params, with_bias = bias.defined()](const Backward& wanted,
-                                                                   const Tensor& dy) -> Tensors {
-    return {wanted.needs(0) ? input_gradient(dy, w, x.shape(), params) : Tensor{},
-            wanted.needs(1) ? conv2d_weight_gradient(x, dy, w.shape(), params) : Tensor{},
+  const auto backward = [x = saved_for(w, x), w = saved_for(x, w), x_shape = x.shape(),
+                         w_shape = w.shape(), params, with_bias = bias.defined()](
+                            const Backward& wanted, const Tensor& dy) -> Tensors {
+    return {wanted.needs(0) ? input_gradient(dy, w, x_shape, params) : Tensor{},
+            wanted.needs(1) ? conv2d_weight_gradient(x, dy, w_shape, params) : Tensor{},
             with_bias && wanted.needs(2) ? sum(dy, all_but_channels) : Tensor{}};
   };
   return record("conv2d", {x, w, bias}, ops::conv2d(x, w, bias, params), backward);
@@ -62,9 +63,10 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias,
     check(shape[2 + i] >= 1, "conv_transpose2d: padding ", params.padding[axis],
           " leaves nothing of the output (x=", x.shape(), ", w=", w.shape(), ")");
   }
-  const auto backward = [x, w, params](const Backward& wanted, const Tensor& dy) -> Tensors {
+  const auto backward = [x = saved_for(w, x), w = saved_for(x, w), w_shape = w.shape(), params](
+                            const Backward& wanted, const Tensor& dy) -> Tensors {
     return {wanted.needs(0) ? conv2d(dy, w, {}, params) : Tensor{},
-            wanted.needs(1) ? conv2d_weight_gradient(dy, x, w.shape(), params) : Tensor{}};
+            wanted.needs(1) ? conv2d_weight_gradient(dy, x, w_shape, params) : Tensor{}};
   };
   const Tensor y =
       record("conv_transpose2d", {x, w}, ops::conv2d_input_gradient(x, w, shape, params), backward);
@@ -76,8 +78,9 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias,
 
 Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Shape& w,
                               const Conv2dParams& params) {
-  const auto backward = [x, dy, params](const Backward& wanted, const Tensor& v) -> Tensors {
-    return {wanted.needs(0) ? input_gradient(dy, v, x.shape(), params) : Tensor{},
+  const auto backward = [x = saved_for(dy, x), dy = saved_for(x, dy), x_shape = x.shape(), params](
+                            const Backward& wanted, const Tensor& v) -> Tensors {
+    return {wanted.needs(0) ? input_gradient(dy, v, x_shape, params) : Tensor{},
             wanted.needs(1) ? conv2d(x, v, {}, params) : Tensor{}};
   };
   return record("conv2d_weight_gradient", {x, dy}, ops::conv2d_weight_gradient(x, dy, w, params),

@@ -16,11 +16,12 @@ Tensor unary(Unary op, const Tensor& x, Derivative derivative, double a = 0, dou
       [x, derivative](const Backward&, const Tensor& dy) { return Tensors{derivative(x, dy)}; });
 }
 
-// The same where the derivative is cheaper from the result: derivative(y, dy).
+// The same where the derivative can be had from the result: derivative(y, dy). Often the next
+// function saves y, too, and then nothing is kept for this one.
 template <class Derivative>
-Tensor unary_by_output(Unary op, const Tensor& x, Derivative derivative) {
+Tensor unary_by_output(Unary op, const Tensor& x, Derivative derivative, double a = 0) {
   return record(
-      ops::name_of(op), {x}, ops::unary(op, x),
+      ops::name_of(op), {x}, ops::unary(op, x, a, 0),
       [derivative](const Backward& context, const Tensor& dy) {
         return Tensors{derivative(context.output(), dy)};
       },
@@ -104,17 +105,18 @@ Tensor tanh(const Tensor& x) {
 }
 
 Tensor relu(const Tensor& x) {
-  return unary(Unary::relu, x,
-               [](const Tensor& v, const Tensor& dy) { return dy * ops::unary(Unary::step, v); });
+  return unary_by_output(Unary::relu, x, [](const Tensor& y, const Tensor& dy) {
+    return dy * ops::unary(Unary::step, y);
+  });
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return unary(
-      Unary::leaky_relu, x,
-      [slope](const Tensor& v, const Tensor& dy) {
-        return dy * ops::unary(Unary::leaky_step, v, slope);
-      },
-      slope);
+  const auto derivative = [slope](const Tensor& v, const Tensor& dy) {
+    return dy * ops::unary(Unary::leaky_step, v, slope);
+  };
+  // With a slope above 0 the result has the sign of x.
+  if (slope > 0) return unary_by_output(Unary::leaky_relu, x, derivative, slope);
+  return unary(Unary::leaky_relu, x, derivative, slope);
 }
 
 Tensor softplus(const Tensor& x) {
@@ -164,15 +166,22 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  return binary(
-      Binary::mul, a, b, [](const Tensor&, const Tensor& y, const Tensor& dy) { return dy * y; },
-      [](const Tensor& x, const Tensor&, const Tensor& dy) { return dy * x; });
+  return record("mul", {a, b}, ops::binary(Binary::mul, a, b),
+                [x = saved_for(b, a), y = saved_for(a, b), left = a.shape(), right = b.shape()](
+                    const Backward& context, const Tensor& dy) {
+                  return Tensors{context.needs(0) ? sum_to(dy * y, left) : Tensor(),
+                                 context.needs(1) ? sum_to(dy * x, right) : Tensor()};
+                });
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
-  return binary(
-      Binary::div, a, b, [](const Tensor&, const Tensor& y, const Tensor& dy) { return dy / y; },
-      [](const Tensor& x, const Tensor& y, const Tensor& dy) { return neg(dy * x / square(y)); });
+  return record("div", {a, b}, ops::binary(Binary::div, a, b),
+                [x = saved_for(b, a), y = b, left = a.shape(), right = b.shape()](
+                    const Backward& context, const Tensor& dy) {
+                  return Tensors{
+                      context.needs(0) ? sum_to(dy / y, left) : Tensor(),
+                      context.needs(1) ? sum_to(neg(dy * x / square(y)), right) : Tensor()};
+                });
 }
 
 Tensor pow(const Tensor& a, const Tensor& b) {

@@ -8,9 +8,10 @@
 namespace mini {
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  const auto backward = [a, b](const Backward& wanted, const Tensor& dy) -> Tensors {
-    return {wanted.needs(0) ? sum_to(matmul(dy, transpose(b, -2, -1)), a.shape()) : Tensor{},
-            wanted.needs(1) ? sum_to(matmul(transpose(a, -2, -1), dy), b.shape()) : Tensor{}};
+  const auto backward = [a = saved_for(b, a), b = saved_for(a, b), a_shape = a.shape(),
+                         b_shape = b.shape()](const Backward& wanted, const Tensor& dy) -> Tensors {
+    return {wanted.needs(0) ? sum_to(matmul(dy, transpose(b, -2, -1)), a_shape) : Tensor{},
+            wanted.needs(1) ? sum_to(matmul(transpose(a, -2, -1), dy), b_shape) : Tensor{}};
   };
   return record("matmul", {a, b}, ops::matmul(a, b), backward);
 }

@@ -152,6 +152,8 @@ def main():
     parser.add_argument("--patch", type=int, default=128)
     parser.add_argument("--size", type=int, default=512, help="of the round trip's image")
     parser.add_argument("--quality", type=int, default=75)
+    parser.add_argument("--memory", default="exact", choices=("exact", "reversible", "checkpoint",
+                        "stored"), help="mini's memory mode in training")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", help="write all numbers to this file")
@@ -165,13 +167,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
 
-        def start(command, hr, reference, z):
+        def start(command, hr, reference, z, *options):
             tensors = dict(network.state_dict())
             tensors.update({"bench.hr": hr, "bench.lr_reference": reference, "bench.z": z})
             write_safetensors(folder / "in.safetensors", tensors)
             mini = Mini([str(args.bench), "--threads", str(args.threads), command, "--from",
                          str(folder / "in.safetensors"), "--results",
-                         str(folder / "out.safetensors"), "--quality", str(args.quality)])
+                         str(folder / "out.safetensors"), "--quality", str(args.quality),
+                         *options])
             mini.run()  # its results are written before
             return mini, read_safetensors(folder / "out.safetensors")
 
@@ -195,7 +198,7 @@ def main():
 
         hr, reference = make_images(args.batch, args.patch, args.scale)
         z = torch.randn(args.batch, 3 * args.scale**2 - 3, *reference.shape[2:])
-        mini, results = start("step", hr, reference, z)
+        mini, results = start("step", hr, reference, z, "--memory", args.memory)
         total, terms = sain_pytorch.losses(network, hr, reference, args.quality, z)
         total.backward()
         print("agreement with PyTorch, |a - b| / |b|")
@@ -211,7 +214,7 @@ def main():
             torch.cat([g.flatten() for g in gradients.values()])), 1e-3, failures)
         optimiser = sain_pytorch.make_optimiser(network)
         step = compare(
-            f"training step, batch {args.batch}, patch {args.patch}", mini,
+            f"training step, batch {args.batch}, patch {args.patch}, memory {args.memory}", mini,
             lambda: sain_pytorch.training_step(network, optimiser, hr, reference, args.quality),
             2 * 3 * gflop_per_pass(network, hr), args.rounds)
 
@@ -219,7 +222,7 @@ def main():
         versions = {"mini": version, "pytorch": torch.__version__, "pillow": PIL.__version__}
         pathlib.Path(args.json).write_text(json.dumps(
             {"versions": versions, "threads": args.threads,
-             "round_trip": trip, "training_step": step}, indent=1) + "\n")
+             "memory": args.memory, "round_trip": trip, "training_step": step}, indent=1) + "\n")
     if failures:
         sys.exit("compare_pytorch: mini and PyTorch disagree: " + ", ".join(failures))
 

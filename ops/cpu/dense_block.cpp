@@ -19,6 +19,7 @@
 #include "ops/cpu/blocked.h"
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
+#include "tensor/view.h"
 
 namespace mini::cpu {
 namespace {
@@ -259,52 +260,75 @@ void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<con
 
 namespace {
 
-// dw and db from the features and the gradients at all convolutions' outputs. A task is one
-// convolution and one block of its input channels, or the bias of one block of outputs.
-void parameter_gradients(const float* features, const Slabs& feature, const Layout& layout,
-                         const float* gradients, const Slabs& gradient,
-                         const Layout& gradient_layout, std::int64_t images,
-                         std::span<const Tensor> dw, std::span<const Tensor> db) {
+// dw and db from the features and the gradients at all convolutions' outputs, image after image. A
+// task is one convolution and one block of its input channels, or its bias.
+class ParameterGradients {
+ public:
+  ParameterGradients(const Slabs& feature, const Slabs& gradient, std::span<const Tensor> dw,
+                     std::span<const Tensor> db)
+      : feature_(feature), gradient_(gradient), dw_(dw), db_(db) {
+    for (std::size_t k = 0; k < dw.size(); ++k) {
+      std::int64_t channel = 0;
+      for (std::int64_t b = 0; b < feature.first[k + 1]; ++b) {
+        tasks_.push_back({k, b, channel});
+        channel += feature.channels[static_cast<std::size_t>(b)];
+      }
+      tasks_.push_back({k, bias, 0});
+      scratch_ = std::max(scratch_, blocked::gradient_size(dw[k].size(0)));
+    }
+    sums_ = Tensor::zeros({std::ssize(tasks_), scratch_});
+  }
+
+  // What so many images, in these blocked images, contribute.
+  void add(std::int64_t images, const float* features, const Layout& layout, const float* gradients,
+           const Layout& gradient_layout) const {
+    parallel_tasks(std::ssize(tasks_), [&](std::int64_t index) {
+      const Task& task = tasks_[static_cast<std::size_t>(index)];
+      const std::int64_t outputs = dw_[task.k].size(0);
+      const std::size_t slab = dw_.size() - 1 - task.k;  // of g_k
+      for (std::int64_t n = 0; n < images; ++n) {
+        const float* g = gradients + n * gradient_layout.size() +
+                         gradient_.first[slab] * gradient_layout.plane();
+        if (task.block == bias)
+          blocked::channel_sums(g, outputs, layout, sum(index));
+        else
+          blocked::weight_gradient(features + n * layout.size() + task.block * layout.plane(),
+                                   inputs(task), g, outputs, layout, sum(index));
+      }
+    });
+  }
+
+  // Writes the sums to dw and db.
+  void finish() const {
+    parallel_tasks(std::ssize(tasks_), [&](std::int64_t index) {
+      const Task& task = tasks_[static_cast<std::size_t>(index)];
+      const std::int64_t outputs = dw_[task.k].size(0);
+      if (task.block == bias)
+        std::copy_n(sum(index), outputs, db_[task.k].data<float>());
+      else
+        blocked::unpack_gradient(sum(index), inputs(task), outputs, dw_[task.k].strides()[0],
+                                 dw_[task.k].data<float>() + task.first_channel * 9);
+    });
+  }
+
+ private:
+  static constexpr std::int64_t bias = -1;
   struct Task {
     std::size_t k;
-    std::int64_t block;          // of the input channels; -1: the bias
+    std::int64_t block;          // of the input channels, or `bias`
     std::int64_t first_channel;  // of that block
   };
-  const std::size_t last = dw.size() - 1;
-  std::vector<Task> tasks;
-  std::int64_t scratch = 0;
-  for (std::size_t k = 0; k < dw.size(); ++k) {
-    std::int64_t channel = 0;
-    for (std::int64_t b = 0; b < feature.first[k + 1]; ++b) {
-      tasks.push_back({k, b, channel});
-      channel += feature.channels[static_cast<std::size_t>(b)];
-    }
-    tasks.push_back({k, -1, 0});
-    scratch = std::max(scratch, blocked::gradient_size(dw[k].size(0)));
+  float* sum(std::int64_t index) const { return sums_.data<float>() + index * scratch_; }
+  std::int64_t inputs(const Task& task) const {
+    return feature_.channels[static_cast<std::size_t>(task.block)];
   }
-  const Tensor sums = Tensor::zeros({std::ssize(tasks), scratch});
 
-  parallel_tasks(std::ssize(tasks), [&](std::int64_t index) {
-    const Task& task = tasks[static_cast<std::size_t>(index)];
-    const std::int64_t outputs = dw[task.k].size(0);
-    float* const sum = sums.data<float>() + index * scratch;
-    const float* g =
-        gradients + gradient.first[last - task.k] * gradient_layout.plane();  // slab of g_k
-    if (task.block < 0) {
-      for (std::int64_t n = 0; n < images; ++n)
-        blocked::channel_sums(g + n * gradient_layout.size(), outputs, layout, sum);
-      std::copy_n(sum, outputs, db[task.k].data<float>());
-      return;
-    }
-    const float* f = features + task.block * layout.plane();
-    const std::int64_t inputs = feature.channels[static_cast<std::size_t>(task.block)];
-    for (std::int64_t n = 0; n < images; ++n)
-      blocked::weight_gradient(f + n * layout.size(), inputs, g + n * gradient_layout.size(),
-                               outputs, layout, sum);
-    blocked::unpack_gradient(sum, inputs, outputs, dw[task.k].strides()[0],
-                             dw[task.k].data<float>() + task.first_channel * 9);
-  });
-}
+  const Slabs &feature_, &gradient_;
+  std::span<const Tensor> dw_, db_;
+  std::vector<Task> tasks_;
+  std::int64_t scratch_ = 0;  // floats per sum
+  Tensor sums_;
+};
 
 }  // namespace
 
@@ -315,7 +339,9 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   const std::int64_t images = dy.size(0);
   const Layout layout{std::ssize(feature.channels), dy.size(2), dy.size(3)};
   const Layout gradient_layout{std::ssize(gradient.channels), dy.size(2), dy.size(3)};
-  const Tensor buffer = Tensor::empty({images, gradient_layout.size()});
+  // A few images at a time: their gradients are small enough to stay near the processor.
+  const std::int64_t together = std::min<std::int64_t>(images, max_threads());
+  const Tensor buffer = Tensor::empty({together, gradient_layout.size()});
   auto* gradients = buffer.data<float>();
   const std::size_t count = weights.size();
 
@@ -331,33 +357,41 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
          packed[j]);
   });
 
-  share(images, [&](Images part) {
-    pack_images(dy, part, gradients, gradient_layout);
-    for (std::size_t j = count - 1; j > 0; --j)
-      for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
-        float* image = gradients + n * gradient_layout.size();
-        float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
-        const float* f =
-            features.data<float>() + n * layout.size() + layout.at(feature.first[j], row) + block;
-        blocked::wide_row(blocked::window(image, gradient_layout, gradient.before(count - j), row),
-                          packed[j], feature.sizes[j], g, gradient_layout.plane());
-        const auto a = static_cast<float>(slope);
-        for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
-          for (std::int64_t i = 0; i < layout.width * block; ++i) g[i] = f[i] > 0 ? g[i] : g[i] * a;
-          f += layout.plane();
-          g += gradient_layout.plane();
-        }
-      });
-    if (dx.defined())
-      for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
-        image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
-                                  gradient.before(count), row),
-                  packed[0], dx, n, row);
-      });
-  });
-  if (!dw.empty())
-    parameter_gradients(features.data<float>(), feature, layout, gradients, gradient,
-                        gradient_layout, images, dw, db);
+  const ParameterGradients parameters(feature, gradient, dw, db);
+  for (std::int64_t begin = 0; begin < images; begin += together) {
+    const std::int64_t now = std::min(together, images - begin);
+    const Tensor dy_now = ops::narrow(dy, 0, begin, now);
+    const Tensor dx_now = dx.defined() ? ops::narrow(dx, 0, begin, now) : dx;
+    const float* const features_now = features.data<float>() + begin * layout.size();
+    share(now, [&](Images part) {
+      pack_images(dy_now, part, gradients, gradient_layout);
+      for (std::size_t j = count - 1; j > 0; --j)
+        for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
+          float* image = gradients + n * gradient_layout.size();
+          float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
+          const float* f =
+              features_now + n * layout.size() + layout.at(feature.first[j], row) + block;
+          blocked::wide_row(
+              blocked::window(image, gradient_layout, gradient.before(count - j), row), packed[j],
+              feature.sizes[j], g, gradient_layout.plane());
+          const auto a = static_cast<float>(slope);
+          for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
+            for (std::int64_t i = 0; i < layout.width * block; ++i)
+              g[i] = f[i] > 0 ? g[i] : g[i] * a;
+            f += layout.plane();
+            g += gradient_layout.plane();
+          }
+        });
+      if (dx_now.defined())
+        for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
+          image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
+                                    gradient.before(count), row),
+                    packed[0], dx_now, n, row);
+        });
+    });
+    if (!dw.empty()) parameters.add(now, features_now, layout, gradients, gradient_layout);
+  }
+  if (!dw.empty()) parameters.finish();
 }
 
 }  // namespace mini::cpu

@@ -1,6 +1,6 @@
 // mini_bench: how fast the kernels and the whole network are on this machine, as a share of the
 // peak of fused multiply-adds measured in the same run. tools/bench/compare_pytorch.py drives it to
-// compare with PyTorch.
+// compare with PyTorch, tools/bench/memory.py to see what training keeps in memory.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -63,6 +63,19 @@ int main(int argc, char** argv) try {
   auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
   network_options(inference, roundtrip, "--size");
 
+  DriftOptions drift;
+  auto* inversion = app.add_subcommand("drift", "what inverting a network back loses or keeps");
+  inversion->add_option("--network", drift.network, "sain or irn, x2")->capture_default_str();
+  inversion->add_option("--enhanced", drift.enhanced, "enhanced blocks; 0: as in the paper");
+  inversion->add_option("--vanilla", drift.vanilla, "vanilla blocks; 0: as in the paper");
+  inversion->add_option("--gain", drift.gain, "weights uniform in ±gain/sqrt(fan-in); 0: untrained")
+      ->check(CLI::Range(0.0, 100.0));
+  inversion->add_option("--from", drift.from, "weights: a file or the folder of a run");
+  inversion->add_option("--image", drift.image, "a photograph")->capture_default_str();
+  inversion->add_option("--size", drift.size, "side of the part to use, even")
+      ->check(CLI::Range(2, 4096))
+      ->capture_default_str();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {  // also asking for help
@@ -73,6 +86,7 @@ int main(int argc, char** argv) try {
   if (block->parsed()) run_dense_block(common, dense);
   if (training->parsed()) run_step(common, step);
   if (inference->parsed()) run_roundtrip(common, roundtrip);
+  if (inversion->parsed()) run_drift(common, drift);
   return 0;
 } catch (const mini::Error& error) {
   fmt::print(stderr, "mini_bench: {}\n", error.what());

@@ -25,6 +25,12 @@ class BenchTool : public ::testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   int run(const std::string& arguments) { return shell(concat_text(tool(), ' ', arguments)); }
+  // A Python that has these modules; empty if there is none.
+  std::string python(const std::string& modules) {
+    for (const char* candidate : {"/usr/bin/python3", "python3"})
+      if (shell(concat_text(candidate, " -c 'import ", modules, "'")) == 0) return candidate;
+    return {};
+  }
   static fs::path tool() { return fs::path(MINI_BINARY_DIR) / "tools/mini_bench"; }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
   std::string read(const std::string& name) const {
@@ -86,16 +92,54 @@ TEST_F(BenchTool, RefusesWhatItCannotRead) {
   EXPECT_NE(run("dense_block --size zero"), 0);
 }
 
+TEST_F(BenchTool, DriftTellsOfAnImageTooSmall) {
+  EXPECT_EQ(run(concat_text("drift --size 256 --image ", MINI_SOURCE_DIR,
+                            "/data/photos/held_out/chelsea.png")),
+            1);
+  EXPECT_NE(read("err").find("is 147x300, the part to use 256x256"), std::string::npos)
+      << read("err");
+}
+
+// The script that measures memory and drift, on toy sizes.
+TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
+  const std::string interpreter = python("json");
+  if (interpreter.empty()) GTEST_SKIP() << "no Python";
+  ASSERT_EQ(shell(concat_text(interpreter, ' ', MINI_SOURCE_DIR, "/tools/bench/memory.py --bench ",
+                              tool(), " --threads 1 --quick --json ", at("report"))),
+            0)
+      << read("out") << read("err");
+  const auto report = nlohmann::json::parse(read("report"));
+  const auto& peaks = report.at("depth").at("activation_bytes");
+  const auto grown = [&](const char* mode) {
+    return peaks.at(mode)[1].get<double>() / peaks.at(mode)[0].get<double>();
+  };
+  EXPECT_LT(grown("reversible"), 1.01);
+  EXPECT_GT(grown("stored"), 1.5);
+  EXPECT_LT(peaks["exact"][1].get<double>(), 0.3 * peaks["stored"][1].get<double>());
+  for (const auto& [name, weights] : report.at("drift").items())
+    for (const auto& part : weights.at("parts")) {
+      EXPECT_EQ(part.at("exact_elements_that_differ").get<int>(), 0);
+      EXPECT_EQ(part.at("exact_gradient_error").get<double>(), 0);
+      EXPECT_LT(part.at("all").at("bytes_per_element").get<double>(), 1.1);
+      const double rounding = part.at("dtype") == "float32" ? 6e-8 : 1.1e-16;
+      const double error = part.at("drift").back().at("relative").get<double>();
+      if (name == "untrained") {
+        EXPECT_EQ(error, 0);  // subnets give 0 and scales are 1: nothing is rounded
+      } else {
+        EXPECT_GT(error, rounding / 4);
+        EXPECT_LT(error, 100 * rounding);
+      }
+    }
+}
+
 // The whole of SAIN x2 against its peer in PyTorch: round trip, losses and every gradient.
 TEST_F(BenchTool, AgreesWithPyTorch) {
-  std::string python;
-  for (const char* candidate : {"python3", "/usr/bin/python3"})
-    if (shell(concat_text(candidate, " -c 'import torch, numpy, PIL'")) == 0) python = candidate;
-  if (python.empty()) GTEST_SKIP() << "no Python with PyTorch, NumPy and Pillow";
-  EXPECT_EQ(
-      shell(concat_text(python, ' ', MINI_SOURCE_DIR, "/tools/bench/compare_pytorch.py --bench ",
-                        tool(), " --threads 1 --rounds 1 --batch 1 --patch 32 --size 32")),
-      0)
+  const std::string interpreter = python("torch, numpy, PIL");
+  if (interpreter.empty()) GTEST_SKIP() << "no Python with PyTorch, NumPy and Pillow";
+  EXPECT_EQ(shell(concat_text(interpreter, ' ', MINI_SOURCE_DIR,
+                              "/tools/bench/compare_pytorch.py --bench ", tool(),
+                              " --threads 1 --rounds 1 --batch 1 --patch 32 --size 32")),
+            0)
       << read("out") << read("err");
   EXPECT_NE(read("out").find("all gradients"), std::string::npos);
 }

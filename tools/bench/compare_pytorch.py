@@ -23,6 +23,7 @@ import numpy
 import PIL
 import torch
 
+import on_request
 import sain_pytorch
 
 
@@ -51,26 +52,6 @@ def read_safetensors(path):
                                       kinds[entry["dtype"]])
             result[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
     return result
-
-
-class Mini:
-    """A mini_bench that runs once per request and measures the peak after each run."""
-
-    def __init__(self, arguments):
-        self.process = subprocess.Popen(arguments + ["--on-request"], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def run(self):
-        try:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError):
-            sys.exit(f"compare_pytorch: mini_bench ended with code {self.process.wait()}")
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def run_pytorch(work):
@@ -171,10 +152,10 @@ def main():
             tensors = dict(network.state_dict())
             tensors.update({"bench.hr": hr, "bench.lr_reference": reference, "bench.z": z})
             write_safetensors(folder / "in.safetensors", tensors)
-            mini = Mini([str(args.bench), "--threads", str(args.threads), command, "--from",
-                         str(folder / "in.safetensors"), "--results",
-                         str(folder / "out.safetensors"), "--quality", str(args.quality),
-                         *options])
+            mini = on_request.MiniBench(
+                [args.bench, "--threads", args.threads, command, "--from",
+                 folder / "in.safetensors", "--results", folder / "out.safetensors",
+                 "--quality", args.quality, *options])
             mini.run()  # its results are written before
             return mini, read_safetensors(folder / "out.safetensors")
 

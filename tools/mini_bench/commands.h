@@ -41,4 +41,16 @@ void run_step(const CommonOptions& common, const NetworkOptions& options);
 // Down, JPEG, up again, without gradients.
 void run_roundtrip(const CommonOptions& common, const NetworkOptions& options);
 
+// What plain inversion of a network of one chain loses on a photograph, and what exact mode keeps.
+struct DriftOptions {
+  std::string network = "sain";
+  std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
+  // Every convolution's weights uniform in ±gain/√(inputs of an output); 0: as at the start.
+  double gain = 0;
+  std::string from{};  // weights instead: a file or the folder of a run
+  std::string image = "data/photos/train/astronaut.png";
+  std::int64_t size = 128;  // side of the part of it to use
+};
+void run_drift(const CommonOptions& common, const DriftOptions& options);
+
 }  // namespace mini::bench

@@ -88,10 +88,7 @@ void report(const std::vector<Measurement>& rows, nlohmann::json details, const 
                                        {"cpu_seconds", row.cpu_seconds},
                                        {"gflop", row.gflop},
                                        {"runs", row.runs}});
-  if (json == "-") {
-    fmt::print("{}\n", details.dump(1));
-    return;
-  }
+  if (json == "-") return write_json(details, json);
   fmt::print("{:<34}{:>12}{:>12}{:>10}{:>10}{:>9}\n", "", "wall ms", "cpu ms", "GFLOP", "GFLOP/s",
              "of peak");
   for (const Measurement& row : rows) {
@@ -104,7 +101,14 @@ void report(const std::vector<Measurement>& rows, nlohmann::json details, const 
   }
   fmt::print("peak of multiply-adds: {:.1f} GFLOP/s on {} thread{}\n", peak, threads,
              threads == 1 ? "" : "s");
-  if (!json.empty()) io::write_file_atomically(json, details.dump(1) + "\n");
+  write_json(details, json);
+}
+
+void write_json(const nlohmann::json& report, const std::string& json) {
+  if (json == "-")
+    fmt::print("{}\n", report.dump(1));
+  else if (!json.empty())
+    io::write_file_atomically(json, report.dump(1) + "\n");
 }
 
 }  // namespace mini::bench

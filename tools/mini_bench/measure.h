@@ -29,4 +29,7 @@ double peak_gflops(int threads);
 // if that is not empty, "-" meaning standard output instead of the table.
 void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json);
 
+// To `json` if that is not empty, "-" meaning standard output.
+void write_json(const nlohmann::json& report, const std::string& json);
+
 }  // namespace mini::bench

@@ -74,12 +74,14 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
   if (options.on_request) {
     for (std::string line; std::getline(std::cin, line);) {
       memory.reset_peak();
+      const std::size_t live = memory.stats().live;
       const Measurement one = measure(name, gflop, 0, 1, work);
       std::cout << nlohmann::json{{"seconds", one.seconds},
                                   {"cpu_seconds", one.cpu_seconds},
                                   {"gflop", gflop},
                                   {"peak_gflops", peak_gflops(max_threads())},
                                   {"peak_bytes", memory.stats().peak},
+                                  {"live_bytes", live},
                                   {"resident_bytes", resident_peak()}}
                        .dump()
                 << std::endl;

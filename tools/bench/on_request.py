@@ -1,0 +1,24 @@
+"""A mini_bench that does one run per request, so that its runs can be interleaved with others."""
+
+import json
+import subprocess
+import sys
+
+
+class MiniBench:
+    def __init__(self, arguments):
+        self.process = subprocess.Popen([*map(str, arguments), "--on-request"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def run(self):
+        """Times, memory and the machine's peak of multiply-adds, measured after the run."""
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            sys.exit(f"mini_bench ended with code {self.process.wait()}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()

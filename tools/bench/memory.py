@@ -109,7 +109,7 @@ def pytorch(args, found):
 
 def depth(args):
     blocks = (2, 4) if args.quick else (8, 16, 32, 64)
-    batch, patch = (1, 32) if args.quick else (2, 64)
+    batch, patch = 1, 32 if args.quick else 64
     pixels = batch * (patch // 2)**2
     report = {"batch": batch, "patch": patch, "blocks": blocks,
               "activation_bytes": {mode: [] for mode in MODES}}
@@ -174,13 +174,14 @@ def plot(report, folder):
     looks = {"exact": ("#0072B2", "o"), "reversible": ("#009E73", "s"),
              "checkpoint": ("#E69F00", "^"), "stored": ("#D55E00", "D")}
 
-    def finish(axes, blocks, name):
+    def label(axes, blocks, text):
         axes.set_xscale("log", base=2)
         axes.set_xticks(blocks)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("blocks")
-        axes.legend(frameon=False)
+        axes.set_xlabel(text)
+
+    def save(axes, name):
         folder.mkdir(parents=True, exist_ok=True)
         axes.figure.tight_layout()
         axes.figure.savefig(folder / name, dpi=100)
@@ -196,23 +197,28 @@ def plot(report, folder):
         axes.set_yscale("log")
         axes.set_ylabel("activation peak of a training step, MB")
         axes.set_title(f"SAIN ×2, batch {data['batch']}, patch {data['patch']}")
-        finish(axes, data["blocks"], "memory_depth.png")
+        label(axes, data["blocks"], "blocks")
+        axes.legend(frameon=False)
+        save(axes, "memory_depth.png")
     if "drift" in report:
-        axes = pyplot.subplots(figsize=(6.4, 4.2))[1]
+        panels = pyplot.subplots(1, 2, figsize=(8.4, 4.2), sharey=True)[1]
         colours = {"float32": "#D55E00", "float64": "#0072B2"}
         for part in report["drift"]["deep"]["parts"]:
-            if part["pass"] != "down":
-                continue
+            axes = panels[int(part["pass"] == "up")]
             blocks = [row["blocks"] for row in part["drift"]]
             for key, style in (("largest", "--"), ("relative", "-")):
                 axes.plot(blocks, [row[key] for row in part["drift"]], style,
                           color=colours[part["dtype"]],
                           label=part["dtype"] + (", largest" if key == "largest" else ""))
-        axes.set_yscale("log")
-        axes.set_ylabel("error of what is restored,\nrelative to its root mean square")
-        axes.set_title("Plain inversion; in exact mode the error is 0")
+        panels[0].set_yscale("log")
+        panels[0].set_ylabel("error of what is restored,\nrelative to its root mean square")
+        panels[0].set_title("the pass down")
+        panels[1].set_title("the pass up")
         ticks = [2**k for k in range(blocks[-1].bit_length())]
-        finish(axes, ticks, "drift_depth.png")
+        for axes in panels:
+            label(axes, ticks, "blocks walked back")
+        panels[0].legend(frameon=False)
+        save(panels[0], "drift_depth.png")
 
 
 def main():
@@ -228,6 +234,8 @@ def main():
                         default=ROOT / "data/photos/train/astronaut.png")
     parser.add_argument("--from", dest="weights", help="trained weights of a x2 network, for drift")
     parser.add_argument("--json", type=pathlib.Path, help="write all numbers to this file")
+    parser.add_argument("--plot", type=pathlib.Path, metavar="JSON",
+                        help="measure nothing, plot what such a file says")
     parser.add_argument("--plots", type=pathlib.Path, help="write the plots into this folder")
     parser.add_argument("--quick", action="store_true", help="toy sizes, a few seconds")
     args = parser.parse_args()
@@ -235,6 +243,8 @@ def main():
     unknown = set(parts) - {"networks", "pytorch", "depth", "drift"}
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}")
+    if args.plot:
+        return plot(json.loads(args.plot.read_text()), args.plots or ROOT / "docs/images")
     if not args.bench.is_file():
         sys.exit(f"memory: no {args.bench}; build it or name it with --bench")
     if args.quick:

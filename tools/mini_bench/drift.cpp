@@ -44,8 +44,8 @@ std::unique_ptr<models::Rescaler> make_network(const DriftOptions& options) {
   if (options.gain > 0)
     for (const Tensor& weight : network->parameters()) {
       if (weight.rank() != 4) continue;
-      const double bound =
-          options.gain / std::sqrt(static_cast<double>(weight.numel() / weight.size(0)));
+      const std::int64_t fan_in = weight.numel() / weight.size(0);
+      const double bound = options.gain / std::sqrt(static_cast<double>(fan_in));
       const Tensor values = ops::uniform(generator, weight.shape());
       ops::copy(ops::unary(Unary::affine, values, 2 * bound, -bound), weight);
     }

@@ -167,7 +167,7 @@ def plot(report, folder):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
     pyplot.rcParams.update({"font.size": 10, "axes.grid": True, "grid.alpha": 0.3,
                             "axes.spines.top": False, "axes.spines.right": False})
     # Told apart without colour, too.
@@ -197,6 +197,8 @@ def plot(report, folder):
         axes.set_yscale("log")
         axes.set_ylabel("activation peak of a training step, MB")
         axes.set_title(f"SAIN ×2, batch {data['batch']}, patch {data['patch']}")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_major_formatter("{x:g}")
         label(axes, data["blocks"], "blocks")
         axes.legend(frameon=False)
         save(axes, "memory_depth.png")

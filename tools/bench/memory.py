@@ -2,14 +2,13 @@
 """What training keeps in memory, in every mode: measured, printed, plotted.
 
     tools/bench/memory.py [--bench build/release/tools/mini_bench] [--from WEIGHTS]
-                          [--parts pytorch,networks,depth,drift] [--json FILE] [--plots docs/images]
+                          [--parts networks,pytorch,depth,drift] [--json FILE] [--plots docs/images]
 
-Four parts: SAIN's training step against PyTorch, whose resident memory a fresh process tells; memory
-and time of a step in each mode, the modes in turn (A B C D A B ..); memory against the number of
-blocks; the drift of plain inversion, and what exact mode keeps against it. "Activation peak" is what
-the allocator had handed out at the peak of a step beyond what it had between steps (weights, their
-gradients, the optimiser's moments, images). --from adds weights of your own to the last part.
---quick goes through all of it on toy sizes. Plots need matplotlib, the first part PyTorch.
+Four parts: memory and time of a training step in each mode, the modes in turn (A B C D A B ..); SAIN
+against PyTorch, whose resident memory a fresh process tells; memory against the number of blocks; the
+drift of plain inversion, and what exact mode keeps against it. "Activations" are what the allocator
+had handed out at the peak of a step beyond what it had "between" steps (weights, their gradients, the
+optimiser's moments, images). --from adds weights of your own to the last part. --quick goes through all of it on toy sizes. Plots need matplotlib, the comparison PyTorch.
 """
 
 import argparse
@@ -254,7 +253,11 @@ def main():
     # Threads that spin while they wait would take the processor from the others.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    report = {"threads": args.threads}
+    version = subprocess.run([args.bench, "--version"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.strip()
+    load = os.getloadavg()[0]
+    print(f"mini {version}, {args.threads} threads; load of the machine at the start: {load:.1f}")
+    report = {"mini": version, "threads": args.threads, "load": load}
     if "networks" in parts:
         report["networks"] = networks(args)
     if "pytorch" in parts:

@@ -154,7 +154,7 @@ std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, Memory memo
 }
 
 TEST_P(MemoryModes, PeakGrowsAsDerived) {
-  const Tensor hr = image(2, 64);
+  const Tensor hr = image(2, 16 * GetParam().second);
   const auto peak = [&](std::int64_t blocks, Memory memory) {
     return static_cast<double>(activation_peak(*make(GetParam(), blocks, 8), hr, memory));
   };

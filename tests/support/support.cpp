@@ -7,6 +7,12 @@
 
 #include "tensor/view.h"
 
+#if defined(__clang__)
+// Asked by LeakSanitizer: LLVM's OpenMP library keeps a little for teams of threads that are gone.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libomp.so\n"; }
+#endif
+
 namespace mini::test {
 namespace fs = std::filesystem;
 

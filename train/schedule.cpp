@@ -38,8 +38,8 @@ void validate(const ScheduleOptions& options) {
           options.gamma);
     check(std::is_sorted(options.milestones.begin(), options.milestones.end()),
           "schedule: milestones must ascend");
-    check(options.milestones.empty() || options.milestones.front() >= 0,
-          "schedule: milestones must not be negative, got ", options.milestones.front());
+    for (const std::int64_t milestone : options.milestones)
+      check(milestone >= 0, "schedule: milestones must not be negative, got ", milestone);
     return;
   }
   check(!options.periods.empty(), "schedule: cosine needs at least one period");

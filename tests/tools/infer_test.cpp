@@ -80,7 +80,7 @@ class InferTool : public ::testing::Test {
     EXPECT_EQ(run(arguments, setting), 1) << arguments;
     EXPECT_TRUE(errors().starts_with("mini_infer: ")) << errors();
     EXPECT_NE(errors().find(message), std::string::npos) << arguments << "\n" << errors();
-    EXPECT_EQ(files(), before) << arguments;
+    EXPECT_TRUE(files() == before) << arguments << ": changed a file";
   }
 
   test::TemporaryFolder folder_, logs_;
@@ -257,8 +257,8 @@ TEST_F(InferTool, AFullDiskLeavesTheOldFiles) {
   write("out.png", "the old result");
   expect_failure("upscale photos/one.png out.png --model bicubic",
                  "write_image: out.png: write_file: cannot write out.png", tight);
-  expect_failure("roundtrip photos/one.png . --model bicubic", "cannot write ./one_jpeg75_lr.jpg",
-                 tight);
+  expect_failure("roundtrip photos/one.png . --model bicubic --quality 100",
+                 "cannot write ./one_jpeg100_lr.jpg", tight);
   expect_failure("evaluate photos --model bicubic --json out.png", "cannot write out.png", tight);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "models/invertible/flow.h"
@@ -20,7 +21,9 @@ class Rescaler : public nn::Module {
   // What it computes. Refers to the network, which must outlive it.
   virtual Flow flow() const = 0;
   // The latent z for `shape` = [N,3·(scale²-1),h,w]. SAIN draws from its mixture, IRN from N(0,1).
-  virtual Tensor sample_latent(const Shape& shape, Generator& generator) const = 0;
+  // With a part, only that of the draw for the whole shape (tensor/random.h).
+  virtual Tensor sample_latent(const Shape& shape, Generator& generator,
+                               std::optional<ops::DrawPart> part = {}) const = 0;
 
   // x [N,3,H,W], H and W multiples of scale(). Differentiable; with the log-determinant, everything
   // inside is stored, whatever the memory mode.

@@ -34,28 +34,58 @@ T unit(const std::array<std::uint32_t, 4>& words, std::size_t slot) {
     return to_unit(words[2 * slot], words[2 * slot + 1]);
 }
 
-// Fills a tensor block by block: values(words) returns the per_block values of one block.
+// How a part of a tensor lies in its row-major order: runs of elements at equal distances.
+struct Runs {
+  std::int64_t count = 1, length, distance, start = 0;
+
+  Runs(const Shape& shape, std::int64_t numel, const std::optional<ops::DrawPart>& part)
+      : length(numel), distance(numel) {
+    if (!part) return;
+    const int dim = normalize_dim(part->dim, shape.rank(), "random");
+    check(part->start >= 0 && part->length >= 0 && part->start <= shape[dim] - part->length,
+          "random: [", part->start, ", ", part->start + part->length, ") is outside dimension ",
+          dim, " of ", shape);
+    std::int64_t inner = 1;
+    for (int d = 0; d < dim; ++d) count *= shape[d];
+    for (int d = dim + 1; d < shape.rank(); ++d) inner *= shape[d];
+    length = part->length * inner;
+    distance = shape[dim] * inner;
+    start = part->start * inner;
+  }
+};
+
+// Fills a tensor block by block: values(words) returns the per_block values of one block. A block
+// at an end of a run is used in part.
 template <class Values>
-Tensor draw(Generator& generator, const Shape& shape, DType dtype, const char* op,
-            const Values& values) {
-  Tensor result = Tensor::empty(shape, dtype);
+Tensor draw(Generator& generator, const Shape& shape, DType dtype,
+            const std::optional<ops::DrawPart>& part, const char* op, const Values& values) {
+  Shape drawn = shape;
+  if (part) drawn[normalize_dim(part->dim, shape.rank(), op)] = part->length;
+  std::int64_t numel = 1;
+  for (int d = 0; d < shape.rank(); ++d) numel *= shape[d];
+  const Runs runs(shape, numel, part);
+  Tensor result = Tensor::empty(drawn, dtype);
   visit_real(dtype, op, [&](auto type) {
     using T = typename decltype(type)::type;
-    T* const out = result.data<T>();
-    const std::int64_t count = result.numel();
-    const std::int64_t blocks = (count + per_block<T> - 1) / per_block<T>;
-    parallel_for(blocks, 4096, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        const auto words = block_at(generator, static_cast<std::uint64_t>(b));
-        std::array<T, per_block<T>> uniforms{};
-        for (std::size_t s = 0; s < uniforms.size(); ++s) uniforms[s] = unit<T>(words, s);
-        values(uniforms);
-        const std::int64_t first = b * per_block<T>;
-        for (std::int64_t s = 0; s < per_block<T> && first + s < count; ++s)
-          out[first + s] = uniforms[static_cast<std::size_t>(s)];
-      }
-    });
-    generator.offset += static_cast<std::uint64_t>(blocks);
+    for (std::int64_t run = 0; run < runs.count; ++run) {
+      T* const out = result.data<T>() + run * runs.length;
+      const std::int64_t start = run * runs.distance + runs.start, end = start + runs.length;
+      const std::int64_t first_block = start / per_block<T>;
+      const std::int64_t blocks = (end + per_block<T> - 1) / per_block<T> - first_block;
+      parallel_for(blocks, 4096, [&](std::int64_t from, std::int64_t to) {
+        for (std::int64_t b = first_block + from; b < first_block + to; ++b) {
+          const auto words = block_at(generator, static_cast<std::uint64_t>(b));
+          std::array<T, per_block<T>> uniforms{};
+          for (std::size_t s = 0; s < uniforms.size(); ++s) uniforms[s] = unit<T>(words, s);
+          values(uniforms);
+          const std::int64_t first = b * per_block<T>;
+          for (std::int64_t i = std::max(first, start); i < std::min(first + per_block<T>, end);
+               ++i)
+            out[i - start] = uniforms[static_cast<std::size_t>(i - first)];
+        }
+      });
+    }
+    generator.offset += static_cast<std::uint64_t>((numel + per_block<T> - 1) / per_block<T>);
   });
   return result;
 }
@@ -98,12 +128,13 @@ Generator Generator::fork(std::uint64_t index) const {
 
 namespace ops {
 
-Tensor uniform(Generator& generator, const Shape& shape, DType dtype) {
-  return draw(generator, shape, dtype, "uniform", [](auto&) {});
+Tensor uniform(Generator& generator, const Shape& shape, DType dtype,
+               std::optional<DrawPart> part) {
+  return draw(generator, shape, dtype, part, "uniform", [](auto&) {});
 }
 
-Tensor normal(Generator& generator, const Shape& shape, DType dtype) {
-  return draw(generator, shape, dtype, "normal", [](auto& u) {
+Tensor normal(Generator& generator, const Shape& shape, DType dtype, std::optional<DrawPart> part) {
+  return draw(generator, shape, dtype, part, "normal", [](auto& u) {
     // Box-Muller; 1-u lies in (0,1], so the logarithm is finite.
     using T = std::decay_t<decltype(u[0])>;
     for (std::size_t i = 0; i < u.size(); i += 2) {
@@ -115,8 +146,9 @@ Tensor normal(Generator& generator, const Shape& shape, DType dtype) {
   });
 }
 
-Tensor exponential(Generator& generator, const Shape& shape, DType dtype) {
-  return draw(generator, shape, dtype, "exponential", [](auto& u) {
+Tensor exponential(Generator& generator, const Shape& shape, DType dtype,
+                   std::optional<DrawPart> part) {
+  return draw(generator, shape, dtype, part, "exponential", [](auto& u) {
     using T = std::decay_t<decltype(u[0])>;
     // u = 0 would give 0, whose logarithm the Gumbel trick could not take: half a step up. (Not
     // everywhere: near 1 half a step rounds to 1, and that gives infinity.)

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "tensor/tensor.h"
 
@@ -43,10 +44,21 @@ struct Generator {
 
 namespace ops {
 
-// float32 or float64 tensors; each call advances the generator past what it used.
-Tensor uniform(Generator& generator, const Shape& shape, DType dtype = DType::float32);  // [0, 1)
-Tensor normal(Generator& generator, const Shape& shape, DType dtype = DType::float32);   // N(0, 1)
-Tensor exponential(Generator& generator, const Shape& shape, DType dtype = DType::float32);  // > 0
+// Elements [start, start + length) along a dimension.
+struct DrawPart {
+  int dim;
+  std::int64_t start, length;
+};
+
+// float32 or float64 tensors; each call advances the generator past what it used. With a part, only
+// those elements of the draw of `shape` are made and returned, with the same values; the generator
+// advances past the whole, so that every part can be drawn from a copy of one generator.
+Tensor uniform(Generator& generator, const Shape& shape, DType dtype = DType::float32,
+               std::optional<DrawPart> part = {});  // [0, 1)
+Tensor normal(Generator& generator, const Shape& shape, DType dtype = DType::float32,
+              std::optional<DrawPart> part = {});  // N(0, 1)
+Tensor exponential(Generator& generator, const Shape& shape, DType dtype = DType::float32,
+                   std::optional<DrawPart> part = {});  // > 0
 
 }  // namespace ops
 }  // namespace mini

@@ -29,8 +29,9 @@ Flow Irn::flow() const {
   return flow;
 }
 
-Tensor Irn::sample_latent(const Shape& shape, Generator& generator) const {
-  return ops::normal(generator, shape, parameters().front().dtype());
+Tensor Irn::sample_latent(const Shape& shape, Generator& generator,
+                          std::optional<ops::DrawPart> part) const {
+  return ops::normal(generator, shape, parameters().front().dtype(), part);
 }
 
 }  // namespace mini::models

@@ -20,7 +20,8 @@ class Irn : public Rescaler {
   // LR is out[:, :3] in both directions.
   Flow flow() const override;
   // N(0, 1)
-  Tensor sample_latent(const Shape& shape, Generator& generator) const override;
+  Tensor sample_latent(const Shape& shape, Generator& generator,
+                       std::optional<ops::DrawPart> part) const override;
 
  private:
   struct Level {

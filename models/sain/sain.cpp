@@ -38,8 +38,9 @@ Flow Sain::flow() const {
           .lr = {last_enhanced + EnhancedInvBlock::lr.layers, EnhancedInvBlock::lr.half}};
 }
 
-Tensor Sain::sample_latent(const Shape& shape, Generator& generator) const {
-  return gmm_.sample(shape, generator);
+Tensor Sain::sample_latent(const Shape& shape, Generator& generator,
+                           std::optional<ops::DrawPart> part) const {
+  return gmm_.sample(shape, generator, part);
 }
 
 }  // namespace mini::models

@@ -24,7 +24,8 @@ class Sain : public Rescaler {
   std::string name() const override { return "sain"; }
   std::int64_t scale() const override { return scale_; }
   Flow flow() const override;
-  Tensor sample_latent(const Shape& shape, Generator& generator) const override;
+  Tensor sample_latent(const Shape& shape, Generator& generator,
+                       std::optional<ops::DrawPart> part) const override;
 
   const GaussianMixture& mixture() const { return gmm_; }
 

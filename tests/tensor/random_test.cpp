@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tensor/parallel.h"
+#include "tensor/view.h"
 #include "tests/support/support.h"
 
 namespace mini {
@@ -179,6 +180,33 @@ TEST(Generator, ForksAreDistinctAndReproducible) {
   EXPECT_EQ(seeds.size(), 1001u);
   EXPECT_EQ(random.fork(5), random.fork(5));
   EXPECT_NE(random.fork(5), (Generator{9, 5}.fork(5)));
+}
+
+// Odd sizes, so that parts begin and end inside the generator's blocks.
+TEST(Generator, DrawsAPartOfAWholeDraw) {
+  const Shape shape{2, 3, 7, 5};
+  const auto part_of = [&](const auto& draw, DType dtype) {
+    for (const int dim : {0, 1, 2, 3, -2})
+      for (std::int64_t start = 0; start < shape[normalize_dim(dim, 4, "")]; ++start) {
+        Generator random{3, 11}, same = random;
+        const std::int64_t length = (shape[normalize_dim(dim, 4, "")] - start + 1) / 2;
+        const Tensor whole = draw(random, shape, dtype, std::nullopt);
+        const Tensor part = draw(same, shape, dtype, ops::DrawPart{dim, start, length});
+        EXPECT_TRUE(
+            test::equal_bits(part, ops::contiguous(ops::narrow(whole, dim, start, length))));
+        EXPECT_EQ(same, random);
+      }
+  };
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    part_of(ops::uniform, dtype);
+    part_of(ops::normal, dtype);
+    part_of(ops::exponential, dtype);
+  }
+  Generator random;
+  EXPECT_EQ(test::error_of([&] {
+              ops::uniform(random, {2, 3}, DType::float32, ops::DrawPart{1, 2, 2});
+            }),
+            "random: [2, 4) is outside dimension 1 of [2,3]");
 }
 
 TEST(Generator, RefusesOtherDtypes) {

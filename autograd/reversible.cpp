@@ -322,6 +322,10 @@ ChainResult record_chain(std::span<const Coupling> chain, const Tensor& x1, cons
 
 Coupling Coupling::inverse() const { return {opposite(kind), changed, subnets}; }
 
+Tensor Coupling::apply(const Tensor& x, const Tensors& values) const {
+  return mini::apply(kind, x, values);
+}
+
 std::vector<Coupling> inverse(std::span<const Coupling> chain) {
   std::vector<Coupling> result;
   for (auto layer = chain.rbegin(); layer != chain.rend(); ++layer)

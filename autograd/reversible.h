@@ -28,6 +28,9 @@ struct Subnet {
   std::function<Tensor(const Tensor&)> function;
   Tensors parameters;     // what the function depends on besides its input
   std::int64_t halo = 0;  // a row of the result depends on that many rows above and below it
+  // Bytes that `function` takes besides its result for an input of this shape and dtype while
+  // nothing is recorded. Empty: none worth counting.
+  std::function<std::size_t(const Shape&, DType)> workspace{};
 };
 
 struct Coupling {
@@ -37,6 +40,8 @@ struct Coupling {
   std::vector<Subnet> subnets;  // {N}, or {H, G}
 
   Coupling inverse() const;
+  // What becomes of x in the layer, given what its subnets make of the other half.
+  Tensor apply(const Tensor& x, const Tensors& values) const;
 };
 
 // The opposite layers in the opposite order.

@@ -37,7 +37,9 @@ Pass Rescaler::inverse(const Tensor& y, bool with_log_det) const {
   return flow().inverse(y, {.memory = memory_, .log_det = with_log_det});
 }
 
-Tensor Rescaler::downscale(const Tensor& x) const { return quantise(forward(x).lr); }
+Tensor Rescaler::downscale(const Tensor& x) const {
+  return quantise(flow().to_lr().forward(x, {.memory = memory_}).lr);
+}
 
 Tensor Rescaler::upscale(const Tensor& lr, Generator* generator, double latent_scale) const {
   check(lr.rank() == 4 && lr.size(1) == 3, "upscale: needs an image [N,3,H,W], got ", lr.shape());

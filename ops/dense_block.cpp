@@ -57,6 +57,11 @@ Tensor dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<c
   return y;
 }
 
+std::size_t dense_block_workspace(const Shape& x, std::span<const Tensor> weights) {
+  check(!weights.empty() && x.rank() == 4, "dense_block_workspace: needs weights and an [N,C,H,W]");
+  return MINI_DISPATCH(weights[0].device(), dense_block_workspace, x, weights);
+}
+
 DenseBlockGradient dense_block_gradient(const Tensor& features, std::span<const Tensor> weights,
                                         const Tensor& dy, double slope, DenseBlockWanted wanted) {
   check(

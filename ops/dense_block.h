@@ -18,6 +18,9 @@ namespace mini::ops {
 Tensor dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<const Tensor> biases,
                    double slope, Tensor* features = nullptr);
 
+// Bytes that dense_block takes besides y for such an x when no features are kept.
+std::size_t dense_block_workspace(const Shape& x, std::span<const Tensor> weights);
+
 struct DenseBlockGradient {
   Tensor dx;       // [N,C,H,W]
   Tensors dw, db;  // as the weights and biases

@@ -2,6 +2,7 @@
 
 #include "autograd/functions.h"
 #include "nn/init.h"
+#include "ops/dense_block.h"
 #include "tensor/view.h"
 
 namespace mini::models {
@@ -27,13 +28,28 @@ DenseBlock::DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, G
 }
 
 Tensor DenseBlock::operator()(const Tensor& x) const {
-  return dense_block(x, {conv1_.weight, conv2_.weight, conv3_.weight, conv4_.weight, conv5_.weight},
+  return dense_block(x, weights(),
                      {conv1_.bias, conv2_.bias, conv3_.bias, conv4_.bias, conv5_.bias}, 0.2);
+}
+
+Tensors DenseBlock::weights() const {
+  return {conv1_.weight, conv2_.weight, conv3_.weight, conv4_.weight, conv5_.weight};
+}
+
+std::size_t DenseBlock::workspace(const Shape& x, DType dtype) const {
+  if (dtype == DType::float32) return ops::dense_block_workspace(x, weights());
+  // The composition keeps what each convolution reads, and the last feature before and after its
+  // activation; what conv2d itself takes is small.
+  std::int64_t channels = 0;
+  for (const Tensor& w : weights()) channels += w.size(1);
+  channels += 2 * conv4_.weight.size(0);
+  return static_cast<std::size_t>(x[0] * channels * x[2] * x[3]) * element_size(dtype);
 }
 
 Subnet DenseBlock::subnet() const {
   constexpr std::int64_t halo = 5;  // one row for each convolution
-  return {[this](const Tensor& x) { return (*this)(x); }, parameters(), halo};
+  return {[this](const Tensor& x) { return (*this)(x); }, parameters(), halo,
+          [this](const Shape& x, DType dtype) { return workspace(x, dtype); }};
 }
 
 }  // namespace mini::models

@@ -24,6 +24,10 @@ class DenseBlock : public nn::Module {
   Subnet subnet() const;
 
  private:
+  Tensors weights() const;
+  // Bytes that a call takes besides its result while nothing is recorded.
+  std::size_t workspace(const Shape& x, DType dtype) const;
+
   nn::Conv2d conv1_, conv2_, conv3_, conv4_, conv5_;
 };
 

@@ -20,6 +20,15 @@ void Flow::Level::append(const InvertibleBlock& block) {
   for (Coupling& layer : block.couplings()) chain.push_back(std::move(layer));
 }
 
+Flow Flow::to_lr() const {
+  Flow part = *this;
+  std::vector<Coupling>& chain = part.levels.back().chain;
+  chain.resize(lr.layers);
+  while (!chain.empty() && chain.back().changed != lr.half) chain.pop_back();
+  part.lr.layers = chain.size();
+  return part;
+}
+
 Pass Flow::forward(const Tensor& x, const Options& options) const {
   LogDet log_det(+1, x.size(0));
   Pass pass{.out = x, .lr = {}, .log_det = {}};

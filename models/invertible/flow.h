@@ -39,6 +39,9 @@ struct Flow {
 
   Pass forward(const Tensor& x, const Options& options) const;
   Pass inverse(const Tensor& y, const Options& options) const;
+
+  // Without the layers on which the LR does not depend: forward gives the same lr (and another out).
+  Flow to_lr() const;
 };
 
 }  // namespace mini::models

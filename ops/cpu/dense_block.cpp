@@ -65,7 +65,8 @@ class PackedWeights {
     const std::int64_t size = blocked::packed_size(outputs, channels);
     offsets_.push_back(offsets_.back() + (size + block - 1) / block * block);
   }
-  void allocate() { memory_ = Tensor::empty({offsets_.back()}); }
+  void allocate() { memory_ = Tensor::empty({size()}); }
+  std::int64_t size() const { return offsets_.back(); }  // in floats
   float* operator[](std::size_t k) const { return memory_.data<float>() + offsets_[k]; }
 
  private:
@@ -142,6 +143,18 @@ void image_row(const blocked::Window& in, const float* packed, const Tensor& to,
                      to.data<float>() + n * to.strides()[0] + y * to.strides()[2], to.strides()[1]);
 }
 
+// The rows of every slab that are there at a time when the convolutions follow each other.
+Layout ring_layout(const Slabs& slabs, std::int64_t width) {
+  return {std::ssize(slabs.channels), std::ssize(slabs.sizes), width};
+}
+
+// Into how many strips of rows each image is then cut: as many as there are threads in all.
+std::int64_t strips_per_image(std::int64_t images, std::int64_t height) {
+  const std::int64_t threads = max_threads();
+  return std::clamp<std::int64_t>((threads + images - 1) / std::max<std::int64_t>(images, 1), 1,
+                                  std::max<std::int64_t>(height, 1));
+}
+
 // What the forward passes share.
 struct Forward {
   const Tensor &x, &y;
@@ -192,7 +205,7 @@ struct Forward {
   // `ring` holds the last last + 3 rows of every slab.
   void strip(std::int64_t n, std::int64_t begin, std::int64_t end, float* ring) const {
     const auto depth = static_cast<std::int64_t>(weights.size());
-    const Layout layout = ring_layout();
+    const Layout layout = ring_layout(slabs, x.size(3));
     const std::int64_t slots = layout.height + 2, height = x.size(2);
     for (std::int64_t slot = 0; slot < layout.height; ++slot)
       blocked::clear_border(ring, layout, slot);
@@ -222,18 +235,12 @@ struct Forward {
       }
   }
 
-  Layout ring_layout() const {
-    return {std::ssize(slabs.channels), std::ssize(weights), x.size(3)};
-  }
-
-  // In strips, as many as there are threads. How the rows are divided changes no value.
+  // How the rows are divided changes no value.
   void row_by_row() const {
-    const std::int64_t images = x.size(0), height = x.size(2), threads = max_threads();
-    const std::int64_t strips =
-        std::clamp<std::int64_t>((threads + images - 1) / std::max<std::int64_t>(images, 1), 1,
-                                 std::max<std::int64_t>(height, 1));
+    const std::int64_t images = x.size(0), height = x.size(2);
+    const std::int64_t strips = strips_per_image(images, height);
     parallel_for(images * strips, 1, [&](std::int64_t from, std::int64_t to) {
-      const Tensor ring = Tensor::empty({ring_layout().size()});
+      const Tensor ring = Tensor::empty({ring_layout(slabs, x.size(3)).size()});
       for (std::int64_t i = from; i < to; ++i)
         strip(i / strips, height * (i % strips) / strips, height * (i % strips + 1) / strips,
               ring.data<float>());
@@ -245,6 +252,17 @@ struct Forward {
 
 Shape dense_block_features(const Shape& x, std::span<const Tensor> weights) {
   return {x[0], std::ssize(feature_slabs(weights).channels), x[2] + 2, x[3] + 2, block};
+}
+
+std::size_t dense_block_workspace(const Shape& x, std::span<const Tensor> weights) {
+  const Slabs slabs = feature_slabs(weights);
+  PackedWeights packed;
+  for (std::size_t k = 0; k < weights.size(); ++k)
+    packed.reserve(weights[k].size(0), slabs.before(k + 1));
+  const std::int64_t rings =
+      std::min<std::int64_t>(x[0] * strips_per_image(x[0], x[2]), max_threads());
+  return static_cast<std::size_t>(packed.size() + rings * ring_layout(slabs, x[3]).size()) *
+         sizeof(float);
 }
 
 void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<const Tensor> biases,

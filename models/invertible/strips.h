@@ -1,0 +1,82 @@
+// Inference on an image of any height: rows go in at one end of the network, and out at the other
+// come those that are complete. The result has the bits of the whole image's.
+//
+// A row of the result depends on many rows of the image: on 5 above and below for each dense block
+// on the way, some 80 in SAIN x2. Strips that overlap by that much would be computed nearly twice.
+// So the rows stream from layer to layer, each layer keeps the few that it still needs, and only
+// what happens inside one subnet is done again, its halo:
+//
+//          half that is read        half that changes
+//    ┌─────────────────────────┐ ┌─────────────────────┐
+//    │ dropped                 │ │ handed on           │
+//    ├──────── halo ───────────┤ ├─────────────────────┤ begin ┐
+//    │ kept from the last push │ │ waiting             │       │ complete now: the subnets run
+//    │                         │ ├─────────────────────┤       │ on these rows and the halo
+//    │ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ │ │ just arrived        │ end   ┘ around them
+//    │ just arrived   } halo   │ │ waits               │
+//    └─────────────────────────┘ └─────────────────────┘
+//
+// With seen_r and seen_c rows of the halves arrived so far, end = min(seen_c, seen_r - halo), and
+// seen_r in place of seen_r - halo when that is the whole height: a convolution pads the image's
+// real border with zeros, just as it does in the whole image; of the result at the other two edges
+// the halo is cut off. The half that is read is handed on at once, so the halves travel at
+// different speeds, and layers that follow each other on one half do not add up their delays. A
+// Haar level waits until it has both halves and an even number of rows.
+//
+// Memory, in floats per column of the LR image with strips of R rows: a layer that changes C
+// channels by n subnets after reading D holds at most
+//   R·(2D + C) + n·C·(R + 2·halo) + max(C·R, workspace of a subnet)
+// (SAIN x2: 42 R), and between two pushes each layer keeps C·(delay behind - delay in front) +
+// D·(halo + what it is ahead by), some 10 rows. strip_memory adds it up, push by push.
+// Arithmetic done twice: 2·halo / R of all.
+//
+// Read next: train/scaler.cpp, which feeds photographs through it.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "models/invertible/flow.h"
+
+namespace mini::models {
+
+enum class Direction {
+  downscale,  // image [N,3,H,W], H and W multiples of the scale -> LR [N,3,H/s,W/s]
+  upscale,    // LR [N,3,h,w] and latent [N,3(s²-1),h,w] -> image [N,3,s·h,s·w]
+};
+
+// A network in use, from the first row of an image to the last. Records nothing.
+class RowStream {
+ public:
+  // `input`: the shape of the whole image or LR. What the flow refers to must outlive the stream.
+  RowStream(const Flow& flow, Direction direction, const Shape& input, DType dtype);
+  ~RowStream();
+  RowStream(RowStream&&) noexcept;
+
+  // The next rows, as many as there are, [N,3,R,W], and those of the latent when upscaling. Returns
+  // the rows of the result that are now complete; undefined if there are none.
+  Tensor push(Tensor image, Tensor latent = {});
+
+  // The same without doing it, for the bytes that tensors take meanwhile at most: the rows pushed,
+  // the result and all that is kept from earlier pushes included.
+  std::size_t rehearse(std::int64_t rows);
+
+  class Stage;
+
+ private:
+  std::vector<std::unique_ptr<Stage>> stages_;
+  Direction direction_;
+  std::size_t result_half_;
+  std::size_t kept_ = 0;  // bytes, of a rehearsal
+};
+
+// The most bytes that tensors take while an image goes through in strips of `rows` rows.
+std::size_t strip_memory(const Flow& flow, Direction direction, const Shape& input, DType dtype,
+                         std::int64_t rows);
+// The most rows that a strip may have for that to be at most `bytes`: the whole height, or else a
+// multiple of `unit`; 0 if not even one unit fits.
+std::int64_t strip_rows(const Flow& flow, Direction direction, const Shape& input, DType dtype,
+                        std::int64_t unit, std::size_t bytes);
+
+}  // namespace mini::models

@@ -41,6 +41,7 @@ Block Allocator::allocate(std::size_t bytes, const Contents* contents) {
     cache_.erase(hit);
   } else {
     ++stats_.system_allocations;
+    if (stats_.live + stats_.cached + wanted > total_limit_) trim_locked();
     block.data = system_allocate(wanted);
     if (block.data == nullptr) {
       trim_locked();
@@ -102,6 +103,12 @@ void Allocator::set_cache_limit(std::size_t bytes) {
   const std::scoped_lock lock(mutex_);
   cache_limit_ = bytes;
   if (stats_.cached > cache_limit_) trim_locked();
+}
+
+void Allocator::set_total_limit(std::size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  total_limit_ = bytes;
+  if (stats_.live + stats_.cached > total_limit_) trim_locked();
 }
 
 void Allocator::reset_peak_locked() {

@@ -64,6 +64,10 @@ class Allocator {
   void trim();
   // Freed blocks beyond this many cached bytes go back to the system at once.
   void set_cache_limit(std::size_t bytes);
+  // Cached blocks go back to the system rather than that live and cached ones together exceed this.
+  // Live ones alone may: who wants a bound keeps below it, and counts an eighth of every block as
+  // lost, which is what a block from the cache may waste.
+  void set_total_limit(std::size_t bytes);
   // From now on this observer is told, or none (nullptr); there can be one at a time. Resets the
   // peak.
   void observe(AllocationObserver* observer);
@@ -81,6 +85,7 @@ class Allocator {
   MemoryStats stats_;
   AllocationObserver* observer_ = nullptr;
   std::size_t cache_limit_ = std::size_t{4} << 30;
+  std::size_t total_limit_ = SIZE_MAX;
 };
 
 // The allocator of a device, alive until the process ends.

@@ -6,6 +6,7 @@
 
 #include "tensor/parallel.h"
 #include "tools/mini_infer/commands.h"
+#include "tools/mini_infer/memory.h"
 
 namespace mini::infer {
 namespace {
@@ -56,6 +57,13 @@ void add_model_options(CLI::App& command, CommandLine& line) {
                   "of bicubic (2); with weights, an error unless it is theirs")
       ->check(CLI::Range(1, 16))
       ->type_name("N");
+  command
+      .add_option("--memory-limit", line.model.memory_limit,
+                  "bytes, or with K, M or G (powers of 1000): the network runs in strips that keep "
+                  "the process below it (half of the machine's memory); changes no pixel")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber)
+      ->type_name("SIZE");
   command.add_option("--threads", line.threads, "that compute (all the machine has)")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
@@ -228,6 +236,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    mini::infer::keep_memory_tight();
     const int code = mini::infer::run(argc, argv);
     mini::check(std::fflush(stdout) == 0, "the output could not be written");
     return code;

@@ -2,10 +2,26 @@
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
+#include "models/invertible/strips.h"
+#include "tensor/allocator.h"
 #include "tensor/view.h"
 
 namespace mini::train {
 namespace {
+
+using models::Direction;
+
+std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// x [1,3,H,W] with its last pixels repeated up to sides that are multiples of `scale`.
+Tensor padded(const Tensor& x, std::int64_t scale) {
+  const auto missing = [&](int dim) {
+    return ceil_divide(x.size(dim), scale) * scale - x.size(dim);
+  };
+  const Padding2d padding{.right = missing(3), .bottom = missing(2)};
+  if (padding.right + padding.bottom == 0) return x;
+  return pad2d(x, padding, PadMode::replicate);
+}
 
 class BicubicScaler : public Scaler {
  public:
@@ -16,37 +32,131 @@ class BicubicScaler : public Scaler {
   std::int64_t scale() const override { return scale_; }
 
  protected:
-  Tensor down(const Tensor& hr) const override {
-    return resize_bicubic(hr, 1.0 / static_cast<double>(scale_));
+  Tensor down(const Tensor& image) const override {
+    const Tensor hr = padded(io::to_float(image), scale_);
+    return io::to_image(resize_bicubic(hr, 1.0 / static_cast<double>(scale_)));
   }
-  Tensor up(const Tensor& lr) const override {
-    return resize_bicubic(lr, static_cast<double>(scale_));
+  Tensor up(const Tensor& image) const override {
+    return io::to_image(resize_bicubic(io::to_float(image), static_cast<double>(scale_)));
   }
 
  private:
   std::int64_t scale_;
 };
 
+// Puts strips of a result into an image, one below the other.
+class ImageBuilder {
+ public:
+  ImageBuilder(std::int64_t height, std::int64_t width)
+      : image_(Tensor::empty({height, width, 3}, DType::uint8)) {}
+
+  // [1,3,R,W] in [0,1]; an undefined tensor has no rows.
+  void append(const Tensor& rows) {
+    if (!rows.defined()) return;
+    ops::copy(io::to_image(rows), ops::narrow(image_, 0, done_, rows.size(2)));
+    done_ += rows.size(2);
+  }
+  const Tensor& image() const { return image_; }
+
+ private:
+  Tensor image_;
+  std::int64_t done_ = 0;
+};
+
 class NetworkScaler : public Scaler {
  public:
-  NetworkScaler(const models::Rescaler& network, std::optional<std::uint64_t> latent_seed)
+  NetworkScaler(const models::Rescaler& network, std::optional<std::uint64_t> latent_seed,
+                const MemoryLimit& limit)
       : network_(network),
         latent_seed_(latent_seed),
+        limit_(limit),
         dtype_(network.parameters().front().dtype()) {}
   std::string name() const override { return network_.name(); }
   std::int64_t scale() const override { return network_.scale(); }
 
  protected:
-  Tensor down(const Tensor& hr) const override { return network_.downscale(ops::cast(hr, dtype_)); }
-  Tensor up(const Tensor& lr) const override {
-    if (!latent_seed_) return network_.upscale(ops::cast(lr, dtype_));
-    Generator generator{*latent_seed_, 0};
-    return network_.upscale(ops::cast(lr, dtype_), &generator);
+  Tensor down(const Tensor& image) const override {
+    const std::int64_t s = scale(), height = image.size(0);
+    ImageBuilder result(ceil_divide(height, s), ceil_divide(image.size(1), s));
+    const Shape input{1, 3, s * result.image().size(0), s * result.image().size(1)};
+    const std::int64_t rows = rows_in_a_strip(image, Direction::downscale, input, s);
+    models::RowStream stream(network_.flow(), Direction::downscale, input, dtype_);
+    for (std::int64_t y = 0; y < height; y += rows) {
+      Tensor hr = pixels(image, y, std::min(rows, height - y));
+      hr = padded(hr, s);
+      const Tensor lr = stream.push(std::move(hr));
+      if (lr.defined()) result.append(quantise(lr));
+    }
+    return result.image();
+  }
+
+  Tensor up(const Tensor& image) const override {
+    const std::int64_t s = scale(), height = image.size(0), width = image.size(1);
+    ImageBuilder result(s * height, s * width);
+    const Shape input{1, 3, height, width};
+    const std::int64_t rows = rows_in_a_strip(image, Direction::upscale, input, 1);
+    models::RowStream stream(network_.flow(), Direction::upscale, input, dtype_);
+    for (std::int64_t y = 0; y < height; y += rows) {
+      const std::int64_t count = std::min(rows, height - y);
+      result.append(stream.push(pixels(image, y, count), latent(input, y, count)));
+    }
+    return result.image();
   }
 
  private:
+  Tensor pixels(const Tensor& image, std::int64_t first, std::int64_t count) const {
+    return ops::cast(io::to_float(ops::narrow(image, 0, first, count)), dtype_);
+  }
+
+  // Rows of the latent of an LR image. Drawn one by one: the noise behind a value of SAIN's mixture
+  // is ten times its size.
+  Tensor latent(const Shape& lr, std::int64_t first, std::int64_t count) const {
+    const std::int64_t channels = 3 * (scale() * scale() - 1);
+    Tensor z = Tensor::zeros({1, channels, count, lr[3]}, dtype_);
+    if (!latent_seed_) return z;
+    for (std::int64_t row = 0; row < count; ++row) {
+      Generator generator{*latent_seed_, 0};
+      ops::copy(network_.sample_latent({1, channels, lr[2], lr[3]}, generator,
+                                       ops::DrawPart{2, first + row, 1}),
+                ops::narrow(z, 2, row, 1));
+    }
+    return z;
+  }
+
+  // As many as the limit allows, beside all that is in memory now; at least so many that the rows
+  // around a strip do not make up most of the work.
+  std::int64_t rows_in_a_strip(const Tensor& image, Direction direction, const Shape& input,
+                               std::int64_t unit) const {
+    const std::size_t taken = limit_.outside + allocator({}).stats().live;
+    const models::Flow flow = network_.flow();
+    // An eighth of a block from the allocator's cache may be unused.
+    const std::size_t left = limit_.bytes > taken ? (limit_.bytes - taken) / 8 * 7 : 0;
+    const std::int64_t least = std::min(input[2], least_rows * unit);
+    const std::int64_t rows = models::strip_rows(flow, direction, input, dtype_, unit, left);
+    const std::size_t storing = taken + codec_images * image_bytes(direction, input);
+    if (rows >= least && storing <= limit_.bytes) return rows;
+    const std::size_t running =
+        taken + models::strip_memory(flow, direction, input, dtype_, least) / 7 * 8;
+    constexpr std::size_t million = 1'000'000;
+    fail(direction == Direction::upscale ? "upscale" : "downscale", ": an image of ", image.size(1),
+         "x", image.size(0), " does not fit in a memory limit of ", limit_.bytes / million, "M; ",
+         std::max(running, storing) / million + 1, "M is the least that will do");
+  }
+
+  // Of the larger one, in 8 bits.
+  std::size_t image_bytes(Direction direction, const Shape& input) const {
+    const std::int64_t factor = direction == Direction::upscale ? scale() : 1;
+    return static_cast<std::size_t>(3 * factor * factor * input[2] * input[3]);
+  }
+
+  // Reading or writing a file takes up to this many times the image besides the image: PNG the lines
+  // before compression and the file, WebP what it plans.
+  static constexpr std::size_t codec_images = 3;
+  static constexpr std::int64_t least_rows = 8;
+
   const models::Rescaler& network_;
   std::optional<std::uint64_t> latent_seed_;
+  MemoryLimit limit_;
   DType dtype_;
 };
 
@@ -55,17 +165,13 @@ class NetworkScaler : public Scaler {
 Tensor Scaler::downscale(const Tensor& image) const {
   io::check_image(image, "downscale");
   const NoGrad no_grad;
-  const auto missing = [&](int dim) { return (scale() - image.size(dim) % scale()) % scale(); };
-  Tensor hr = io::to_float(image);
-  if (missing(0) + missing(1) > 0)
-    hr = pad2d(hr, {.right = missing(1), .bottom = missing(0)}, PadMode::replicate);
-  return io::to_image(down(hr));
+  return down(image);
 }
 
 Tensor Scaler::upscale(const Tensor& image) const {
   io::check_image(image, "upscale");
   const NoGrad no_grad;
-  return io::to_image(up(io::to_float(image)));
+  return up(image);
 }
 
 std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale) {
@@ -73,8 +179,9 @@ std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale) {
 }
 
 std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
-                                       std::optional<std::uint64_t> latent_seed) {
-  return std::make_unique<NetworkScaler>(network, latent_seed);
+                                       std::optional<std::uint64_t> latent_seed,
+                                       const MemoryLimit& limit) {
+  return std::make_unique<NetworkScaler>(network, latent_seed, limit);
 }
 
 RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,

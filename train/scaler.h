@@ -3,7 +3,9 @@
 // Read next: train/evaluate.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,17 +29,25 @@ class Scaler {
   Tensor upscale(const Tensor& image) const;
 
  protected:
-  // [1,3,H,W] in [0,1], sides multiples of s; the results need not be rounded or clamped.
-  virtual Tensor down(const Tensor& hr) const = 0;
-  virtual Tensor up(const Tensor& lr) const = 0;
+  virtual Tensor down(const Tensor& image) const = 0;
+  virtual Tensor up(const Tensor& image) const = 0;
 };
 
 // MATLAB's imresize both ways.
 std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale);
+
+// How much memory a process may have: a network then runs in strips (models/invertible/strips.h).
+// The pixels do not depend on it.
+struct MemoryLimit {
+  std::size_t bytes = std::numeric_limits<std::size_t>::max();
+  std::size_t outside = 0;  // of these, what is not in tensors: the program, its stacks
+};
 // The network, which must outlive the scaler. The latent is zero, or drawn from `latent_seed`: the
-// same for every image of one size.
+// same for every image of one size. An image that cannot be scaled within the limit is an Error,
+// which names the least that would do.
 std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
-                                       std::optional<std::uint64_t> latent_seed = std::nullopt);
+                                       std::optional<std::uint64_t> latent_seed = std::nullopt,
+                                       const MemoryLimit& limit = {});
 
 // What becomes of an image that is made small, stored, and made large again.
 struct RoundTrip {

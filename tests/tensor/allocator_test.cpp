@@ -105,6 +105,25 @@ TEST(Allocator, CacheHasALimit) {
   EXPECT_EQ(device.stats().cached, 0u);
 }
 
+TEST(Allocator, CachedAndLiveKeepBelowTheTotalLimit) {
+  if (!pooled) GTEST_SKIP() << "no cache under AddressSanitizer";
+  SmallDevice device(1 << 20);
+  device.set_total_limit(10'240);
+  device.release(device.allocate(6'400));
+  const Block small = device.allocate(3'840);  // just beside the cached one
+  EXPECT_EQ(device.stats().cached, 6'400u);
+  const Block more = device.allocate(64);
+  EXPECT_EQ(device.stats().cached, 0u);
+  EXPECT_EQ(device.free_bytes(), (1u << 20) - 3'904);
+  const Block large = device.allocate(20'480);  // no bound for what is in use
+  device.release(more);
+  EXPECT_EQ(device.stats().cached, 64u);
+  device.set_total_limit(1);
+  EXPECT_EQ(device.stats().cached, 0u);
+  device.release(small);
+  device.release(large);
+}
+
 TEST(Allocator, EmptiesTheCacheBeforeGivingUp) {
   SmallDevice device(10000);
   device.release(device.allocate(6400));

@@ -97,6 +97,23 @@ TEST_F(InferTool, DownscalesAndUpscalesAsTheLibraryDoes) {
   EXPECT_EQ(output(), "lr.png (20x17) -> hr.png (40x34)\n");
 }
 
+TEST_F(InferTool, AMemoryLimitChangesNoPixel) {
+  Generator generator{2, 0};
+  io::write_image(at("high.png"), io::to_image(ops::uniform(generator, {1, 3, 4000, 96})));
+  for (const std::string command : {"downscale", "upscale --z sample"}) {
+    const std::string line = command + " high.png --weights sain.safetensors ";
+    ASSERT_EQ(run(line + "free.png"), 0) << errors();
+    ASSERT_EQ(run(line + "tight.png --memory-limit 45M"), 0) << errors();
+    EXPECT_EQ(content(at("free.png")), content(at("tight.png")));
+  }
+  expect_failure("upscale high.png a.png --weights sain.safetensors --memory-limit 1M",
+                 "upscale: an image of 96x4000 does not fit in a memory limit of 1M; ");
+  expect_failure("downscale high.png a.png --weights sain.safetensors --memory-limit 1X",
+                 "--memory-limit: x unit not recognized");
+  expect_failure("downscale high.png a.png --weights sain.safetensors --memory-limit -1",
+                 "--memory-limit: ");
+}
+
 TEST_F(InferTool, TheSeedMakesTheSample) {
   const std::string up = "upscale photos/one.png --weights sain.safetensors --z sample ";
   ASSERT_EQ(run(up + "a.png --seed 3"), 0) << errors();

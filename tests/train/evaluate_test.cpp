@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/functions.h"
+#include "tensor/allocator.h"
 #include "tensor/view.h"
 #include "tests/support/support.h"
 #include "train/metrics.h"
@@ -51,6 +52,63 @@ TEST(Scaler, TheNetworkIsTheRescalersOwn) {
   EXPECT_TRUE(test::equal_bits(scaler->downscale(image), io::to_image(network->downscale(x))));
   EXPECT_TRUE(test::equal_bits(scaler->upscale(image), io::to_image(network->upscale(x))));
   EXPECT_FALSE(scaler->upscale(image).requires_grad());
+}
+
+// The pool off, so that its counters tell what was asked for; unlimited again afterwards.
+class LimitedScaler : public testing::Test {
+ protected:
+  LimitedScaler() { allocator({}).set_cache_limit(0); }
+  ~LimitedScaler() override { allocator({}).set_cache_limit(std::size_t{4} << 30); }
+
+  // The most that tensors took while work() ran.
+  template <class Work>
+  static std::size_t peak(const Work& work) {
+    allocator({}).reset_peak();
+    work();
+    return allocator({}).stats().peak;
+  }
+};
+
+TEST_F(LimitedScaler, MemoryChangesNoPixelAndIsNotExceeded) {
+  const auto network = small_network();
+  const Tensor image = waves(801, 64);
+  for (const std::optional<std::uint64_t> seed : {std::optional<std::uint64_t>(), {3}}) {
+    const auto free = network_scaler(*network, seed);
+    Tensor small, large;
+    const std::size_t most = std::max(peak([&] { small = free->downscale(image); }),
+                                      peak([&] { large = free->upscale(image); }));
+    for (const std::size_t percent : {90, 60, 45}) {
+      const std::size_t limit = most * percent / 100;
+      const auto limited = network_scaler(*network, seed, {.bytes = limit, .outside = 1000});
+      Tensor small_again, large_again;
+      EXPECT_LE(peak([&] { small_again = limited->downscale(image); }), limit - 1000);
+      EXPECT_LE(peak([&] { large_again = limited->upscale(image); }), limit - 1000);
+      EXPECT_TRUE(test::equal_bits(small_again, small)) << percent;
+      EXPECT_TRUE(test::equal_bits(large_again, large)) << percent;
+    }
+  }
+}
+
+TEST_F(LimitedScaler, TellsTheLeastThatWillDo) {
+  const auto network = small_network();
+  const Tensor image = waves(401, 1000);
+  for (const bool up : {false, true}) {
+    const auto scale = [&](std::size_t million) {
+      const auto scaler = network_scaler(*network, {}, {.bytes = million * 1'000'000});
+      return up ? scaler->upscale(image) : scaler->downscale(image);
+    };
+    const std::string message = test::error_of([&] { scale(1); });
+    const std::string start =
+        concat_text(up ? "upscale" : "downscale",
+                    ": an image of 1000x401 does not fit in a memory limit of 1M; ");
+    ASSERT_TRUE(message.starts_with(start)) << message;
+    const auto least = static_cast<std::size_t>(std::stol(message.substr(start.size())));
+    EXPECT_NE(test::error_of([&] { scale(least - 1); }).find(concat_text(least, "M is the least")),
+              std::string::npos);
+    Tensor result;
+    EXPECT_LE(peak([&] { result = scale(least); }), least * 1'000'000);
+    EXPECT_TRUE(test::equal_bits(result, scale(1000 * least)));
+  }
 }
 
 TEST(Scaler, ASampledLatentDependsOnItsSeedAlone) {

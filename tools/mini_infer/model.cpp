@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "tools/mini_infer/memory.h"
 #include "train/checkpoint.h"
 #include "train/weights.h"
 
@@ -48,8 +49,11 @@ Model load_model(const ModelOptions& options) {
   }
   check(!bicubic, "--model bicubic takes no --weights; leave one of them out");
   model.network = load_network(options);
+  const std::size_t limit =
+      options.memory_limit > 0 ? options.memory_limit : default_memory_limit();
   model.scaler = train::network_scaler(
-      *model.network, options.sample_latent ? std::optional(options.seed) : std::nullopt);
+      *model.network, options.sample_latent ? std::optional(options.seed) : std::nullopt,
+      set_memory_limit(limit));
   return model;
 }
 

@@ -17,6 +17,7 @@ struct ModelOptions {
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;
+  std::size_t memory_limit = 0;  // bytes; 0: the default
 };
 
 struct Model {

@@ -1,5 +1,7 @@
 #include <fmt/core.h>
+#include <utility>
 
+#include "tensor/allocator.h"
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/jobs.h"
 
@@ -15,14 +17,18 @@ int scale_images(const ModelOptions& model_options, const ScaleOptions& options)
     io::parse_image_format(extension.substr(1));
   }
   // A single image is read before the network is loaded, so that a wrong name is told at once.
-  if (jobs.size() == 1) io::read_image(jobs.front().input);
+  Tensor first;
+  if (jobs.size() == 1) first = io::read_image(jobs.front().input);
   const Model model = load_model(model_options);
   return run_jobs(jobs, [&](const Job& job) {
-    const Tensor image = io::read_image(job.input);
+    Tensor image = first.defined() ? std::exchange(first, {}) : io::read_image(job.input);
     const Tensor result =
         options.up ? model.scaler->upscale(image) : model.scaler->downscale(image);
+    const Shape size = image.shape();
+    image = {};
+    allocator({}).trim();  // the codec has its own memory
     io::write_image(job.output, result, options.quality);
-    fmt::print("{} ({}x{}) -> {} ({}x{})\n", job.input.string(), image.size(1), image.size(0),
+    fmt::print("{} ({}x{}) -> {} ({}x{})\n", job.input.string(), size[1], size[0],
                job.output.string(), result.size(1), result.size(0));
   });
 }

@@ -69,7 +69,7 @@ Bytes encode_webp(const Tensor& image, int quality) {
   config.method = 4;
   picture.width = static_cast<int>(width);
   picture.height = static_cast<int>(height);
-  picture.use_argb = 1;  // the encoder converts to YUV itself
+  picture.use_argb = 0;  // to YUV on import, with the bits that the encoder would make of ARGB
   check(
       WebPPictureImportRGB(&picture, image.data<std::uint8_t>(), static_cast<int>(3 * width)) != 0,
       "out of memory");

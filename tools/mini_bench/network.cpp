@@ -50,14 +50,16 @@ Setting make_setting(const NetworkOptions& options) {
   return setting;
 }
 
-// Multiplications and additions of the 3x3 convolutions in one pass of the network. The transform
-// and everything elementwise is left out.
-double gflop_of_a_pass(const models::Rescaler& network, const Tensor& hr) {
+// Multiplications and additions of the 3x3 convolutions in one pass of the flow, in 1e9. The
+// transform and everything elementwise is left out.
+double gflop_of(const models::Flow& flow, std::int64_t scale, const Tensor& hr) {
   double weights = 0;
-  for (const auto& [name, tensor] : network.named_parameters())
-    if (tensor.rank() == 4) weights += static_cast<double>(tensor.numel());
-  const double pixels =
-      static_cast<double>(hr.numel()) / 3 / static_cast<double>(network.scale() * network.scale());
+  for (const models::Flow::Level& level : flow.levels)
+    for (const Coupling& layer : level.chain)
+      for (const Subnet& subnet : layer.subnets)
+        for (const Tensor& tensor : subnet.parameters)
+          if (tensor.rank() == 4) weights += static_cast<double>(tensor.numel());
+  const double pixels = static_cast<double>(hr.numel()) / 3 / static_cast<double>(scale * scale);
   return 2e-9 * weights * pixels;
 }
 
@@ -138,7 +140,7 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   train::Adam adam(network.named_parameters(), {.weight_decay = 1e-5});
   Generator generator{10, 0};
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
-  const double gflop = 2 * 3 * gflop_of_a_pass(network, setting.hr);
+  const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   run("training step", gflop, common, options, [&] {
     // Gradients keep their memory, so that it counts as what is there between steps.
     for (const Tensor& parameter : network.parameters())
@@ -161,7 +163,11 @@ void run_roundtrip(const CommonOptions& common, const NetworkOptions& options) {
     work();
     io::write_safetensors(options.results, {{{"lr", lr}, {"hr", hr}}, {}});
   }
-  run("round trip", 2 * gflop_of_a_pass(*setting.network, setting.hr), common, options, work);
+  const models::Flow flow = setting.network->flow();  // the small image needs a part of it
+  const std::int64_t scale = setting.network->scale();
+  const double gflop =
+      gflop_of(flow.to_lr(), scale, setting.hr) + gflop_of(flow, scale, setting.hr);
+  run("round trip", gflop, common, options, work);
 }
 
 }  // namespace mini::bench

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -29,7 +30,7 @@ struct CorrectionCode {
     const Place<T> steps = flip_negative<T>(std::bit_cast<Place<T>>(x)) -
                            flip_negative<T>(std::bit_cast<Place<T>>(estimate)) + 128;
     const bool near = steps - 1 < 255;
-    return near && estimate == estimate ? static_cast<std::uint8_t>(steps) : std::uint8_t{0};
+    return near && !std::isnan(estimate) ? static_cast<std::uint8_t>(steps) : std::uint8_t{0};
   }
 };
 

@@ -17,7 +17,8 @@ constexpr int max_depth = 32;
 std::vector<void*> current_stack() {
   std::array<void*, max_depth> frames{};
   const int depth = backtrace(frames.data(), max_depth);
-  return std::vector<void*>(frames.begin(), frames.begin() + depth);
+  std::vector<void*> stack(frames.begin(), frames.begin() + depth);
+  return stack;
 }
 
 // "std::vector<T> mini::f<T>(mini::Tensor const&) const" -> "mini::f".

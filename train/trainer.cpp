@@ -170,7 +170,8 @@ bool Trainer::due(std::int64_t every) const {
 }
 
 // The batch is gone when the losses are known: only what the graph needs of it stays.
-Losses Trainer::losses_of(Batch batch) {
+Losses Trainer::losses_of(Batch&& taken) {
+  const Batch batch = std::move(taken);
   return (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
                        ops::cast(batch.lr_reference, config_.precision), noise_);
 }

@@ -85,7 +85,7 @@ class Trainer {
   void resume(const std::filesystem::path& path);
   void check_folder() const;
   void open_outputs();
-  Losses losses_of(Batch batch);
+  Losses losses_of(Batch&& taken);
   Step take_step(Batch batch);
   void train_step();
   [[noreturn]] void stop_not_finite(const Named& term, const Generator& noise_before);

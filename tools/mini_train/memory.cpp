@@ -65,6 +65,7 @@ std::vector<Row> grouped(const std::vector<Row>& table) {
     ++group->second.count;
   }
   std::vector<Row> result;
+  result.reserve(groups.size());
   for (const auto& [key, row] : groups) result.push_back(row);
   std::stable_sort(result.begin(), result.end(),
                    [](const Row& a, const Row& b) { return a.bytes > b.bytes; });

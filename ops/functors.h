@@ -71,6 +71,57 @@ struct UnaryOp {
   }
 };
 
+// Calls f.template operator()<op>().
+template <class F>
+MINI_HOST_DEVICE inline void visit(Unary op, const F& f) {
+  switch (op) {
+    case Unary::neg:
+      return f.template operator()<Unary::neg>();
+    case Unary::exp:
+      return f.template operator()<Unary::exp>();
+    case Unary::log:
+      return f.template operator()<Unary::log>();
+    case Unary::sin:
+      return f.template operator()<Unary::sin>();
+    case Unary::cos:
+      return f.template operator()<Unary::cos>();
+    case Unary::sqrt:
+      return f.template operator()<Unary::sqrt>();
+    case Unary::abs:
+      return f.template operator()<Unary::abs>();
+    case Unary::sign:
+      return f.template operator()<Unary::sign>();
+    case Unary::square:
+      return f.template operator()<Unary::square>();
+    case Unary::reciprocal:
+      return f.template operator()<Unary::reciprocal>();
+    case Unary::sigmoid:
+      return f.template operator()<Unary::sigmoid>();
+    case Unary::tanh:
+      return f.template operator()<Unary::tanh>();
+    case Unary::relu:
+      return f.template operator()<Unary::relu>();
+    case Unary::softplus:
+      return f.template operator()<Unary::softplus>();
+    case Unary::leaky_relu:
+      return f.template operator()<Unary::leaky_relu>();
+    case Unary::clamp:
+      return f.template operator()<Unary::clamp>();
+    case Unary::pow:
+      return f.template operator()<Unary::pow>();
+    case Unary::affine:
+      return f.template operator()<Unary::affine>();
+    case Unary::step:
+      return f.template operator()<Unary::step>();
+    case Unary::leaky_step:
+      return f.template operator()<Unary::leaky_step>();
+    case Unary::inside:
+      return f.template operator()<Unary::inside>();
+    case Unary::quantise:
+      return f.template operator()<Unary::quantise>();
+  }
+}
+
 template <Binary op>
 struct BinaryOp {
   template <class T>
@@ -99,6 +150,33 @@ struct BinaryOp {
     }
   }
 };
+
+// Calls f.template operator()<op>().
+template <class F>
+MINI_HOST_DEVICE inline void visit(Binary op, const F& f) {
+  switch (op) {
+    case Binary::add:
+      return f.template operator()<Binary::add>();
+    case Binary::sub:
+      return f.template operator()<Binary::sub>();
+    case Binary::mul:
+      return f.template operator()<Binary::mul>();
+    case Binary::div:
+      return f.template operator()<Binary::div>();
+    case Binary::maximum:
+      return f.template operator()<Binary::maximum>();
+    case Binary::minimum:
+      return f.template operator()<Binary::minimum>();
+    case Binary::pow:
+      return f.template operator()<Binary::pow>();
+    case Binary::greater:
+      return f.template operator()<Binary::greater>();
+    case Binary::greater_equal:
+      return f.template operator()<Binary::greater_equal>();
+    case Binary::equal:
+      return f.template operator()<Binary::equal>();
+  }
+}
 
 // One element of an Adam step; see ops/optimizer.h for the formula. Rounds where PyTorch rounds.
 template <class T>

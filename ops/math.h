@@ -6,11 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define MINI_HOST_DEVICE __host__ __device__
-#else
-#define MINI_HOST_DEVICE
-#endif
+#include "tensor/host_device.h"
 
 namespace mini::math {
 

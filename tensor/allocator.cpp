@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "tensor/backend.h"
 #include "tensor/error.h"
 
 namespace mini {
@@ -125,8 +126,12 @@ void Allocator::trim_locked() noexcept {
 Allocator& allocator(Device device) {
   // Never destroyed: tensors in static storage may outlive any order of destruction.
   static auto& cpu = *new CpuAllocator;
-  check(device.is_cpu(), "device: this build of mini has no CUDA backend; use --device cpu");
-  return cpu;
+  if (device.is_cpu()) return cpu;
+#ifdef MINI_CUDA
+  return cuda::allocator(device.index);
+#else
+  fail_without_cuda();
+#endif
 }
 
 }  // namespace mini

@@ -1,59 +1,15 @@
 // copy and fill: the only two loops over values that tensor/ itself needs.
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <limits>
 
+#include "tensor/backend.h"
+#include "tensor/convert.h"
 #include "tensor/strided.h"
 #include "tensor/view.h"
 
-namespace mini::ops {
-namespace {
-
-// To float32, towards an odd last bit where it does not fit: rounding that to 16 bits then gives
-// what rounding the double at once would give.
-float round_to_odd(double value) {
-  const auto nearest = static_cast<float>(value);
-  const auto back = static_cast<double>(nearest);
-  const bool odd = (std::bit_cast<std::uint32_t>(nearest) & 1u) != 0;
-  if (back == value || odd || !std::isfinite(back)) return nearest;
-  return std::nextafter(nearest, value > back ? INFINITY : -INFINITY);
-}
-
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) {
-    return value;
-  } else if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
-    return convert<To>(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) {
-    if constexpr (std::is_same_v<From, float>)
-      return To(value);
-    else
-      return To(round_to_odd(static_cast<double>(value)));
-  } else if constexpr (std::is_floating_point_v<To>) {
-    return static_cast<To>(value);
-  } else if constexpr (std::is_floating_point_v<From>) {
-    if (std::isnan(value)) return 0;
-    using Limits = std::numeric_limits<To>;
-    if (value <= static_cast<From>(Limits::min())) return Limits::min();
-    if (value >= static_cast<From>(Limits::max())) return Limits::max();
-    return static_cast<To>(value);
-  } else {
-    // Between the two integer types.
-    using Limits = std::numeric_limits<To>;
-    return static_cast<To>(std::clamp<std::int64_t>(
-        value, Limits::min(),
-        std::is_same_v<To, std::uint8_t> ? 255 : std::numeric_limits<std::int64_t>::max()));
-  }
-}
-
-}  // namespace
+namespace mini {
+namespace cpu {
 
 void copy(const Tensor& from, const Tensor& to) {
-  check(from.shape() == to.shape(), "copy: shapes ", from.shape(), " and ", to.shape(), " differ");
-  check(from.device().is_cpu() && to.device().is_cpu(), "copy: this build has no CUDA backend");
-  if (from.numel() == 0) return;
   const StridedLoop<2> loop(to.shape(), {to.strides(), from.strides()});
   visit(to.dtype(), [&](auto to_type) {
     visit(from.dtype(), [&](auto from_type) {
@@ -77,7 +33,6 @@ void copy(const Tensor& from, const Tensor& to) {
 }
 
 void fill(const Tensor& x, double value) {
-  check(x.device().is_cpu(), "fill: this build has no CUDA backend");
   const StridedLoop<1> loop(x.shape(), {x.strides()});
   visit(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
@@ -90,4 +45,35 @@ void fill(const Tensor& x, double value) {
   });
 }
 
-}  // namespace mini::ops
+}  // namespace cpu
+
+namespace ops {
+
+void copy(const Tensor& from, const Tensor& to) {
+  check(from.shape() == to.shape(), "copy: shapes ", from.shape(), " and ", to.shape(), " differ");
+  if (from.numel() == 0) return;
+  if (from.device() == to.device()) {
+    MINI_DISPATCH(to.device(), copy, from, to);
+    return;
+  }
+#ifdef MINI_CUDA
+  // Bytes travel as they are: what else there is to do is done on either side.
+  const Tensor sent = contiguous(from);
+  if (to.is_contiguous() && to.dtype() == from.dtype()) {
+    cuda::transfer(sent, to);
+  } else {
+    const Tensor received = Tensor::empty(from.shape(), from.dtype(), to.device());
+    cuda::transfer(sent, received);
+    copy(received, to);
+  }
+#else
+  fail_without_cuda();
+#endif
+}
+
+void fill(const Tensor& x, double value) {
+  if (x.numel() > 0) MINI_DISPATCH(x.device(), fill, x, value);
+}
+
+}  // namespace ops
+}  // namespace mini

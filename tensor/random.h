@@ -42,6 +42,14 @@ struct Generator {
   bool operator==(const Generator&) const = default;
 };
 
+enum class Distribution { uniform, normal, exponential };
+
+// How a part of a tensor lies in its row-major order: `count` runs of `length` elements, the first
+// from `start`, each `distance` after the one before.
+struct DrawRuns {
+  std::int64_t count = 1, length = 0, distance = 0, start = 0;
+};
+
 namespace ops {
 
 // Elements [start, start + length) along a dimension.
@@ -50,15 +58,16 @@ struct DrawPart {
   std::int64_t start, length;
 };
 
-// float32 or float64 tensors; each call advances the generator past what it used. With a part, only
+// float32 or float64 tensors, of the same numbers on every device (normal and exponential ones to
+// rounding); each call advances the generator past what it used. With a part, only
 // those elements of the draw of `shape` are made and returned, with the same values; the generator
 // advances past the whole, so that every part can be drawn from a copy of one generator.
 Tensor uniform(Generator& generator, const Shape& shape, DType dtype = DType::float32,
-               std::optional<DrawPart> part = {});  // [0, 1)
+               std::optional<DrawPart> part = {}, Device device = {});  // [0, 1)
 Tensor normal(Generator& generator, const Shape& shape, DType dtype = DType::float32,
-              std::optional<DrawPart> part = {});  // N(0, 1)
+              std::optional<DrawPart> part = {}, Device device = {});  // N(0, 1)
 Tensor exponential(Generator& generator, const Shape& shape, DType dtype = DType::float32,
-                   std::optional<DrawPart> part = {});  // > 0
+                   std::optional<DrawPart> part = {}, Device device = {});  // > 0
 
 }  // namespace ops
 }  // namespace mini

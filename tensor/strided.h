@@ -1,4 +1,4 @@
-// Walking several strided operands in step: what every elementwise kernel and copy on the CPU does.
+// Walking several strided operands in step: what every elementwise kernel and copy does.
 //
 // The dimensions are sorted by the first operand's strides and merged where all operands allow, so
 // that operands of the same memory order become one long row whatever that order is.
@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 
+#include "tensor/host_device.h"
 #include "tensor/parallel.h"
 #include "tensor/shape.h"
 
@@ -38,6 +39,20 @@ struct StridedLoop {
       extents[0] = 1;
       steps[0].fill(1);
     }
+  }
+
+  // Where element `index`, in the order of the loop, lies in each operand.
+  template <class Index>
+  MINI_HOST_DEVICE std::array<std::int64_t, N> offsets(Index index) const {
+    std::array<std::int64_t, N> offset{};
+    for (int d = 0; d < rank; ++d) {
+      const auto extent = static_cast<Index>(extents[static_cast<std::size_t>(d)]);
+      const Index place = d + 1 < rank ? index % extent : index;
+      index /= extent;
+      for (std::size_t k = 0; k < N; ++k)
+        offset[k] += static_cast<std::int64_t>(place) * steps[static_cast<std::size_t>(d)][k];
+    }
+    return offset;
   }
 
   // Calls row(offsets, steps, length) for runs along the innermost dimension, in parallel.

@@ -50,82 +50,14 @@ void map2(const Tensor& a, const Tensor& b, const Tensor& y, const F& f) {
 void unary(Unary op, const Tensor& x, const Tensor& y, double a, double b) {
   visit_real(x.dtype(), "unary", [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto run = [&]<Unary which>() { map1<T>(x, y, functors::UnaryOp<which>{a, b}); };
-    switch (op) {
-      case Unary::neg:
-        return run.template operator()<Unary::neg>();
-      case Unary::exp:
-        return run.template operator()<Unary::exp>();
-      case Unary::log:
-        return run.template operator()<Unary::log>();
-      case Unary::sin:
-        return run.template operator()<Unary::sin>();
-      case Unary::cos:
-        return run.template operator()<Unary::cos>();
-      case Unary::sqrt:
-        return run.template operator()<Unary::sqrt>();
-      case Unary::abs:
-        return run.template operator()<Unary::abs>();
-      case Unary::sign:
-        return run.template operator()<Unary::sign>();
-      case Unary::square:
-        return run.template operator()<Unary::square>();
-      case Unary::reciprocal:
-        return run.template operator()<Unary::reciprocal>();
-      case Unary::sigmoid:
-        return run.template operator()<Unary::sigmoid>();
-      case Unary::tanh:
-        return run.template operator()<Unary::tanh>();
-      case Unary::relu:
-        return run.template operator()<Unary::relu>();
-      case Unary::softplus:
-        return run.template operator()<Unary::softplus>();
-      case Unary::leaky_relu:
-        return run.template operator()<Unary::leaky_relu>();
-      case Unary::clamp:
-        return run.template operator()<Unary::clamp>();
-      case Unary::pow:
-        return run.template operator()<Unary::pow>();
-      case Unary::affine:
-        return run.template operator()<Unary::affine>();
-      case Unary::step:
-        return run.template operator()<Unary::step>();
-      case Unary::leaky_step:
-        return run.template operator()<Unary::leaky_step>();
-      case Unary::inside:
-        return run.template operator()<Unary::inside>();
-      case Unary::quantise:
-        return run.template operator()<Unary::quantise>();
-    }
+    functors::visit(op, [&]<Unary which>() { map1<T>(x, y, functors::UnaryOp<which>{a, b}); });
   });
 }
 
 void binary(Binary op, const Tensor& a, const Tensor& b, const Tensor& y) {
   visit_real(y.dtype(), "binary", [&](auto type) {
     using T = typename decltype(type)::type;
-    const auto run = [&]<Binary which>() { map2<T>(a, b, y, functors::BinaryOp<which>{}); };
-    switch (op) {
-      case Binary::add:
-        return run.template operator()<Binary::add>();
-      case Binary::sub:
-        return run.template operator()<Binary::sub>();
-      case Binary::mul:
-        return run.template operator()<Binary::mul>();
-      case Binary::div:
-        return run.template operator()<Binary::div>();
-      case Binary::maximum:
-        return run.template operator()<Binary::maximum>();
-      case Binary::minimum:
-        return run.template operator()<Binary::minimum>();
-      case Binary::pow:
-        return run.template operator()<Binary::pow>();
-      case Binary::greater:
-        return run.template operator()<Binary::greater>();
-      case Binary::greater_equal:
-        return run.template operator()<Binary::greater_equal>();
-      case Binary::equal:
-        return run.template operator()<Binary::equal>();
-    }
+    functors::visit(op, [&]<Binary which>() { map2<T>(a, b, y, functors::BinaryOp<which>{}); });
   });
 }
 

@@ -190,8 +190,8 @@ TEST(Generator, DrawsAPartOfAWholeDraw) {
       for (std::int64_t start = 0; start < shape[normalize_dim(dim, 4, "")]; ++start) {
         Generator random{3, 11}, same = random;
         const std::int64_t length = (shape[normalize_dim(dim, 4, "")] - start + 1) / 2;
-        const Tensor whole = draw(random, shape, dtype, std::nullopt);
-        const Tensor part = draw(same, shape, dtype, ops::DrawPart{dim, start, length});
+        const Tensor whole = draw(random, shape, dtype, std::nullopt, Device{});
+        const Tensor part = draw(same, shape, dtype, ops::DrawPart{dim, start, length}, Device{});
         EXPECT_TRUE(
             test::equal_bits(part, ops::contiguous(ops::narrow(whole, dim, start, length))));
         EXPECT_EQ(same, random);
@@ -206,7 +206,7 @@ TEST(Generator, DrawsAPartOfAWholeDraw) {
   EXPECT_EQ(test::error_of([&] {
               ops::uniform(random, {2, 3}, DType::float32, ops::DrawPart{1, 2, 2});
             }),
-            "random: [2, 4) is outside dimension 1 of [2,3]");
+            "uniform: [2, 4) is outside dimension 1 of [2,3]");
 }
 
 TEST(Generator, RefusesOtherDtypes) {

@@ -1,0 +1,175 @@
+#include "ops/cuda/runtime.h"
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "tensor/allocator.h"
+
+namespace mini::cuda {
+namespace {
+
+constexpr int most_devices = 64;
+
+class CudaAllocator final : public Allocator {
+ public:
+  explicit CudaAllocator(int index) : index_(index) {}
+
+  void* system_allocate(std::size_t bytes) override {
+    use({DeviceType::cuda, index_});
+    void* data = nullptr;
+    const cudaError_t status = cudaMalloc(&data, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // it is no fault of the next call
+      return nullptr;
+    }
+    check_status(status, "cudaMalloc");
+    return data;
+  }
+  // Waits for the device, so nothing that is queued can still use the block.
+  void system_free(void* data, std::size_t) noexcept override { cudaFree(data); }
+
+ private:
+  int index_;
+};
+
+struct DeviceState {
+  cudaDeviceProp properties{};
+  cudaStream_t stream = nullptr;
+  cublasHandle_t cublas = nullptr;
+  cudnnHandle_t cudnn = nullptr;
+};
+
+// "9.0" for sm_90.
+std::string capability(int major, int minor) { return concat_text(major, '.', minor); }
+
+int count_devices() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver) {
+    int runtime = 0;
+    cudaRuntimeGetVersion(&runtime);
+    fail("cuda: no NVIDIA driver, or one older than CUDA ", runtime / 1000, '.',
+         runtime % 1000 / 10, " needs; install or update it, or use --device cpu");
+  }
+  check(status != cudaErrorNoDevice && (status != cudaSuccess || count > 0),
+        "cuda: the driver finds no GPU; look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use "
+        "--device cpu");
+  check_status(status, "cudaGetDeviceCount");
+  return count;
+}
+
+cudaDeviceProp usable_properties(int index) {
+  const int count = count_devices();
+  check(index < count, "cuda:", index, ": there ", count == 1 ? "is 1 GPU" : "are ",
+        count == 1 ? "" : concat_text(count, " GPUs"), " here, cuda:0",
+        count == 1 ? "" : concat_text(" to cuda:", count - 1));
+  cudaDeviceProp properties{};
+  check_status(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+  check(10 * properties.major + properties.minor >= MINI_CUDA_ARCHITECTURE, "cuda:", index, ": ",
+        properties.name, " has compute capability ", capability(properties.major, properties.minor),
+        ", this build needs ", capability(MINI_CUDA_ARCHITECTURE / 10, MINI_CUDA_ARCHITECTURE % 10),
+        " or above; build for it (-DCMAKE_CUDA_ARCHITECTURES=", properties.major, properties.minor,
+        ") or use --device cpu");
+  return properties;
+}
+
+DeviceState& state_of(int index) {
+  // Never destroyed, like the allocators below: at exit the driver may be gone before us.
+  static std::mutex mutex;
+  static auto& states = *new std::array<std::unique_ptr<DeviceState>, most_devices>;
+  check(index >= 0 && index < most_devices, "cuda:", index, ": there is no such device");
+  const std::scoped_lock lock(mutex);
+  std::unique_ptr<DeviceState>& state = states[static_cast<std::size_t>(index)];
+  if (state == nullptr) {
+    auto made = std::make_unique<DeviceState>();
+    made->properties = usable_properties(index);
+    check_status(cudaSetDevice(index), "cudaSetDevice");
+    check_status(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking),
+                 "cudaStreamCreate");
+    check_status(cublasCreate(&made->cublas), "cublasCreate");
+    check_status(cublasSetStream(made->cublas, made->stream), "cublasSetStream");
+    check_status(cudnnCreate(&made->cudnn), "cudnnCreate");
+    check_status(cudnnSetStream(made->cudnn, made->stream), "cudnnSetStream");
+    state = std::move(made);
+  }
+  return *state;
+}
+
+// What this thread uses.
+thread_local int current_index = -1;
+thread_local DeviceState* current_state = nullptr;
+
+DeviceState& current() {
+  if (current_state == nullptr) use({DeviceType::cuda, 0});
+  return *current_state;
+}
+
+std::atomic<bool> tf32 = false;
+
+}  // namespace
+
+void check_status(cudaError_t status, const char* call) {
+  if (status == cudaSuccess) [[likely]]
+    return;
+  throw Failure(concat_text(call, " failed: ", cudaGetErrorString(status), " (",
+                            cudaGetErrorName(status), ')'));
+}
+
+void check_status(cublasStatus_t status, const char* call) {
+  if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
+    return;
+  throw Failure(concat_text(call, " failed: ", cublasGetStatusString(status)));
+}
+
+void check_status(cudnnStatus_t status, const char* call) {
+  if (status == CUDNN_STATUS_SUCCESS) [[likely]]
+    return;
+  throw Failure(concat_text(call, " failed: ", cudnnGetErrorString(status)));
+}
+
+void use(Device device) {
+  if (device.index == current_index) [[likely]]
+    return;
+  DeviceState& state = state_of(device.index);
+  check_status(cudaSetDevice(device.index), "cudaSetDevice");
+  current_index = device.index;
+  current_state = &state;
+}
+
+cudaStream_t stream() { return current().stream; }
+cublasHandle_t cublas() { return current().cublas; }
+cudnnHandle_t cudnn() { return current().cudnn; }
+const cudaDeviceProp& properties() { return current().properties; }
+
+void allow_tf32(bool allowed) { tf32 = allowed; }
+bool tf32_allowed() { return tf32; }
+
+Allocator& allocator(int index) {
+  // Never destroyed: tensors in static storage may outlive any order of destruction.
+  static std::mutex mutex;
+  static std::array<CudaAllocator*, most_devices> allocators{};
+  use({DeviceType::cuda, index});
+  const std::scoped_lock lock(mutex);
+  CudaAllocator*& made = allocators[static_cast<std::size_t>(index)];
+  if (made == nullptr) made = new CudaAllocator(index);
+  return *made;
+}
+
+void synchronize(Device device) {
+  use(device);
+  check_status(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+}
+
+void transfer(const Tensor& from, const Tensor& to) {
+  if (from.device().is_cuda() && to.device().is_cuda()) synchronize(from.device());
+  use(to.device().is_cuda() ? to.device() : from.device());
+  // From ordinary memory the bytes are taken before the call returns; to it, after the wait.
+  check_status(
+      cudaMemcpyAsync(to.raw_data(), from.raw_data(), to.bytes(), cudaMemcpyDefault, stream()),
+      "cudaMemcpyAsync");
+  if (to.device().is_cpu()) check_status(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+}
+
+}  // namespace mini::cuda

@@ -1,0 +1,78 @@
+// How a function finds the code of a device. Every backend implements the same kernels, each in its
+// own namespace, and the linker says when one is missing:
+//   mini::cpu    tensor/*.cpp, ops/cpu/*.cpp
+//   mini::cuda   ops/cuda/*.cu; absent from a build without CUDA
+// The kernels that tensor/ itself needs are below, those of the ops in ops/kernels.inc.
+#pragma once
+
+#include "tensor/random.h"
+#include "tensor/tensor.h"
+
+namespace mini {
+
+namespace cpu {
+#include "tensor/kernels.inc"
+}  // namespace cpu
+
+namespace cuda {
+#include "tensor/kernels.inc"
+
+Allocator& allocator(int index);
+// Makes a device the one that this thread's kernels run on. Throws, naming the remedy, where there
+// is no driver, no such device, or one too old.
+void use(Device device);
+// Between host and device, or between devices: contiguous, of one shape and dtype. The host's
+// values may be used, or changed, on return.
+void transfer(const Tensor& from, const Tensor& to);
+// Waits until everything asked of the device is done.
+void synchronize(Device device);
+
+// A call of CUDA or of one of its libraries that failed.
+class Failure : public Error {
+ public:
+  using Error::Error;
+};
+
+// " x=float32[1,3,8,8]" for tensors, nothing for other operands.
+template <class T>
+std::string describe_operand(const T& operand) {
+  if constexpr (std::is_same_v<T, Tensor>)
+    return operand.defined() ? concat_text(' ', operand.dtype(), operand.shape()) : std::string();
+  else
+    return {};
+}
+
+// Runs a kernel on a device; a failure then names the op and the operands.
+template <class Kernel, class... Operands>
+auto run(Device device, const char* op, const Kernel& kernel, const Operands&... operands) {
+  use(device);
+  try {
+    return kernel(operands...);
+  } catch (const Failure& failure) {
+    fail(op, " on ", device, " of", (describe_operand(operands) + ... + std::string()), ": ",
+         failure.what());
+  }
+}
+}  // namespace cuda
+
+[[noreturn]] inline void fail_without_cuda() {
+  fail(
+      "device: this build of mini has no CUDA backend; use --device cpu, or build where nvcc, "
+      "cuBLAS and cuDNN are found (-DMINI_CUDA=ON)");
+}
+
+}  // namespace mini
+
+// A macro because a function cannot choose between namespaces.
+#ifdef MINI_CUDA
+#define MINI_DISPATCH(device, kernel, ...)                                           \
+  ((device).is_cpu() ? ::mini::cpu::kernel(__VA_ARGS__)                              \
+                     : ::mini::cuda::run((device), #kernel,                          \
+                                         [](const auto&... operands) {               \
+                                           return ::mini::cuda::kernel(operands...); \
+                                         },                                          \
+                                         __VA_ARGS__))
+#else
+#define MINI_DISPATCH(device, kernel, ...) \
+  ((device).is_cpu() ? ::mini::cpu::kernel(__VA_ARGS__) : ::mini::fail_without_cuda())
+#endif

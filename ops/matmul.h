@@ -6,7 +6,7 @@
 namespace mini::ops {
 
 // [..,M,K] x [..,K,N] -> [..,M,N], contiguous; leading dimensions broadcast. Any strides: a
-// transposed operand is a view. float32 or float64.
+// transposed operand is a view. float32 or float64; on CUDA also 16-bit types.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 }  // namespace mini::ops

@@ -1,7 +1,6 @@
 #include "ops/cuda/runtime.h"
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -11,6 +10,9 @@ namespace mini::cuda {
 namespace {
 
 constexpr int most_devices = 64;
+// What NVIDIA recommends for Hopper. With a workspace of ours cuBLAS allocates none, which a graph
+// that is being captured would not allow, and gives the same bits in every run.
+constexpr std::int64_t cublas_workspace_bytes = 32 << 20;
 
 class CudaAllocator final : public Allocator {
  public:
@@ -38,6 +40,8 @@ struct DeviceState {
   cudaDeviceProp properties{};
   cudaStream_t stream = nullptr;
   cublasHandle_t cublas = nullptr;
+  std::once_flag cublas_prepared;
+  Tensor cublas_workspace;  // from the first use on
   cudnnHandle_t cudnn = nullptr;
 };
 
@@ -106,8 +110,6 @@ DeviceState& current() {
   return *current_state;
 }
 
-std::atomic<bool> tf32 = false;
-
 }  // namespace
 
 void check_status(cudaError_t status, const char* call) {
@@ -139,12 +141,19 @@ void use(Device device) {
 }
 
 cudaStream_t stream() { return current().stream; }
-cublasHandle_t cublas() { return current().cublas; }
+cublasHandle_t cublas() {
+  DeviceState& state = current();
+  std::call_once(state.cublas_prepared, [&] {
+    state.cublas_workspace =
+        Tensor::empty({cublas_workspace_bytes}, DType::uint8, {DeviceType::cuda, current_index});
+    check_status(cublasSetWorkspace(state.cublas, state.cublas_workspace.raw_data(),
+                                    static_cast<std::size_t>(cublas_workspace_bytes)),
+                 "cublasSetWorkspace");
+  });
+  return state.cublas;
+}
 cudnnHandle_t cudnn() { return current().cudnn; }
 const cudaDeviceProp& properties() { return current().properties; }
-
-void allow_tf32(bool allowed) { tf32 = allowed; }
-bool tf32_allowed() { return tf32; }
 
 Allocator& allocator(int index) {
   // Never destroyed: tensors in static storage may outlive any order of destruction.

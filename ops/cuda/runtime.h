@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 #include <cudnn.h>
 
+#include "ops/precision.h"
 #include "tensor/backend.h"
 
 namespace mini::cuda {
@@ -22,9 +23,7 @@ cublasHandle_t cublas();
 cudnnHandle_t cudnn();
 const cudaDeviceProp& properties();
 
-// Whether products and convolutions of float32 may round their operands to TF32 (10 bits of
-// mantissa), which tensor cores need. Off at first. Set before training starts.
-void allow_tf32(bool allowed);
-bool tf32_allowed();
+// Whether products and convolutions of float32 may round their operands to TF32.
+inline bool tf32_allowed() { return ops::products() != ops::Products::full; }
 
 }  // namespace mini::cuda

@@ -7,7 +7,6 @@ void reduce(Reduction, const Tensor&, const Tensor&) { fail("reduce: not on CUDA
 void argmax(const Tensor&, const Tensor&) { fail("argmax: not on CUDA yet"); }
 void softmax(const Tensor&, const Tensor&, bool) { fail("softmax: not on CUDA yet"); }
 void one_hot(const Tensor&, const Tensor&) { fail("one_hot: not on CUDA yet"); }
-void matmul(const Tensor&, const Tensor&, const Tensor&) { fail("matmul: not on CUDA yet"); }
 void conv2d(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Conv2dParams&) {
   fail("conv2d: not on CUDA yet");
 }

@@ -3,9 +3,36 @@
 
 #include <gtest/gtest.h>
 
+#include "ops/precision.h"
 #include "tensor/allocator.h"
+#ifdef MINI_CUDA_EMULATED
+#include "tests/cuda_emulator/emulator.h"
+#endif
 
 namespace mini::test {
+
+// Calls f with the threads of a block in rising, then in falling order where the device is emulated;
+// else just twice. What f computes must not change.
+template <class F>
+void in_both_orders(const F& f) {
+  f();
+#ifdef MINI_CUDA_EMULATED
+  emulator::set_order(emulator::Order::falling);
+#endif
+  f();
+#ifdef MINI_CUDA_EMULATED
+  emulator::set_order(emulator::Order::rising);
+#endif
+}
+
+// While it lives, products are computed so.
+class Precision {
+ public:
+  explicit Precision(ops::Products products) { ops::set_products(products); }
+  ~Precision() { ops::set_products(ops::Products::full); }
+  Precision(const Precision&) = delete;
+  Precision& operator=(const Precision&) = delete;
+};
 
 class CudaTest : public ::testing::Test {
  protected:

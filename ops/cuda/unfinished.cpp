@@ -7,15 +7,6 @@ void reduce(Reduction, const Tensor&, const Tensor&) { fail("reduce: not on CUDA
 void argmax(const Tensor&, const Tensor&) { fail("argmax: not on CUDA yet"); }
 void softmax(const Tensor&, const Tensor&, bool) { fail("softmax: not on CUDA yet"); }
 void one_hot(const Tensor&, const Tensor&) { fail("one_hot: not on CUDA yet"); }
-void conv2d(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Conv2dParams&) {
-  fail("conv2d: not on CUDA yet");
-}
-void conv2d_input_gradient(const Tensor&, const Tensor&, const Tensor&, const Conv2dParams&) {
-  fail("conv2d_input_gradient: not on CUDA yet");
-}
-void conv2d_weight_gradient(const Tensor&, const Tensor&, const Tensor&, const Conv2dParams&) {
-  fail("conv2d_weight_gradient: not on CUDA yet");
-}
 Shape dense_block_features(const Shape&, std::span<const Tensor>) {
   fail("dense_block_features: not on CUDA yet");
 }

@@ -1,10 +1,13 @@
 // The walk keeps one set of gradients per node it has reached and always takes the node with the
 // largest sequence number: whatever uses a node's outputs was recorded later, so by then all its
-// gradients have arrived. State lives on the stack, so a backward may run inside another's.
+// gradients have arrived. A leaf has its whole gradient once every input that it is, of any node, is
+// settled; these are counted before the walk where somebody wants to know. State lives on the stack,
+// so a backward may run inside another's.
 #include "autograd/engine.h"
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -17,6 +20,25 @@ namespace {
 
 using Meta = std::shared_ptr<AutogradMeta>;
 
+// Calls visit for every node behind `root` that is not known yet, inputs before their users.
+template <class Visit>
+void discover(const Meta& root, std::unordered_set<std::uint64_t>& known, const Visit& visit) {
+  std::map<std::uint64_t, const Node*> found;  // by sequence: inputs come before their users
+  std::vector<const Node*> stack;
+  const auto meet = [&](const Meta& meta) {
+    if (!meta || !meta->node || !known.insert(meta->node->sequence()).second) return;
+    found.emplace(meta->node->sequence(), meta->node.get());
+    stack.push_back(meta->node.get());
+  };
+  meet(root);
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    for (const Meta& input : node->inputs()) meet(input);
+  }
+  for (const auto& [sequence, node] : found) visit(*node);
+}
+
 // Nodes that lie on a path from an output to one of the wanted metas.
 class Paths {
  public:
@@ -27,23 +49,11 @@ class Paths {
 
   // Takes in the graph behind `root`, as far as it is not known yet.
   void extend(const Meta& root) {
-    std::map<std::uint64_t, const Node*> found;  // by sequence: inputs come before their users
-    std::vector<const Node*> stack;
-    const auto visit = [&](const Meta& meta) {
-      if (!meta || !meta->node || !known_.insert(meta->node->sequence()).second) return;
-      found.emplace(meta->node->sequence(), meta->node.get());
-      stack.push_back(meta->node.get());
-    };
-    visit(root);
-    while (!stack.empty()) {
-      const Node* node = stack.back();
-      stack.pop_back();
-      for (const Meta& input : node->inputs()) visit(input);
-    }
-    for (const auto& [sequence, node] : found)
-      if (std::any_of(node->inputs().begin(), node->inputs().end(),
+    discover(root, known_, [&](const Node& node) {
+      if (std::any_of(node.inputs().begin(), node.inputs().end(),
                       [&](const Meta& input) { return leads_to_wanted(input); }))
-        useful_.insert(sequence);
+        useful_.insert(node.sequence());
+    });
   }
 
   bool leads_to_wanted(const Meta& meta) const {
@@ -54,6 +64,47 @@ class Paths {
  private:
   const std::unordered_set<const AutogradMeta*>& wanted_;
   std::unordered_set<std::uint64_t> known_, useful_;  // nodes, by sequence
+};
+
+// From how many inputs of nodes each leaf is still to get a gradient.
+class Uses {
+ public:
+  // A leaf among the roots counts once more, so it stays open to the end.
+  explicit Uses(const std::vector<Meta>& roots) {
+    for (const Meta& root : roots) {
+      if (root->node == nullptr) count(root);
+      extend(root);
+    }
+  }
+
+  void extend(const Meta& root) {
+    discover(root, known_, [&](const Node& node) {
+      for (const Meta& input : node.inputs())
+        if (input && input->node == nullptr) count(input);
+    });
+  }
+
+  // One input is settled. True: the leaf has its whole gradient now.
+  bool settle(const AutogradMeta* leaf) { return --left_.at(leaf) == 0; }
+
+  // The leaves of which that is not known, in the order in which they were found.
+  std::vector<Meta> open() const {
+    std::vector<Meta> result;
+    for (const Meta& leaf : leaves_)
+      if (left_.at(leaf.get()) > 0) result.push_back(leaf);
+    return result;
+  }
+
+ private:
+  void count(const Meta& leaf) {
+    auto [place, inserted] = left_.try_emplace(leaf.get(), 0);
+    if (inserted) leaves_.push_back(leaf);
+    ++place->second;
+  }
+
+  std::unordered_set<std::uint64_t> known_;  // nodes, by sequence
+  std::unordered_map<const AutogradMeta*, std::size_t> left_;
+  std::vector<Meta> leaves_;
 };
 
 // Adds in place where nobody else can see the sum's values.
@@ -68,16 +119,33 @@ void accumulate(Tensor& sum, const Tensor& term, bool create_graph) {
     sum = ops::add(sum, term);
 }
 
-class Walk {
+class Walk : public Backward::Receiver {
  public:
   Walk(BackwardOptions options, Paths* paths, const std::unordered_set<const AutogradMeta*>* wanted)
-      : create_graph_(options.create_graph),
-        retain_graph_(options.retain_graph || options.create_graph),
+      : options_(std::move(options)),
+        create_graph_(options_.create_graph),
+        retain_graph_(options_.retain_graph || options_.create_graph),
         paths_(paths),
         wanted_(wanted) {}
 
+  // From inside a node, perhaps through a graph that the node has just recorded.
+  void arrive(const Meta& meta, Tensor gradient) override {
+    if (paths_ != nullptr) paths_->extend(meta);
+    if (uses_) uses_->extend(meta);
+    add(meta, std::move(gradient));
+  }
+
+  void settle(std::size_t i) override {
+    check(!settled_[i], current_->name(), ": backward handed in the gradient of input ", i,
+          " twice");
+    settled_[i] = true;
+    const Meta& input = current_->inputs()[i];
+    if (uses_ && input && input->node == nullptr && uses_->settle(input.get()))
+      options_.leaf_complete(*input);
+  }
+
   // Adds a gradient of the tensor that `meta` stands for.
-  void arrive(const Meta& meta, Tensor gradient) {
+  void add(const Meta& meta, Tensor gradient) {
     if (wanted_ != nullptr && wanted_->contains(meta.get()))
       accumulate(caught_[meta.get()], gradient, create_graph_);
     if (meta->node == nullptr) {
@@ -93,12 +161,9 @@ class Walk {
     accumulate(pending.grads[static_cast<std::size_t>(meta->output)], gradient, create_graph_);
   }
 
-  void run() {
+  void run(const std::vector<Meta>& roots) {
     const GradMode mode(create_graph_);
-    const Backward::Arrive arrive_within = [this](const Meta& meta, Tensor gradient) {
-      if (paths_ != nullptr) paths_->extend(meta);
-      arrive(meta, std::move(gradient));
-    };
+    if (options_.leaf_complete) uses_.emplace(roots);
     while (!pending_.empty()) {
       const auto last = std::prev(pending_.end());
       Pending current = std::move(last->second);
@@ -108,15 +173,22 @@ class Walk {
       for (std::size_t i = 0; i < inputs.size(); ++i)
         needed[i] = inputs[i] && (paths_ == nullptr || paths_->leads_to_wanted(inputs[i]));
       if (std::none_of(needed.begin(), needed.end(), [](bool need) { return need; })) continue;
-      Tensors grads = current.node->apply(current.grads, needed, arrive_within);
+      current_ = current.node.get();
+      settled_.assign(inputs.size(), false);
+      Tensors grads = current.node->apply(current.grads, needed, *this);
       current.grads.clear();
       if (!retain_graph_) current.node->release();
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         Tensor gradient = std::move(grads[i]);
-        if (!needed[i] || !gradient.defined()) continue;
-        arrive(inputs[i], std::move(gradient));
+        if (needed[i] && gradient.defined())
+          add(inputs[i], std::move(gradient));
+        else if (settled_[i])
+          continue;
+        settle(i);
       }
     }
+    if (uses_)
+      for (const Meta& leaf : uses_->open()) options_.leaf_complete(*leaf);
   }
 
   Tensor caught(const AutogradMeta* meta) const {
@@ -139,12 +211,16 @@ class Walk {
     accumulate(leaf.grad, gradient, create_graph_);
   }
 
+  BackwardOptions options_;
   bool create_graph_;
   bool retain_graph_;
   Paths* paths_;                                           // null: everything is wanted
   const std::unordered_set<const AutogradMeta*>* wanted_;  // null: collect in the leaves
   std::map<std::uint64_t, Pending> pending_;
   std::unordered_map<const AutogradMeta*, Tensor> caught_;
+  std::optional<Uses> uses_;  // only if somebody wants to know
+  const Node* current_ = nullptr;
+  std::vector<bool> settled_;  // the inputs of the current node
 };
 
 Tensor seed(const Tensor& output, const Tensor& given, const char* op) {
@@ -163,25 +239,29 @@ Tensor seed(const Tensor& output, const Tensor& given, const char* op) {
 void start(Walk& walk, const Tensors& outputs, const Tensors& grad_outputs, const char* op) {
   check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), op, ": ", outputs.size(),
         " outputs with ", grad_outputs.size(), " gradients");
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    walk.arrive(outputs[i].autograd(),
-                seed(outputs[i], grad_outputs.empty() ? Tensor() : grad_outputs[i], op));
-  walk.run();
+  std::vector<Meta> roots;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    walk.add(outputs[i].autograd(),
+             seed(outputs[i], grad_outputs.empty() ? Tensor() : grad_outputs[i], op));
+    roots.push_back(outputs[i].autograd());
+  }
+  walk.run(roots);
 }
 
 }  // namespace
 
 void backward(const Tensors& outputs, const Tensors& grad_outputs, BackwardOptions options) {
-  Walk walk(options, nullptr, nullptr);
+  Walk walk(std::move(options), nullptr, nullptr);
   start(walk, outputs, grad_outputs, "backward");
 }
 
 void backward(const Tensor& output, const Tensor& grad_output, BackwardOptions options) {
-  backward(Tensors{output}, Tensors{grad_output}, options);
+  backward(Tensors{output}, Tensors{grad_output}, std::move(options));
 }
 
 Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
              BackwardOptions options) {
+  check(!options.leaf_complete, "grad: leaves get no gradient here; only backward() tells of them");
   std::unordered_set<const AutogradMeta*> wanted;
   for (const Tensor& input : inputs) {
     check(input.requires_grad(), "grad: an input does not require a gradient (shape ",
@@ -195,7 +275,7 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_
     roots.push_back(output.autograd());
   }
   Paths paths(roots, wanted);
-  Walk walk(options, &paths, &wanted);
+  Walk walk(std::move(options), &paths, &wanted);
   start(walk, outputs, grad_outputs, "grad");
   Tensors result;
   for (const Tensor& input : inputs) result.push_back(walk.caught(input.autograd().get()));

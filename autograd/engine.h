@@ -9,6 +9,10 @@ struct BackwardOptions {
   bool retain_graph = false;  // keep the graph, so that it can be walked again
   bool create_graph =
       false;  // record the walk itself, for higher derivatives; implies retain_graph
+  // For backward() only. Called once for each leaf that the outputs depend on, as soon as its .grad
+  // holds all that the walk adds to it, while the walk goes on to others. Leaves that no gradient
+  // reaches come last.
+  std::function<void(const AutogradMeta&)> leaf_complete{};
 };
 
 // Adds d(sum of outputs · grad_outputs)/d(leaf) to the .grad of every leaf that requires it.

@@ -69,11 +69,11 @@ Node::Node(const char* name, const Tensors& inputs, BackwardFunction backward)
 }
 
 Tensors Node::apply(const Tensors& grads, const std::vector<bool>& needed,
-                    const Backward::Arrive& arrive) {
+                    Backward::Receiver& receiver) {
   check(backward_ != nullptr, name_,
         ": the graph was freed by an earlier backward; pass "
         "retain_graph to that one to walk it again");
-  Tensors result = backward_(Backward(*this, needed, arrive), grads);
+  Tensors result = backward_(Backward(*this, needed, receiver), grads);
   check(result.size() == inputs_.size(), name_, ": backward returned ", result.size(),
         " gradients for ", inputs_.size(), " inputs");
   return result;
@@ -109,13 +109,14 @@ Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
     if (!grads[i].defined() || !takes_part(outputs[i])) continue;
     check(outputs[i].shape() == grads[i].shape(), node_.name(), ": output ", i, " was ",
           grads[i].shape(), " at first and is ", outputs[i].shape(), " when evaluated again");
-    arrive_(outputs[i].autograd(), grads[i]);
+    receiver_.arrive(outputs[i].autograd(), grads[i]);
   }
   return Tensors(node_.inputs().size());
 }
 
 void Backward::deliver(std::size_t i, Tensor gradient) const {
-  if (needed_[i] && gradient.defined()) arrive_(node_.inputs()[i], std::move(gradient));
+  if (needed_[i] && gradient.defined()) receiver_.arrive(node_.inputs()[i], std::move(gradient));
+  receiver_.settle(i);
 }
 
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,

@@ -31,11 +31,18 @@ struct AutogradMeta {
 // Handed to a backward function: what it may look at besides the gradients.
 class Backward {
  public:
-  // How the walk takes a gradient of the tensor that a meta stands for.
-  using Arrive = std::function<void(const std::shared_ptr<AutogradMeta>&, Tensor)>;
+  // The walk, as a node sees it.
+  class Receiver {
+   public:
+    virtual ~Receiver() = default;
+    // Takes a gradient of the tensor that `meta` stands for.
+    virtual void arrive(const std::shared_ptr<AutogradMeta>& meta, Tensor gradient) = 0;
+    // Input i of the node at work gets nothing more from it. Once for each.
+    virtual void settle(std::size_t i) = 0;
+  };
 
-  Backward(Node& node, const std::vector<bool>& needed, const Arrive& arrive)
-      : node_(node), needed_(needed), arrive_(arrive) {}
+  Backward(Node& node, const std::vector<bool>& needed, Receiver& receiver)
+      : node_(node), needed_(needed), receiver_(receiver) {}
   // Whether the gradient of input i is wanted at all; it may be left undefined otherwise.
   bool needs(std::size_t i) const { return needed_[i]; }
   // Output i, if it was saved (see record).
@@ -46,14 +53,14 @@ class Backward {
   // own, in the order, and so with the bits, of a graph that was recorded in the first place.
   // Throws when the new graph leads to a tensor that is not among the node's inputs.
   Tensors replay(const Tensors& outputs, const Tensors& grads) const;
-  // Hands in a gradient of input i, or a part of it, ahead of the return: a node with many inputs
-  // need not hold all their gradients at once.
+  // Hands in the gradient of input i ahead of the return, whole, and undefined where there is none:
+  // a node with many inputs need not hold all their gradients at once, nor keep others waiting.
   void deliver(std::size_t i, Tensor gradient) const;
 
  private:
   Node& node_;
   const std::vector<bool>& needed_;
-  const Arrive& arrive_;
+  Receiver& receiver_;
 };
 
 // Gradients of the outputs in (undefined where nothing arrived), gradients of the inputs out. A
@@ -76,7 +83,7 @@ class Node : public std::enable_shared_from_this<Node> {
 
   // Throws when the graph was already freed by an earlier backward.
   Tensors apply(const Tensors& grads, const std::vector<bool>& needed,
-                const Backward::Arrive& arrive);
+                Backward::Receiver& receiver);
   // Frees the backward function and with it all that was saved for it.
   void release();
 

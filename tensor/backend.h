@@ -73,6 +73,7 @@ auto run(Device device, const char* op, const Kernel& kernel, const Operands&...
                                          },                                          \
                                          __VA_ARGS__))
 #else
-#define MINI_DISPATCH(device, kernel, ...) \
-  ((device).is_cpu() ? ::mini::cpu::kernel(__VA_ARGS__) : ::mini::fail_without_cuda())
+#define MINI_DISPATCH(device, kernel, ...)                                 \
+  ((device).is_cpu() ? static_cast<void>(0) : ::mini::fail_without_cuda(), \
+   ::mini::cpu::kernel(__VA_ARGS__))
 #endif

@@ -10,11 +10,14 @@
 namespace mini::train {
 namespace {
 
-DataOptions checked(const DataOptions& options) {
+DataOptions checked(const DataOptions& options, Share share) {
   check(options.scale >= 1, "data: scale must be at least 1, got ", options.scale);
   check(options.patch > 0 && options.patch % options.scale == 0, "data: patch ", options.patch,
         " must be a positive multiple of the scale ", options.scale);
   check(options.batch > 0, "data: batch must be positive, got ", options.batch);
+  check(options.batch % share.count == 0, "data: batch ", options.batch,
+        " cannot be divided evenly among ", share.count, " processes; make it a multiple of ",
+        share.count, ", or start another number of processes");
   check(options.workers >= 0, "data: workers must not be negative, got ", options.workers);
   check(options.cache_mb >= 0, "data: cache_mb must not be negative, got ", options.cache_mb);
   return options;
@@ -38,8 +41,10 @@ struct BatchMaker::Sample {
   bool mirror_x, mirror_y, transpose;
 };
 
-BatchMaker::BatchMaker(const DataOptions& options, std::uint64_t seed)
-    : options_(checked(options)),
+BatchMaker::BatchMaker(const DataOptions& options, std::uint64_t seed, Share share)
+    : options_(checked(options, share)),
+      first_(share.index * (options_.batch / share.count)),
+      count_(options_.batch / share.count),
       orders_(Generator{seed, 0}.fork(2)),  // 0 and 1 are the trainer's
       crops_(Generator{seed, 0}.fork(3)),
       images_(options.folders, options.patch, static_cast<std::size_t>(options.cache_mb) << 20) {}
@@ -48,7 +53,7 @@ std::vector<BatchMaker::Sample> BatchMaker::choose(std::int64_t step) const {
   std::vector<Sample> samples;
   std::vector<std::int64_t> order;
   std::int64_t order_of = -1;
-  for (std::int64_t i = 0; i < options_.batch; ++i) {
+  for (std::int64_t i = first_; i < first_ + count_; ++i) {
     const std::int64_t g = step * options_.batch + i;
     const std::int64_t epoch = g / images_.size();
     if (epoch != order_of) {
@@ -91,17 +96,18 @@ Batch BatchMaker::make(std::int64_t step) const {
   const NoGrad no_grad;
   const std::vector<Sample> samples = choose(step);
   Batch batch;
-  batch.hr = Tensor::empty({options_.batch, 3, options_.patch, options_.patch});
+  batch.hr = Tensor::empty({count_, 3, options_.patch, options_.patch});
   const std::int64_t elements = 3 * options_.patch * options_.patch;
-  parallel_tasks(options_.batch, [&](std::int64_t i) {
+  parallel_tasks(count_, [&](std::int64_t i) {
     copy_patch(samples[static_cast<std::size_t>(i)], batch.hr.data<float>() + i * elements);
   });
   batch.lr_reference = resize_bicubic(batch.hr, 1.0 / static_cast<double>(options_.scale));
   return batch;
 }
 
-BatchLoader::BatchLoader(const DataOptions& options, std::uint64_t seed, std::int64_t first_step)
-    : maker_(options, seed),
+BatchLoader::BatchLoader(const DataOptions& options, std::uint64_t seed, std::int64_t first_step,
+                         Share share)
+    : maker_(options, seed, share),
       ahead_(std::int64_t{2} * options.workers),
       next_to_make_(first_step),
       next_to_give_(first_step) {

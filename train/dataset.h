@@ -2,8 +2,9 @@
 //
 // Batch k is a pure function of the seed and k: sample g = k·batch + i is number g mod n of epoch
 // g / n, each epoch has its own random order of the n images, and everything random about a sample
-// comes from its own stream of numbers. So the order of threads changes nothing, and a run resumed
-// at step k goes on exactly as if it had never stopped, in the middle of an epoch too.
+// comes from its own stream of numbers. So the order of threads changes nothing, a run resumed at
+// step k goes on exactly as if it had never stopped, in the middle of an epoch too, and of several
+// processes each makes its own samples of the one batch and reads no others.
 // Read next: train/image_set.h.
 #pragma once
 
@@ -20,6 +21,7 @@
 
 #include "tensor/random.h"
 #include "tensor/tensor.h"
+#include "train/collective.h"
 #include "train/image_set.h"
 
 namespace mini::train {
@@ -27,8 +29,8 @@ namespace mini::train {
 struct DataOptions {
   std::vector<std::filesystem::path> folders{};
   std::int64_t scale = 2;
-  std::int64_t patch = 128;  // HR pixels a side, a multiple of scale
-  std::int64_t batch = 16;
+  std::int64_t patch = 128;      // HR pixels a side, a multiple of scale
+  std::int64_t batch = 16;       // of all processes together
   bool flip = true;              // mirror at random, left-right and up-down
   bool transpose = true;         // swap rows and columns at random
   int workers = 1;               // background threads; 0: next() does the work itself
@@ -40,10 +42,10 @@ struct Batch {
   Tensor lr_reference;  // float32 [N,3,patch/scale,patch/scale]: bicubic, not rounded
 };
 
-// Makes any batch, by its number.
+// Makes any batch, or this process's share of it, by its number.
 class BatchMaker {
  public:
-  BatchMaker(const DataOptions& options, std::uint64_t seed);
+  BatchMaker(const DataOptions& options, std::uint64_t seed, Share share = {});
 
   Batch make(std::int64_t step) const;
   const ImageSet& images() const { return images_; }
@@ -54,6 +56,7 @@ class BatchMaker {
   void copy_patch(const Sample& sample, float* to) const;
 
   DataOptions options_;
+  std::int64_t first_, count_;  // its samples of every batch
   Generator orders_, crops_;
   ImageSet images_;
 };
@@ -61,7 +64,8 @@ class BatchMaker {
 // Makes the batches from `first_step` on, ahead of time, on background threads.
 class BatchLoader {
  public:
-  BatchLoader(const DataOptions& options, std::uint64_t seed, std::int64_t first_step);
+  BatchLoader(const DataOptions& options, std::uint64_t seed, std::int64_t first_step,
+              Share share = {});
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;

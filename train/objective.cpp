@@ -8,9 +8,14 @@
 namespace mini::train {
 namespace {
 
-// The latent that belongs to the downscaled `out` [N,3s²,h,w].
-Shape latent_shape(const Tensor& hr, std::int64_t scale) {
-  return {hr.size(0), 3 * (scale * scale - 1), hr.size(2) / scale, hr.size(3) / scale};
+// The latent [N,3(s²-1),h,w] that belongs to the downscaled `out` [N,3s²,h,w]: this share of the
+// one that is drawn for the whole batch.
+Tensor draw_latent(const models::Rescaler& network, const Tensor& hr, Generator& generator,
+                   Share share) {
+  const std::int64_t scale = network.scale(), n = hr.size(0);
+  const Shape whole{n * share.count, 3 * (scale * scale - 1), hr.size(2) / scale,
+                    hr.size(3) / scale};
+  return network.sample_latent(whole, generator, ops::DrawPart{0, share.index * n, n});
 }
 
 Tensor image_part(const Tensor& x) { return narrow(x, 1, 0, 3); }
@@ -22,10 +27,11 @@ SainObjective::SainObjective(ObjectiveOptions options) : options_(std::move(opti
 }
 
 Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
-                                 const Tensor& lr_reference, Generator& generator) const {
+                                 const Tensor& lr_reference, Generator& generator,
+                                 Share share) const {
   const auto choices = static_cast<std::int64_t>(options_.qualities.size());
   const auto choice = static_cast<std::size_t>(generator.next_below(choices));
-  const Tensor z = network.sample_latent(latent_shape(hr, network.scale()), generator);
+  const Tensor z = draw_latent(network, hr, generator, share);
   return (*this)(network, hr, lr_reference, z * options_.latent_scale, options_.qualities[choice]);
 }
 
@@ -57,13 +63,13 @@ Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& 
 IrnObjective::IrnObjective(ObjectiveOptions options) : options_(std::move(options)) {}
 
 Losses IrnObjective::operator()(const models::Rescaler& network, const Tensor& hr,
-                                const Tensor& lr_reference, Generator& generator) const {
+                                const Tensor& lr_reference, Generator& generator,
+                                Share share) const {
   const models::Pass down = network.forward(hr);
-  const Shape shape = latent_shape(hr, network.scale());
-  const Tensor z = network.sample_latent(shape, generator) * options_.latent_scale;
+  const Tensor z = draw_latent(network, hr, generator, share) * options_.latent_scale;
   const models::Pass up = network.inverse(concat({quantise(down.lr), z}, 1));
 
-  const Tensor latent = narrow(down.out, 1, 3, shape[1]);
+  const Tensor latent = narrow(down.out, 1, 3, z.size(1));
   const Tensor fit = l2_loss(down.lr, lr_reference) * options_.lambda_forw;
   const Tensor prior =
       sum(square(latent)) * (0.5 * options_.lambda_prior / static_cast<double>(hr.size(0)));

@@ -8,6 +8,7 @@
 
 #include "io/image.h"
 #include "models/rescaler.h"
+#include "train/collective.h"
 
 namespace mini::train {
 
@@ -33,10 +34,13 @@ struct ObjectiveOptions {
 class Objective {
  public:
   virtual ~Objective() = default;
-  // hr [N,3,H,W] in [0,1], lr_reference its bicubic LR [N,3,H/s,W/s]. Draws the step's noise from
-  // `generator`.
+  // hr [N,3,H,W] in [0,1], lr_reference its bicubic LR [N,3,H/s,W/s]; they may be one share of a
+  // batch. Draws the step's noise from `generator`, that of the whole batch, and takes its share.
+  // Everything in the result must be a mean over the samples: then the mean over the shares is that
+  // of the whole batch.
   virtual Losses operator()(const models::Rescaler& network, const Tensor& hr,
-                            const Tensor& lr_reference, Generator& generator) const = 0;
+                            const Tensor& lr_reference, Generator& generator,
+                            Share share = {}) const = 0;
 };
 
 // SAIN (AAAI 2023), section "Training objectives":
@@ -50,7 +54,7 @@ class SainObjective : public Objective {
  public:
   explicit SainObjective(ObjectiveOptions options);
   Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator) const override;
+                    Generator& generator, Share share = {}) const override;
   // The same with a given latent z [N,3(s²-1),H/s,W/s] (already scaled) and quality.
   Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
                     const Tensor& z, int quality) const;
@@ -65,7 +69,7 @@ class IrnObjective : public Objective {
  public:
   explicit IrnObjective(ObjectiveOptions options);
   Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator) const override;
+                    Generator& generator, Share share = {}) const override;
 
  private:
   ObjectiveOptions options_;

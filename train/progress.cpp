@@ -42,8 +42,14 @@ std::string bar_text(double fraction, int width) {
   return bar;
 }
 
-Progress::Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total)
-    : out_(out), columns_(columns), first_(first), total_(total), start_(Clock::now()) {}
+Progress::Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total,
+                   int processes)
+    : out_(out),
+      columns_(columns),
+      processes_(processes),
+      first_(first),
+      total_(total),
+      start_(Clock::now()) {}
 
 Progress::~Progress() {
   if (line_shown_) out_ << "\n" << std::flush;
@@ -80,6 +86,7 @@ std::string Progress::line(std::int64_t step, const Values& values) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double rate = static_cast<double>(step - first_) / std::max(seconds, 1e-9);
   std::string text = concat_text(step, "/", total_, formatted("  %.3g step/s", rate));
+  if (processes_ > 1) text += concat_text("  ", processes_, " processes");
   if (rate > 0) text += "  ETA " + duration_text(static_cast<double>(total_ - step) / rate);
   for (const auto& [name, value] : values) text += "  " + name + formatted(" %.4g", value);
   return text;

@@ -18,8 +18,10 @@ class Progress {
  public:
   using Values = std::vector<std::pair<std::string, double>>;
 
-  // Steps first..total are to be shown on `out`: a terminal of that many columns, or none (0).
-  Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total);
+  // Steps first..total, taken by so many processes together, are to be shown on `out`: a terminal of
+  // that many columns, or none (0).
+  Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total,
+           int processes = 1);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -39,7 +41,7 @@ class Progress {
   void clear_line();
 
   std::ostream& out_;
-  int columns_;
+  int columns_, processes_;
   std::int64_t first_, total_;
   Clock::time_point start_, paused_at_, drawn_at_{};
   bool line_shown_ = false;

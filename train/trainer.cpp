@@ -2,14 +2,18 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <ostream>
+#include <utility>
 
 #include "autograd/engine.h"
 #include "io/file.h"
+#include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "tensor/view.h"
+#include "train/agreement.h"
 #include "train/weights.h"
 
 namespace mini::train {
@@ -19,10 +23,24 @@ namespace fs = std::filesystem;
 // Independent streams of random numbers, all from the one seed.
 enum Stream : std::uint64_t { initial_weights, training_noise };
 
-std::vector<std::pair<std::string, double>> named(const Losses& losses) {
-  std::vector<std::pair<std::string, double>> values{{"loss", losses.total.item()}};
-  for (const LossTerm& term : losses.terms) values.emplace_back(term.name, term.value);
+// Means over the whole batch.
+std::vector<std::pair<std::string, double>> named(const Losses& losses, Collective& collective) {
+  std::vector<double> own{losses.total.item()};
+  for (const LossTerm& term : losses.terms) own.push_back(term.value);
+  const std::vector<double> sums = collective.all_reduce(own);
+  const double processes = collective.size();
+  std::vector<std::pair<std::string, double>> values{{"loss", sums[0] / processes}};
+  for (std::size_t i = 0; i < losses.terms.size(); ++i)
+    values.emplace_back(losses.terms[i].name, sums[i + 1] / processes);
   return values;
+}
+
+// "3 processes of 8 threads, "; nothing for a process alone.
+std::string processes_text(const Collective& collective) {
+  if (collective.size() == 1) return {};
+  const int threads = max_threads();
+  return concat_text(collective.size(), " processes of ", threads,
+                     threads == 1 ? " thread; " : " threads; ");
 }
 
 // "jpeg 75: 31.02 dB (bicubic 29.80)"
@@ -59,7 +77,9 @@ std::vector<std::pair<std::string, double>> Trainer::Window::means() const {
 Trainer::Trainer(TrainConfig config, TrainerOptions options)
     : config_(std::move(config)),
       options_(std::move(options)),
+      collective_(options_.collective != nullptr ? *options_.collective : single_process()),
       best_score_(-std::numeric_limits<double>::infinity()) {
+  check_same_configuration(collective_, config_text(config_));
   const Generator root{static_cast<std::uint64_t>(config_.seed), 0};
   noise_ = root.fork(training_noise);
   Generator weights = root.fork(initial_weights);
@@ -71,13 +91,20 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   objective_ = options_.objective ? std::move(options_.objective)
                                   : make_objective(config_.model.network, config_.objective);
 
-  if (!options_.resume.empty())
-    resume(find_checkpoint(options_.resume));
-  else if (!options_.init.empty())
-    load_weights(*network_, find_checkpoint(options_.init));
-  if (options_.write) check_folder();
-  validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
-  loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_);
+  if (is_first()) {
+    if (!options_.resume.empty())
+      resume(find_checkpoint(options_.resume));
+    else if (!options_.init.empty())
+      load_weights(*network_, find_checkpoint(options_.init));
+    if (options_.write) check_folder();
+    validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
+  }
+  if (collective_.size() > 1) {
+    share_state();
+    sync_.emplace(parameters_, collective_);
+  }
+  loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_, share_of(collective_));
+  check_same_images(collective_, loader_->image_count());
 }
 
 Trainer::~Trainer() = default;
@@ -106,6 +133,21 @@ void Trainer::resume(const fs::path& path) {
   }
 }
 
+// Everybody starts from rank 0's state, to the bit, and needs no file for it.
+void Trainer::share_state() {
+  for (const auto& [name, tensor] : network_->state_dict()) collective_.broadcast(tensor);
+  for (const auto& [name, tensor] : optimizer_->state()) collective_.broadcast(tensor);
+  const Tensor numbers = Tensor::from(
+      std::vector<std::int64_t>{step_, validated_, std::bit_cast<std::int64_t>(noise_.seed),
+                                std::bit_cast<std::int64_t>(noise_.offset)},
+      {4});
+  collective_.broadcast(numbers);
+  const std::int64_t* const values = numbers.data<std::int64_t>();
+  step_ = values[0];
+  validated_ = values[1];
+  noise_ = {std::bit_cast<std::uint64_t>(values[2]), std::bit_cast<std::uint64_t>(values[3])};
+}
+
 // That it is none, or can be made. Two runs in one folder would mix their logs and remove each
 // other's checkpoints.
 void Trainer::check_folder() const {
@@ -121,6 +163,11 @@ void Trainer::check_folder() const {
 }
 
 void Trainer::open_outputs() {
+  nowhere_ = std::make_unique<std::ostream>(nullptr);
+  const bool shown = is_first() && options_.out != nullptr;
+  progress_ = std::make_unique<Progress>(shown ? *options_.out : *nowhere_, options_.columns, step_,
+                                         config_.steps, collective_.size());
+  if (!is_first()) return;
   fs::create_directories(config_.out);
   io::remove_stale_temporaries(config_.out);
   io::write_file_atomically(config_.out / "config.json", config_text(config_));
@@ -129,40 +176,41 @@ void Trainer::open_outputs() {
                                    options_.resume.empty() ? std::int64_t{-1} : step_);
   if (config_.log.tensorboard)
     board_ = std::make_unique<TensorBoard>(config_.out / "tensorboard", step_ + 1);
-  nowhere_ = std::make_unique<std::ostream>(nullptr);
-  progress_ = std::make_unique<Progress>(options_.out != nullptr ? *options_.out : *nowhere_,
-                                         options_.columns, step_, config_.steps);
   for (const std::string& note : notes_) progress_->message(note);
   for (const std::string& line : loader_->skipped()) progress_->message("left out " + line);
-  progress_->message(
-      concat_text(network_->name(), " x", network_->scale(), ", ", network_->parameter_count(),
-                  " parameters; ", loader_->image_count(), " images to train on, ",
-                  validator_->image_count(), " to validate on; results in ", config_.out.string()));
-  log_->write("start", step_,
-              {{"version", version()},
-               {"parameters", network_->parameter_count()},
-               {"images", loader_->image_count()}});
+  progress_->message(concat_text(
+      network_->name(), " x", network_->scale(), ", ", network_->parameter_count(), " parameters; ",
+      processes_text(collective_), loader_->image_count(), " images to train on, ",
+      validator_->image_count(), " to validate on; results in ", config_.out.string()));
+  log("start", {{"version", version()},
+                {"parameters", network_->parameter_count()},
+                {"images", loader_->image_count()},
+                {"processes", std::int64_t{collective_.size()}}});
 }
 
 Outcome Trainer::run() {
   open_outputs();
-  while (!stop_wanted()) {
+  Outcome outcome = Outcome::stopped;
+  while (!collective_.any(told_to_stop())) {
     // Before validation too: should it fail, for want of memory say, no step is lost.
     if (due(config_.checkpoint.every)) save();
-    if (validator_->enabled() && due(config_.validation.every) && validated_ != step_) {
+    if (validation_due()) {
       if (!validate()) continue;
       if (due(config_.checkpoint.every)) save();
     }
     if (step_ >= config_.steps) {
-      log_->write("finished", step_);
-      return Outcome::finished;
+      outcome = Outcome::finished;
+      break;
     }
     train_step();
   }
-  save();
-  log_->write("stopped", step_);
-  progress_->message(concat_text("stopped after step ", step_, "; go on with --resume"));
-  return Outcome::stopped;
+  if (outcome == Outcome::stopped) {
+    save();
+    progress_->message(concat_text("stopped after step ", step_, "; go on with --resume"));
+  }
+  log(outcome == Outcome::finished ? "finished" : "stopped");
+  collective_.barrier();  // nobody ends before all is saved
+  return outcome;
 }
 
 bool Trainer::due(std::int64_t every) const {
@@ -173,19 +221,20 @@ bool Trainer::due(std::int64_t every) const {
 Losses Trainer::losses_of(Batch&& taken) {
   const Batch batch = std::move(taken);
   return (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
-                       ops::cast(batch.lr_reference, config_.precision), noise_);
+                       ops::cast(batch.lr_reference, config_.precision), noise_,
+                       share_of(collective_));
 }
 
 Trainer::Step Trainer::take_step(Batch batch) {
   const Losses losses = losses_of(std::move(batch));
-  Step step{.values = named(losses)};
+  Step step{.values = named(losses, collective_)};
   for (const Named& value : step.values)
     if (!std::isfinite(value.second)) {
       step.not_finite = value;
       return step;
     }
 
-  backward(losses.total);
+  backward_all(losses.total);
   const double no_limit = std::numeric_limits<double>::infinity();
   const double norm =
       clip_gradient_norm(parameters_, config_.clip_norm > 0 ? config_.clip_norm : no_limit);
@@ -203,6 +252,17 @@ Trainer::Step Trainer::take_step(Batch batch) {
   return step;
 }
 
+// The gradient of the mean over all processes is the sum of those of the shares, each divided by
+// their number: at the start of backward, where it costs nothing.
+void Trainer::backward_all(const Tensor& loss) {
+  if (!sync_) return backward(loss);
+  const Tensor part =
+      Tensor::full(loss.shape(), 1.0 / collective_.size(), loss.dtype(), loss.device());
+  backward(loss, part,
+           {.leaf_complete = [this](const AutogradMeta& leaf) { sync_->complete(leaf); }});
+  sync_->finish();
+}
+
 void Trainer::train_step() {
   const Generator noise_before = noise_;
   const Step step = take_step(loader_->next());
@@ -215,7 +275,8 @@ void Trainer::train_step() {
 void Trainer::stop_not_finite(const Named& term, const Generator& noise_before) {
   noise_ = noise_before;
   save();
-  log_->write("not_finite", step_, {{"term", term.first}});
+  log("not_finite", {{"term", term.first}});
+  collective_.barrier();
   fail("step ", step_ + 1, ": ", term.first, " is ", term.second, "; the weights after step ",
        step_, " are kept in ", checkpoint_path(config_.out, step_).string());
 }
@@ -250,7 +311,7 @@ void Trainer::report(double lr) {
   if (!line_due) return;
   LogRecord record(means.begin(), means.end());
   record.emplace_back("lr", lr);
-  log_->write("train", step_, record);
+  log("train", record);
   if (board_) {
     for (const auto& [name, value] : means) board_->scalar("train/" + name, value, step_);
     board_->scalar("train/lr", lr, step_);
@@ -258,12 +319,24 @@ void Trainer::report(double lr) {
   window_ = {};
 }
 
+bool Trainer::validation_due() const {
+  return !config_.validation.folders.empty() && due(config_.validation.every) &&
+         validated_ != step_;
+}
+
+// By rank 0, while the others wait to hear how it went.
 bool Trainer::validate() {
+  const std::int64_t before = std::exchange(validated_, step_);
+  if (collective_.any(is_first() && run_validation())) return true;
+  validated_ = before;
+  return false;
+}
+
+bool Trainer::run_validation() {
   progress_->pause();
   const std::optional<Validation> result =
-      validator_->run(*network_, [this] { return stop_wanted(); });
+      validator_->run(*network_, [this] { return told_to_stop(); });
   if (!result) return false;
-  validated_ = step_;
   LogRecord record;
   for (const EvaluationRow& row : result->table.rows) {
     const std::string key =
@@ -271,7 +344,7 @@ bool Trainer::validate() {
     record.emplace_back(key, row.mean.psnr_y);
     if (board_) board_->scalar("validation/" + key, row.mean.psnr_y, step_);
   }
-  log_->write("validation", step_, record);
+  log("validation", record);
   progress_->message(concat_text("step ", step_, ", PSNR-Y ", validation_text(result->table)));
 
   const fs::path folder = config_.out / "pictures" / checkpoint_path("", step_).stem();
@@ -302,6 +375,8 @@ Checkpoint Trainer::state() const {
 }
 
 void Trainer::save() {
+  check_same_weights(collective_, parameters_, step_);
+  if (!is_first()) return;
   const fs::path path = checkpoint_path(config_.out, step_);
   const auto progress_made = std::pair(step_, validated_);
   if (saved_ == progress_made && fs::exists(path)) return;
@@ -310,6 +385,10 @@ void Trainer::save() {
   saved_ = progress_made;
   remove_old_checkpoints(config_.out, step_, config_.checkpoint.keep_last);
   progress_->resume();
+}
+
+void Trainer::log(const std::string& event, const LogRecord& record) {
+  if (log_) log_->write(event, step_, record);
 }
 
 }  // namespace mini::train

@@ -4,7 +4,11 @@
 //
 // All that a step depends on is its number, the weights, the optimiser's state and the position of
 // the noise. These are what a checkpoint holds; a run resumed from one goes on bit for bit as if it
-// had never stopped. Read next: train/checkpoint.h, train/dataset.h, train/objective.h.
+// had never stopped.
+//
+// Several processes that train together each work on their share of the batch; their gradients are
+// added up while backward runs (train/gradient_sync.h), so all take the same step. Rank 0 alone reads
+// and writes the files of the run. Read next: train/checkpoint.h, train/dataset.h, train/objective.h.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +23,10 @@
 
 #include "models/rescaler.h"
 #include "train/checkpoint.h"
+#include "train/collective.h"
 #include "train/config.h"
 #include "train/dataset.h"
+#include "train/gradient_sync.h"
 #include "train/log.h"
 #include "train/progress.h"
 #include "train/tensorboard.h"
@@ -36,6 +42,7 @@ struct TrainerOptions {
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
   std::function<bool()> stop = nullptr;    // asked between steps; true: save and end
   bool write = true;                       // false: only for measure_step(), so any folder will do
+  Collective* collective = nullptr;  // the processes that train together; null: this one alone
 };
 
 // Bytes of memory blocks around one step.
@@ -50,13 +57,15 @@ enum class Outcome { finished, stopped };
 
 class Trainer {
  public:
-  // Reads and checks everything, changes no file.
+  // Reads and checks everything, changes no file. All processes of the collective make theirs at the
+  // same time, run it and take each step together; an Error that only some of them meet leaves the
+  // others waiting, so whoever catches it must end them.
   Trainer(TrainConfig config, TrainerOptions options);
   ~Trainer();
 
-  // Trains to the last step or until told to stop; either way the last state is saved. When a loss
-  // or a gradient is not finite, the state before that step is saved and an Error names the step
-  // and the term.
+  // Trains to the last step or until one of the processes is told to stop; either way the last state
+  // is saved. When a loss or a gradient is not finite, the state before that step is saved and an
+  // Error names the step and the term.
   Outcome run();
 
   // Takes one step to warm up and measures the next; the allocator's peak is then of that one alone.
@@ -82,22 +91,29 @@ class Trainer {
     std::vector<std::pair<std::string, double>> means() const;
   };
 
+  bool is_first() const { return collective_.rank() == 0; }
   void resume(const std::filesystem::path& path);
+  void share_state();
   void check_folder() const;
   void open_outputs();
   Losses losses_of(Batch&& taken);
   Step take_step(Batch batch);
+  void backward_all(const Tensor& loss);
   void train_step();
   [[noreturn]] void stop_not_finite(const Named& term, const Generator& noise_before);
   void report(double lr);
   bool due(std::int64_t every) const;
+  bool validation_due() const;
   bool validate();  // false: stopped on the way
+  bool run_validation();
   Checkpoint state() const;
   void save();
-  bool stop_wanted() const { return options_.stop && options_.stop(); }
+  void log(const std::string& event, const LogRecord& record = {});
+  bool told_to_stop() const { return options_.stop && options_.stop(); }
 
   TrainConfig config_;
   TrainerOptions options_;
+  Collective& collective_;
   std::vector<std::string> notes_;  // to be shown at the start
 
   // The state of the run.
@@ -109,8 +125,9 @@ class Trainer {
 
   std::pair<std::int64_t, std::int64_t> saved_;  // step_ and validated_ in the last checkpoint
   Tensors parameters_;
+  std::optional<GradientSync> sync_;  // not of a process alone
   std::unique_ptr<Objective> objective_;
-  std::unique_ptr<Validator> validator_;
+  std::unique_ptr<Validator> validator_;  // of rank 0, as is what follows but the loader
   std::unique_ptr<BatchLoader> loader_;
 
   Window window_;

@@ -175,8 +175,8 @@ class Spoiled : public Objective {
   Spoiled(std::int64_t step, double value)
       : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
   Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator) const override {
-    Losses losses = sain_(network, hr, lr_reference, generator);
+                    Generator& generator, Share share) const override {
+    Losses losses = sain_(network, hr, lr_reference, generator, share);
     if (steps_left_-- == 0) losses.terms[2].value = value_;
     return losses;
   }
@@ -206,8 +206,8 @@ TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
 // A finite loss whose gradient is not: the root of 0·w.
 class Cusp : public Objective {
  public:
-  Losses operator()(const models::Rescaler& network, const Tensor&, const Tensor&,
-                    Generator&) const override {
+  Losses operator()(const models::Rescaler& network, const Tensor&, const Tensor&, Generator&,
+                    Share) const override {
     return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
   }
 };

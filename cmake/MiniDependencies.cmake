@@ -6,6 +6,18 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 find_path(STB_INCLUDE_DIR stb/stb_image.h REQUIRED)
 
+# Of MPI only mini_train knows, and without it nothing but training by several processes is missing.
+if(MINI_MPI STREQUAL AUTO)
+  find_package(MPI QUIET COMPONENTS CXX)
+elseif(MINI_MPI)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+endif()
+if(TARGET MPI::MPI_CXX)
+  message(STATUS "MPI: ${MPI_CXX_VERSION}, ${MPIEXEC_EXECUTABLE}")
+else()
+  message(STATUS "MPI: none (MINI_MPI=${MINI_MPI}; Debian's package is libopenmpi-dev)")
+endif()
+
 set(MINI_LIBRARIES JPEG::JPEG PkgConfig::WEBP
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 include_directories(SYSTEM ${STB_INCLUDE_DIR})

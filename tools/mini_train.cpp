@@ -3,9 +3,12 @@
 // Exit code: 0 when the last step is done, 1 on any error, 128 + signal when stopped by one (the
 // state is saved).
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <fmt/core.h>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include "tensor/version.h"
 #include "tools/mini_train/interrupt.h"
 #include "tools/mini_train/memory.h"
+#include "tools/mini_train/processes.h"
 #include "train/trainer.h"
 
 namespace mini {
@@ -32,12 +36,14 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.description(
       "Trains SAIN or IRN as CONFIG says. The results go to the folder `out` of CONFIG:\n"
       "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"
-      "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.");
+      "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.\n"
+      "Started by mpirun, the processes divide data.batch evenly and train one network together.");
   app.footer(
       "Examples:\n"
       "  mini_train configs/sain.json\n"
       "  mini_train configs/sain.json --set train.lr=1e-4 --set codec.quality=30..90\n"
       "  mini_train configs/sain.json --resume\n"
+      "  mpirun -np 4 mini_train configs/sain.json\n"
       "  mini_train configs/sain.json --set data.batch=4 --profile-memory");
   app.set_version_flag("--version", fmt::format("mini_train {}", version()));
   app.add_option("CONFIG", arguments.config, "configuration, JSON with comments");
@@ -87,9 +93,17 @@ int terminal_columns() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-int train(const Arguments& arguments) {
+// "cuda" names no single GPU: of several processes on a machine each takes one of its own.
+Device device_of(const std::string& name, const Processes* processes) {
+  Device device = parse_device(name);
+  if (name == "cuda" && processes != nullptr) device.index = processes->local_rank();
+  return device;
+}
+
+// One of several processes, or the only one (null).
+int train(const Arguments& arguments, Processes* processes) {
   check(!arguments.config.empty(), "CONFIG is missing; see mini_train --help");
-  check(parse_device(arguments.device).is_cpu(), "--device ", arguments.device,
+  check(device_of(arguments.device, processes).is_cpu(), "--device ", arguments.device,
         ": training runs on the cpu only");
   const train::TrainConfig config = train::load_config(arguments.config, arguments.assignments);
   if (config.threads > 0) set_threads(static_cast<int>(config.threads));
@@ -100,14 +114,35 @@ int train(const Arguments& arguments) {
     if (arguments.resume.empty()) options.resume = config.out;
   }
   if (arguments.profile_memory) {
+    check(processes == nullptr, "--profile-memory looks at one process; start it without mpirun");
     print_memory_profile(config, std::move(options));
     return 0;
   }
-  options.columns = terminal_columns();
+  // mpirun gives its processes a terminal of their own, wherever their output goes in the end.
+  if (processes == nullptr) options.columns = terminal_columns();
   options.stop = [] { return InterruptGuard::signal() != 0; };
+  options.collective = processes;
   train::Trainer trainer(config, std::move(options));
   const InterruptGuard guard;
-  return trainer.run() == train::Outcome::finished ? 0 : 128 + InterruptGuard::signal();
+  if (trainer.run() == train::Outcome::finished) return 0;
+  int signal = InterruptGuard::signal();
+  if (processes != nullptr)  // which perhaps another process got
+    for (const double one : processes->all_gather(std::array{static_cast<double>(signal)}))
+      signal = std::max(signal, static_cast<int>(one));
+  return 128 + signal;
+}
+
+int train(const Arguments& arguments) {
+  if (processes_started() <= 1) return train(arguments, nullptr);
+  const std::unique_ptr<Processes> processes = join_processes();
+  try {
+    return train(arguments, processes.get());
+  } catch (const std::exception& error) {
+    // The others wait for this one, so they end with it.
+    fmt::print(stderr, "mini_train: rank {}: {}\n", processes->rank(), error.what());
+    processes->abort();
+    return 1;
+  }
 }
 
 int run(int argc, char** argv) {

@@ -15,7 +15,8 @@ case "${1:-}" in
   *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
 
-if $quick; then setup; else setup clang clang-tidy libomp-dev; fi
+mpi=(libopenmpi-dev openmpi-bin)
+if $quick; then setup "${mpi[@]}"; else setup "${mpi[@]}" clang clang-tidy libomp-dev; fi
 
 logs=build/logs
 mkdir -p "$logs"

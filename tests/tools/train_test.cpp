@@ -1,88 +1,16 @@
 // mini_train as a program: exit codes, messages, signals, the configurations of the project.
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <sstream>
 #include <string>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 
-#include "io/file.h"
-#include "io/image.h"
-#include "tensor/random.h"
-#include "tests/support/support.h"
+#include "tests/tools/train_tool.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
-#include "train/picture.h"
 
 namespace mini {
 namespace {
-namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-const std::string program = std::string(MINI_BINARY_DIR) + "/tools/mini_train";
-const fs::path configs = fs::path(MINI_SOURCE_DIR) / "configs";
-
-std::string content(const fs::path& path) {
-  const io::Bytes bytes = io::read_file(path);
-  return std::string(io::as_text(bytes));
-}
-
-class TrainTool : public ::testing::Test {
- protected:
-  void SetUp() override {
-    fs::create_directories(photos());
-    Generator generator{1, 0};
-    for (const int i : {0, 1, 2})
-      io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
-  }
-
-  fs::path photos() const { return folder_.path() / "photos"; }
-  fs::path out() const { return folder_.path() / "out"; }
-  std::string errors() const { return content(folder_.path() / "stderr"); }
-  std::string output() const { return content(folder_.path() / "stdout"); }
-
-  pid_t start(Words arguments) const {
-    arguments.insert(arguments.begin(), program);
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    const pid_t child = fork();
-    if (child == 0) {
-      const bool redirected =
-          std::freopen((folder_.path() / "stdout").c_str(), "w", stdout) != nullptr &&
-          std::freopen((folder_.path() / "stderr").c_str(), "w", stderr) != nullptr;
-      if (redirected) execv(program.c_str(), pointers.data());
-      _exit(127);
-    }
-    return child;
-  }
-  // The tiny configuration of the project on the pictures here.
-  pid_t start_tiny(Words arguments) const {
-    const Words common{(configs / "tiny.json").string(),
-                       "--set",
-                       "data.train=" + photos().string(),
-                       "--set",
-                       "validation.folders=" + photos().string(),
-                       "--out",
-                       out().string()};
-    arguments.insert(arguments.begin(), common.begin(), common.end());
-    return start(arguments);
-  }
-  static int exit_code(pid_t child) {
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-  int run_tiny(Words arguments) const { return exit_code(start_tiny(std::move(arguments))); }
-  int run(Words arguments) const { return exit_code(start(std::move(arguments))); }
-
-  test::TemporaryFolder folder_;
-};
 
 TEST_F(TrainTool, TrainsAndSaves) {
   EXPECT_EQ(run_tiny({}), 0) << errors();
@@ -102,12 +30,7 @@ TEST_F(TrainTool, SignalSavesAndResumeGoesOnBitForBit) {
     return all;
   };
   const pid_t child = start_tiny(with({"1000000"}));
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  const fs::path log = out() / "log.jsonl";
-  while (!fs::exists(log) || content(log).find("\"step\":3,") == std::string::npos) {
-    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  ASSERT_NO_FATAL_FAILURE(wait_for_log("\"step\":3,"));
   kill(child, SIGTERM);
   EXPECT_EQ(exit_code(child), 128 + SIGTERM) << errors();
   EXPECT_NE(output().find("go on with --resume"), std::string::npos) << output();

@@ -6,6 +6,7 @@
 #include "ops/precision.h"
 #include "tensor/allocator.h"
 #ifdef MINI_CUDA_EMULATED
+#include "tensor/backend.h"
 #include "tests/cuda_emulator/emulator.h"
 #endif
 
@@ -14,14 +15,16 @@ namespace mini::test {
 // Calls f with the threads of a block in rising, then in falling order where the device is emulated;
 // else just twice. What f computes must not change.
 template <class F>
-void in_both_orders(const F& f) {
-  f();
+void in_both_orders([[maybe_unused]] Device device, const F& f) {
 #ifdef MINI_CUDA_EMULATED
-  emulator::set_order(emulator::Order::falling);
-#endif
+  for (const auto order : {emulator::Order::falling, emulator::Order::rising}) {
+    emulator::set_order(order);
+    f();
+    cuda::synchronize(device);
+  }
+#else
   f();
-#ifdef MINI_CUDA_EMULATED
-  emulator::set_order(emulator::Order::rising);
+  f();
 #endif
 }
 

@@ -33,6 +33,8 @@ configure() {
   local folder=$1
   shift
   local launcher=()
-  command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  # ccache takes precompiled headers only when it need not mind their macros and dates.
+  command -v ccache >/dev/null && launcher=(
+    "-DCMAKE_CXX_COMPILER_LAUNCHER=env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache" -DMINI_PCH=ON)
   cmake -G Ninja -B "$folder" "${launcher[@]}" "$@" >/dev/null
 }

@@ -36,10 +36,11 @@ step() {
   fi
 }
 
-# tests NAME FOLDER: ctest, counting the single tests that GoogleTest ran, failed and skipped.
+# tests NAME FOLDER: ctest, counting the single tests that GoogleTest ran, failed and skipped. Much of
+# a test is one thread's work, so two programs run at a time; the log is sorted by program.
 tests() {
   local name=$1 folder=$2 start=$SECONDS log="$logs/$1.log" ok=ok
-  ctest --test-dir "$folder" --verbose >"$log" 2>&1 || ok=FAILED
+  ctest --test-dir "$folder" --verbose -j 2 2>&1 | sort -s -n >"$log" || ok=FAILED
   local p f s
   p=$(grep -c '^[0-9]*: \[       OK \]' "$log" || true)
   f=$(grep -c '^[0-9]*: \[  FAILED  \].*ms)$' "$log" || true)

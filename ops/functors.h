@@ -181,22 +181,24 @@ MINI_HOST_DEVICE inline void visit(Binary op, const F& f) {
 // One element of an Adam step; see ops/optimizer.h for the formula. Rounds where PyTorch rounds.
 template <class T>
 struct AdamUpdate {
-  T beta1, rest1, beta2, rest2, eps, weight_decay, shrink, step_size, root_correction;
+  T beta1, rest1, beta2, rest2, eps, weight_decay;
+  T gradient_scale, shrink, step_size, root_correction;
 
-  explicit AdamUpdate(const AdamStep& step)
-      : beta1(T(step.beta1)),
-        rest1(T(1 - step.beta1)),
-        beta2(T(step.beta2)),
-        rest2(T(1 - step.beta2)),
-        eps(T(step.eps)),
-        weight_decay(T(step.weight_decay)),
+  MINI_HOST_DEVICE AdamUpdate(const AdamParams& params, const AdamStep& step)
+      : beta1(T(params.beta1)),
+        rest1(T(1 - params.beta1)),
+        beta2(T(params.beta2)),
+        rest2(T(1 - params.beta2)),
+        eps(T(params.eps)),
+        weight_decay(T(params.weight_decay)),
+        gradient_scale(T(step.gradient_scale)),
         shrink(T(step.shrink)),
         step_size(T(step.step_size)),
         root_correction(T(step.root_correction)) {}
 
   MINI_HOST_DEVICE void operator()(T& parameter, T gradient, T& mean, T& square) const {
     T w = parameter * shrink;
-    const T g = gradient + weight_decay * w;
+    const T g = gradient_scale * gradient + weight_decay * w;
     mean = beta1 * mean + rest1 * g;
     square = beta2 * square + rest2 * g * g;
     w -= step_size * mean / (std::sqrt(square) / root_correction + eps);

@@ -34,6 +34,52 @@ inline constexpr double ycc_to_rgb[3][3] = {{1, 0, 1.402},  //
                                             {1, -0.344136, -0.714136},
                                             {1, 1.772, 0}};
 
+// What the simulator multiplies with, in its own precision and by value, so that a kernel can take it
+// along.
+template <class T>
+struct JpegTables {
+  T dct[64];            // orthonormal, [frequency, sample]
+  double steps[2][64];  // luminance, chrominance; at quality 50
+  T to_ycc[3][3], to_rgb[3][3];
+
+  // dct: ops::dct_matrix().
+  explicit JpegTables(const double* matrix) {
+    for (int k = 0; k < 64; ++k) {
+      dct[k] = static_cast<T>(matrix[k]);
+      steps[0][k] = luminance_steps[k];
+      steps[1][k] = chrominance_steps[k];
+    }
+    for (int i = 0; i < 3; ++i)
+      for (int j = 0; j < 3; ++j) {
+        to_ycc[i][j] = static_cast<T>(rgb_to_ycc[i][j]);
+        to_rgb[i][j] = static_cast<T>(ycc_to_rgb[i][j]);
+      }
+  }
+};
+
+// A pixel on its way through the simulator, and the adjoints. Rows of the matrices as in JpegTables.
+// Before the DCT: Y, Cb or Cr (row `to_ycc` of the table) of a colour in 0..255.
+template <class T>
+MINI_HOST_DEVICE inline T mix_colours(const T (&row)[3], T r, T g, T b) {
+  return row[0] * r + row[1] * g + row[2] * b;
+}
+template <class T>
+MINI_HOST_DEVICE inline T mix_colours_adjoint(const T (&to_ycc)[3][3], int colour, T dy, T dcb,
+                                              T dcr) {
+  return (to_ycc[0][colour] * dy + (to_ycc[1][colour] * dcb + to_ycc[2][colour] * dcr) * T(0.25)) *
+         T(255);
+}
+// After the inverse DCT: a colour (row of `to_rgb`) in 0..1, not yet clamped.
+template <class T>
+MINI_HOST_DEVICE inline T join_colours(const T (&row)[3], T y, T cb, T cr) {
+  return (y + T(128) + row[1] * cb + row[2] * cr) / T(255);
+}
+template <class T>
+MINI_HOST_DEVICE inline T join_colours_adjoint(const T (&to_rgb)[3][3], int component, T r, T g,
+                                               T b) {
+  return to_rgb[0][component] * r + to_rgb[1][component] * g + to_rgb[2][component] * b;
+}
+
 // Soft rounding r(v) = v - a(v)/π with the first nine terms of the sawtooth's Fourier series:
 //   a(v) = Σ_{n=1..9} c_n·sin(2πnv), c_n = (-1)^{n+1}/n
 //   r'(v) = 1 - 2·Σ (-1)^{n+1}·cos(2πnv): -1 at integers, 19 at half-integers

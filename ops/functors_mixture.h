@@ -5,6 +5,9 @@
 // choice softmax(log w + Gumbel) is, for the same reason, proportional to w_k/e_k.
 #pragma once
 
+#include <cmath>
+#include <limits>
+
 #include "ops/math.h"
 
 namespace mini::functors {
@@ -14,6 +17,37 @@ struct MixtureComponent {
   T inverse_weight;  // 1/w
   T mean;
   T deviation;  // standard deviation
+};
+
+// Component k of the parameters [3,count]: logits, means, log-variances.
+template <class T>
+class MixtureComponents {
+ public:
+  MINI_HOST_DEVICE MixtureComponents(const T* parameters, int count)
+      : parameters_(parameters), count_(count) {
+    for (int k = 0; k < count; ++k) largest_ = parameters[k] > largest_ ? parameters[k] : largest_;
+    for (int k = 0; k < count; ++k)
+      total_ += std::exp(static_cast<double>(parameters[k]) - static_cast<double>(largest_));
+  }
+  MINI_HOST_DEVICE MixtureComponent<T> operator[](int k) const {
+    const double distance = static_cast<double>(largest_) - static_cast<double>(parameters_[k]);
+    const auto log_variance = static_cast<double>(parameters_[2 * count_ + k]);
+    const double inside = log_variance < -20 ? -20 : log_variance > 20 ? 20 : log_variance;
+    return {static_cast<T>(std::exp(distance) * total_), parameters_[count_ + k],
+            static_cast<T>(std::exp(0.5 * inside))};
+  }
+  // d deviation / d log-variance: deviation/2, 0 where the clamp to ±20 holds.
+  MINI_HOST_DEVICE double deviation_slope(int k) const {
+    const T log_variance = parameters_[2 * count_ + k];
+    const bool free = log_variance >= T(-20) && log_variance <= T(20);
+    return free ? 0.5 * static_cast<double>((*this)[k].deviation) : 0.0;
+  }
+
+ private:
+  const T* parameters_;
+  int count_;
+  T largest_ = -std::numeric_limits<T>::infinity();
+  double total_ = 0;
 };
 
 template <class T>
@@ -43,14 +77,14 @@ MINI_HOST_DEVICE inline T mixture_sample(const MixtureComponent<T>* components, 
   return components[j].mean + components[j].deviation * normal[j];
 }
 
-// Adds this element's share of the parameters' gradient to total [3·count]: rows logits, means,
-// deviations. With the relaxed choice p and candidates c_k = mean_k + deviation_k·n_k, the hard
+// Adds this element's share of the parameters' gradient, [3·count], rows logits, means, deviations:
+// calls add(entry, double). With the relaxed choice p and candidates c_k = mean_k + deviation_k·n_k, the hard
 // choice is used for the last two, the gradient of the relaxed one for the logits:
 //   dlogit_k = dz·p_k·(c_k - Σ p·c),  dmean_j = dz,  ddeviation_j = dz·n_j.
-template <class T>
+template <class T, class Add>
 MINI_HOST_DEVICE inline void mixture_gradient(const MixtureComponent<T>* components, int count,
                                               const T* exponential, const T* normal, T dz,
-                                              double* total) {
+                                              const Add& add) {
   const MixtureChoice<T> best = mixture_choice(components, count, exponential);
   // p_k = share_k / Σ share, share_k = (w_k/e_k)/(w_j/e_j) <= 1: nothing overflows.
   const auto share = [&](int k) {
@@ -66,9 +100,9 @@ MINI_HOST_DEVICE inline void mixture_gradient(const MixtureComponent<T>* compone
   }
   const T mean = weighted / shares, scale = dz / shares;
   for (int k = 0; k < count; ++k)
-    total[k] += static_cast<double>(scale * share(k) * (candidate(k) - mean));
-  total[count + best.winner] += static_cast<double>(dz);
-  total[2 * count + best.winner] += static_cast<double>(dz * normal[best.winner]);
+    add(k, static_cast<double>(scale * share(k) * (candidate(k) - mean)));
+  add(count + best.winner, static_cast<double>(dz));
+  add(2 * count + best.winner, static_cast<double>(dz * normal[best.winner]));
 }
 
 }  // namespace mini::functors

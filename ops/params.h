@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 namespace mini {
 
@@ -80,11 +80,20 @@ struct Padding2d {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
 };
 
-// The numbers of one Adam step (ops/optimizer.h), the same for every element.
-struct AdamStep {
+// A parameter and what Adam (ops/optimizer.h) needs for it, all of one shape.
+struct AdamSlot {
+  Tensor parameter, gradient, mean, square;
+};
+
+struct AdamParams {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weight_decay = 0;     // added to the gradient, times the parameter
-  double shrink = 1;           // the parameter is multiplied by it first: decoupled weight decay
+  double weight_decay = 0;  // added to the gradient, times the parameter
+};
+
+// What changes from step to step.
+struct AdamStep {
+  double gradient_scale = 1;   // the gradient is multiplied by it first: clipping
+  double shrink = 1;           // so is the parameter: decoupled weight decay
   double step_size = 0;        // lr / (1 - beta1^t)
   double root_correction = 1;  // sqrt(1 - beta2^t)
 };

@@ -1,8 +1,8 @@
 #include "train/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "ops/elementwise.h"
 #include "ops/optimizer.h"
 #include "tensor/view.h"
 
@@ -27,20 +27,26 @@ Adam::Adam(const std::vector<nn::NamedTensor>& parameters, AdamOptions options)
                       Tensor::zeros({1}, DType::int64)});
 }
 
-void Adam::step(double lr) {
+void Adam::step(double lr, double gradient_scale) {
+  std::vector<AdamSlot> slots;
+  std::vector<AdamStep> steps;
   for (Slot& slot : slots_) {
     const Tensor gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
     const auto t = static_cast<double>(++*slot.steps.data<std::int64_t>());
-    AdamStep step{.beta1 = options_.beta1, .beta2 = options_.beta2, .eps = options_.eps};
-    if (options_.decoupled)
-      step.shrink = 1 - lr * options_.weight_decay;
-    else
-      step.weight_decay = options_.weight_decay;
-    step.step_size = lr / (1 - std::pow(options_.beta1, t));
-    step.root_correction = std::sqrt(1 - std::pow(options_.beta2, t));
-    ops::adam_(slot.parameter, gradient, slot.mean, slot.square, step);
+    slots.push_back({slot.parameter, gradient, slot.mean, slot.square});
+    steps.push_back({.gradient_scale = gradient_scale,
+                     .shrink = options_.decoupled ? 1 - lr * options_.weight_decay : 1,
+                     .step_size = lr / (1 - std::pow(options_.beta1, t)),
+                     .root_correction = std::sqrt(1 - std::pow(options_.beta2, t))});
   }
+  if (slots.empty()) return;
+  ops::adam_(slots,
+             {.beta1 = options_.beta1,
+              .beta2 = options_.beta2,
+              .eps = options_.eps,
+              .weight_decay = options_.decoupled ? 0 : options_.weight_decay},
+             ops::adam_steps(steps, slots.front().parameter.device()));
 }
 
 std::map<std::string, Tensor> Adam::state() const {
@@ -70,19 +76,13 @@ void Adam::load_state(const std::map<std::string, Tensor>& state) {
   for (const auto& [name, tensor] : own) ops::copy(state.at(name), tensor);
 }
 
-double clip_gradient_norm(const Tensors& parameters, double max_norm) {
-  double squares = 0;
+double gradient_norm(const Tensors& parameters) {
+  Tensors gradients;
   for (const Tensor& parameter : parameters)
-    if (const Tensor gradient = parameter.grad(); gradient.defined())
-      squares += ops::sum_of_squares(gradient);
-  const double norm = std::sqrt(squares);
-  const double factor = max_norm / (norm + 1e-6);
-  if (factor >= 1) return norm;
-  for (Tensor parameter : parameters)
-    if (const Tensor gradient = parameter.grad(); gradient.defined())
-      // A new tensor: a gradient may be a view that repeats elements or that others hold.
-      parameter.set_grad(ops::unary(Unary::affine, gradient, factor, 0));
-  return norm;
+    if (const Tensor gradient = parameter.grad(); gradient.defined()) gradients.push_back(gradient);
+  return gradients.empty() ? 0 : std::sqrt(ops::sum_of_squares(gradients).item());
 }
+
+double clip_factor(double norm, double max_norm) { return std::min(1.0, max_norm / (norm + 1e-6)); }
 
 }  // namespace mini::train

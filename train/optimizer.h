@@ -25,8 +25,9 @@ class Adam {
   // The parameters' values are updated in place; the handles are kept.
   Adam(const std::vector<nn::NamedTensor>& parameters, AdamOptions options);
 
-  // Uses each parameter's grad(); a parameter without one is left as it is.
-  void step(double lr);
+  // Uses each parameter's grad(), times gradient_scale (see clip_factor); a parameter without one is
+  // left as it is.
+  void step(double lr, double gradient_scale = 1);
 
   // NAME.mean, NAME.square and NAME.step (int64, [1]) of each parameter, sharing the values: save
   // them, or clone them, before the next step.
@@ -44,8 +45,9 @@ class Adam {
   AdamOptions options_;
 };
 
-// Multiplies all gradients by max_norm/(norm + 1e-6) where that is below 1. Returns the norm of all
-// gradients together, before: not finite when a gradient is not.
-double clip_gradient_norm(const Tensors& parameters, double max_norm);
+// The norm of all gradients together: not finite when a gradient is not. Waits for them.
+double gradient_norm(const Tensors& parameters);
+// What gradients of this norm are to be multiplied by: max_norm/(norm + 1e-6) where that is below 1.
+double clip_factor(double norm, double max_norm);
 
 }  // namespace mini::train

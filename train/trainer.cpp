@@ -235,9 +235,7 @@ Trainer::Step Trainer::take_step(Batch batch) {
     }
 
   backward_all(losses.total);
-  const double no_limit = std::numeric_limits<double>::infinity();
-  const double norm =
-      clip_gradient_norm(parameters_, config_.clip_norm > 0 ? config_.clip_norm : no_limit);
+  const double norm = gradient_norm(parameters_);
   if (!std::isfinite(norm)) {
     step.not_finite = {"norm of the gradient", norm};
     return step;
@@ -245,7 +243,7 @@ Trainer::Step Trainer::take_step(Batch batch) {
   step.values.emplace_back("gradient_norm", norm);
 
   step.lr = learning_rate(config_.schedule, config_.lr, step_);
-  optimizer_->step(step.lr);
+  optimizer_->step(step.lr, config_.clip_norm > 0 ? clip_factor(norm, config_.clip_norm) : 1);
   // Now, not before the next backward: until then the next activations need the memory.
   network_->zero_grad();
   ++step_;

@@ -3,33 +3,18 @@
 #include <array>
 #include <vector>
 
+#include "ops/functors_image.h"
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
 namespace mini::cpu {
 namespace {
 
-// Which row (or column) of `size` a padded position shows; -1 for a zero.
-std::int64_t source_of(std::int64_t position, std::int64_t before, std::int64_t size,
-                       PadMode mode) {
-  const std::int64_t i = position - before;
-  if (i >= 0 && i < size) return i;
-  switch (mode) {
-    case PadMode::zero:
-      return -1;
-    case PadMode::replicate:
-      return i < 0 ? 0 : size - 1;
-    case PadMode::reflect:
-      return i < 0 ? -i : 2 * (size - 1) - i;
-  }
-  return -1;
-}
-
 std::vector<std::int64_t> sources(std::int64_t padded, std::int64_t before, std::int64_t size,
                                   PadMode mode) {
   std::vector<std::int64_t> result(static_cast<std::size_t>(padded));
   for (std::size_t i = 0; i < result.size(); ++i)
-    result[i] = source_of(static_cast<std::int64_t>(i), before, size, mode);
+    result[i] = functors::padding_source(static_cast<std::int64_t>(i), before, size, mode);
   return result;
 }
 
@@ -101,22 +86,22 @@ void haar(const Tensor& x, const Tensor& y) {
     const std::int64_t band = channels * h * w;
     const T* const in = x.data<T>();
     T* const out = y.data<T>();
-    parallel_for(x.shape()[0] * channels * h, 4096 / (w + 1) + 1,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t k = begin; k < end; ++k) {  // a row of one channel's bands
-                     const T* const top = in + k * 4 * w;
-                     const T* const bottom = top + 2 * w;
-                     T* const o = out + (k / (channels * h) * 3 * channels * h + k) * w;
-                     for (std::int64_t j = 0; j < w; ++j) {
-                       const T a = top[2 * j], b = top[2 * j + 1];
-                       const T c = bottom[2 * j], d = bottom[2 * j + 1];
-                       o[j] = ((a + b) + (c + d)) * T(0.25);
-                       o[j + band] = ((a - b) + (c - d)) * T(0.25);
-                       o[j + 2 * band] = ((a + b) - (c + d)) * T(0.25);
-                       o[j + 3 * band] = ((a - b) - (c - d)) * T(0.25);
-                     }
-                   }
-                 });
+    parallel_for(
+        x.shape()[0] * channels * h, 4096 / (w + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t k = begin; k < end; ++k) {  // a row of one channel's bands
+            const T* const top = in + k * 4 * w;
+            const T* const bottom = top + 2 * w;
+            T* const o = out + (k / (channels * h) * 3 * channels * h + k) * w;
+            for (std::int64_t j = 0; j < w; ++j) {
+              const auto bands =
+                  functors::haar<T>({top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]});
+              o[j] = bands.a;
+              o[j + band] = bands.b;
+              o[j + 2 * band] = bands.c;
+              o[j + 3 * band] = bands.d;
+            }
+          }
+        });
   });
 }
 
@@ -127,22 +112,22 @@ void haar_inverse(const Tensor& x, const Tensor& y) {
     const std::int64_t band = channels * h * w;
     const T* const in = x.data<T>();
     T* const out = y.data<T>();
-    parallel_for(x.shape()[0] * channels * h, 4096 / (w + 1) + 1,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t k = begin; k < end; ++k) {
-                     T* const top = out + k * 4 * w;
-                     T* const bottom = top + 2 * w;
-                     const T* const i = in + (k / (channels * h) * 3 * channels * h + k) * w;
-                     for (std::int64_t j = 0; j < w; ++j) {
-                       const T mean = i[j], across = i[j + band];
-                       const T down = i[j + 2 * band], both = i[j + 3 * band];
-                       top[2 * j] = (mean + across) + (down + both);
-                       top[2 * j + 1] = (mean - across) + (down - both);
-                       bottom[2 * j] = (mean + across) - (down + both);
-                       bottom[2 * j + 1] = (mean - across) - (down - both);
-                     }
-                   }
-                 });
+    parallel_for(
+        x.shape()[0] * channels * h, 4096 / (w + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t k = begin; k < end; ++k) {
+            T* const top = out + k * 4 * w;
+            T* const bottom = top + 2 * w;
+            const T* const i = in + (k / (channels * h) * 3 * channels * h + k) * w;
+            for (std::int64_t j = 0; j < w; ++j) {
+              const auto square =
+                  functors::haar_inverse<T>({i[j], i[j + band], i[j + 2 * band], i[j + 3 * band]});
+              top[2 * j] = square.a;
+              top[2 * j + 1] = square.b;
+              bottom[2 * j] = square.c;
+              bottom[2 * j + 1] = square.d;
+            }
+          }
+        });
   });
 }
 

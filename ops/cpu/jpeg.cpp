@@ -23,6 +23,8 @@ template <class T>
 using Block = std::array<T, 64>;
 template <class T>
 using Blocks = std::array<Block<T>, blocks>;
+template <class T>
+using Tables = functors::JpegTables<T>;
 
 // Where pixel (i, j) of a tile lies among the luminance and among the chrominance blocks.
 constexpr int luma_block(int i, int j) { return i / 8 * 2 + j / 8; }
@@ -38,51 +40,48 @@ void for_each_pixel(const F& f) {
 
 // The stages before the DCT (x·255, colours, chroma means, -128), and their adjoint.
 template <class T>
-void split_colours(const Tile<T>& rgb, Blocks<T>& out) {
+void split_colours(const Tables<T>& tables, const Tile<T>& rgb, Blocks<T>& out) {
   out[4].fill(0);
   out[5].fill(0);
   for_each_pixel([&](int p, int block, int luma, int chroma) {
-    const T r = rgb[0][p] * T(255), g = rgb[1][p] * T(255), b = rgb[2][p] * T(255);
-    const auto mix = [&](const double(&m)[3]) { return T(m[0]) * r + T(m[1]) * g + T(m[2]) * b; };
-    out[block][luma] = mix(functors::rgb_to_ycc[0]) - T(128);
-    out[4][chroma] += mix(functors::rgb_to_ycc[1]) * T(0.25);
-    out[5][chroma] += mix(functors::rgb_to_ycc[2]) * T(0.25);
+    const auto mix = [&](int component) {
+      return functors::mix_colours(tables.to_ycc[component], rgb[0][p] * T(255), rgb[1][p] * T(255),
+                                   rgb[2][p] * T(255));
+    };
+    out[block][luma] = mix(0) - T(128);
+    out[4][chroma] += mix(1) * T(0.25);
+    out[5][chroma] += mix(2) * T(0.25);
   });
 }
 
 template <class T>
-void split_colours_adjoint(const Blocks<T>& dy, Tile<T>& drgb) {
+void split_colours_adjoint(const Tables<T>& tables, const Blocks<T>& dy, Tile<T>& drgb) {
   for_each_pixel([&](int p, int block, int luma, int chroma) {
     for (int c = 0; c < 3; ++c)
-      drgb[c][p] = (T(functors::rgb_to_ycc[0][c]) * dy[block][luma] +
-                    (T(functors::rgb_to_ycc[1][c]) * dy[4][chroma] +
-                     T(functors::rgb_to_ycc[2][c]) * dy[5][chroma]) *
-                        T(0.25)) *
-                   T(255);
+      drgb[c][p] = functors::mix_colours_adjoint(tables.to_ycc, c, dy[block][luma], dy[4][chroma],
+                                                 dy[5][chroma]);
   });
 }
 
 // The stages after the inverse DCT (+128, chroma repeated, colours, /255) but for the clamp, and
 // their adjoint.
 template <class T>
-void join_colours(const Blocks<T>& in, Tile<T>& rgb) {
+void join_colours(const Tables<T>& tables, const Blocks<T>& in, Tile<T>& rgb) {
   for_each_pixel([&](int p, int block, int luma, int chroma) {
     for (int c = 0; c < 3; ++c)
-      rgb[c][p] = (in[block][luma] + T(128) + T(functors::ycc_to_rgb[c][1]) * in[4][chroma] +
-                   T(functors::ycc_to_rgb[c][2]) * in[5][chroma]) /
-                  T(255);
+      rgb[c][p] =
+          functors::join_colours(tables.to_rgb[c], in[block][luma], in[4][chroma], in[5][chroma]);
   });
 }
 
 template <class T>
-void join_colours_adjoint(const Tile<T>& drgb, Blocks<T>& dy) {
+void join_colours_adjoint(const Tables<T>& tables, const Tile<T>& drgb, Blocks<T>& dy) {
   dy[4].fill(0);
   dy[5].fill(0);
   for_each_pixel([&](int p, int block, int luma, int chroma) {
-    const T r = drgb[0][p] / T(255), g = drgb[1][p] / T(255), b = drgb[2][p] / T(255);
-    const auto mix = [&](int k) {
-      return T(functors::ycc_to_rgb[0][k]) * r + T(functors::ycc_to_rgb[1][k]) * g +
-             T(functors::ycc_to_rgb[2][k]) * b;
+    const auto mix = [&](int component) {
+      return functors::join_colours_adjoint(tables.to_rgb, component, drgb[0][p] / T(255),
+                                            drgb[1][p] / T(255), drgb[2][p] / T(255));
     };
     dy[block][luma] = mix(0);
     dy[4][chroma] += mix(1);
@@ -103,25 +102,22 @@ Block<T> product(const Block<T>& a, const Block<T>& b) {
 template <class T>
 class Simulator {
  public:
-  explicit Simulator(double scale) : rounds_(scale > 0) {
-    const std::vector<double> matrix = ops::dct_matrix();
+  explicit Simulator(double scale) : tables_(ops::dct_matrix().data()), rounds_(scale > 0) {
     for (int u = 0; u < 8; ++u)
       for (int i = 0; i < 8; ++i) {
-        dct_[u * 8 + i] =
-            static_cast<T>(matrix[static_cast<std::size_t>(u) * 8 + static_cast<std::size_t>(i)]);
-        inverse_[i * 8 + u] = dct_[u * 8 + i];
+        dct_[u * 8 + i] = tables_.dct[u * 8 + i];
+        inverse_[i * 8 + u] = tables_.dct[u * 8 + i];
       }
-    for (int k = 0; k < 64; ++k) {
-      step_[0][k] = static_cast<T>(functors::luminance_steps[k] * scale);
-      step_[1][k] = static_cast<T>(functors::chrominance_steps[k] * scale);
-    }
+    for (int which = 0; which < 2; ++which)
+      for (int k = 0; k < 64; ++k)
+        step_[which][k] = static_cast<T>(tables_.steps[which][k] * scale);
   }
 
   // rgb in place; the clamp is left to the caller. `levels`, if given, gets the coefficients in
   // steps, before rounding.
   void forward(Tile<T>& rgb, Blocks<T>* levels = nullptr) const {
     Blocks<T> ycc;
-    split_colours(rgb, ycc);
+    split_colours(tables_, rgb, ycc);
     for (int b = 0; b < blocks; ++b) {
       const Block<T>& step = step_[b >= 4];
       Block<T> block = to_frequencies(ycc[b]);
@@ -132,21 +128,21 @@ class Simulator {
       }
       ycc[b] = to_samples(block);
     }
-    join_colours(ycc, rgb);
+    join_colours(tables_, ycc, rgb);
   }
 
   // drgb in place: through everything but the clamp. The steps cancel: what is divided by one
   // before rounding is multiplied by it after.
   void backward(Tile<T>& drgb, const Blocks<T>& levels) const {
     Blocks<T> dycc;
-    join_colours_adjoint(drgb, dycc);
+    join_colours_adjoint(tables_, drgb, dycc);
     for (int b = 0; b < blocks; ++b) {
       Block<T> block = to_frequencies(dycc[b]);
       if (rounds_)
         for (int k = 0; k < 64; ++k) block[k] *= functors::soft_round_slope(levels[b][k]);
       dycc[b] = to_samples(block);
     }
-    split_colours_adjoint(dycc, drgb);
+    split_colours_adjoint(tables_, dycc, drgb);
   }
 
  private:
@@ -158,6 +154,7 @@ class Simulator {
     return product(product(inverse_, frequencies), dct_);
   }
 
+  Tables<T> tables_;
   bool rounds_;
   Block<T> dct_, inverse_;
   std::array<Block<T>, 2> step_;  // luminance, chrominance

@@ -4,16 +4,19 @@
 #include "ops/functors.h"
 #include "ops/kernels.h"
 #include "tensor/strided.h"
+#include "tensor/view.h"
 
 namespace mini::cpu {
 
-void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, const Tensor& square,
-          const AdamStep& step) {
+namespace {
+
+void update(const AdamSlot& slot, const AdamParams& params, const AdamStep& step) {
+  const auto& [parameter, gradient, mean, square] = slot;
   const StridedLoop<4> loop(parameter.shape(), {parameter.strides(), gradient.strides(),
                                                 mean.strides(), square.strides()});
   visit_real(parameter.dtype(), "adam", [&](auto type) {
     using T = typename decltype(type)::type;
-    const functors::AdamUpdate<T> update(step);
+    const functors::AdamUpdate<T> update_element(params, step);
     T* const weights = parameter.data<T>();
     const T* const gradients = gradient.data<T>();
     T* const means = mean.data<T>();
@@ -24,16 +27,16 @@ void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, c
       T* m = means + offset[2];
       T* v = squares + offset[3];
       if (stride[0] == 1 && stride[1] == 1 && stride[2] == 1 && stride[3] == 1) {
-        for (std::int64_t k = 0; k < length; ++k) update(w[k], g[k], m[k], v[k]);
+        for (std::int64_t k = 0; k < length; ++k) update_element(w[k], g[k], m[k], v[k]);
       } else {
         for (std::int64_t k = 0; k < length; ++k)
-          update(w[k * stride[0]], g[k * stride[1]], m[k * stride[2]], v[k * stride[3]]);
+          update_element(w[k * stride[0]], g[k * stride[1]], m[k * stride[2]], v[k * stride[3]]);
       }
     });
   });
 }
 
-double sum_of_squares(const Tensor& x) {
+double squares_of(const Tensor& x) {
   constexpr std::int64_t block = 4096;
   const std::int64_t count = x.numel();
   std::vector<double> partial(static_cast<std::size_t>((count + block - 1) / block));
@@ -56,6 +59,22 @@ double sum_of_squares(const Tensor& x) {
   double total = 0;
   for (const double sum : partial) total += sum;
   return total;
+}
+
+}  // namespace
+
+void adam(std::span<const AdamSlot> slots, const AdamParams& params, const Tensor& steps) {
+  const double* const values = steps.data<double>();
+  for (std::size_t k = 0; k < slots.size(); ++k) {
+    const double* const row = values + 4 * k;
+    update(slots[k], params, {row[0], row[1], row[2], row[3]});
+  }
+}
+
+void sum_of_squares(std::span<const Tensor> xs, const Tensor& y) {
+  double total = 0;
+  for (const Tensor& x : xs) total += squares_of(ops::contiguous(x));
+  *y.data<double>() = total;
 }
 
 }  // namespace mini::cpu

@@ -36,6 +36,17 @@ __device__ inline std::int64_t thread_index() {
   return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
 }
 
+// The shared memory that the launch asked for.
+template <class T>
+__device__ T* dynamic_shared() {
+#ifdef __CUDACC__
+  extern __shared__ double dynamic_shared_memory[];
+  return reinterpret_cast<T*>(dynamic_shared_memory);
+#else
+  return reinterpret_cast<T*>(emulator::dynamic_shared_memory());
+#endif
+}
+
 template <class F>
 __global__ void for_each_kernel(F f, std::int64_t count) {
   const std::int64_t i = thread_index();

@@ -146,8 +146,7 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     for (const Tensor& parameter : network.parameters())
       if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);
     backward((*objective)(network, setting.hr, setting.lr_reference, generator).total);
-    train::clip_gradient_norm(network.parameters(), 10);
-    adam.step(2e-4);
+    adam.step(2e-4, train::clip_factor(train::gradient_norm(network.parameters()), 10));
   });
 }
 

@@ -28,6 +28,11 @@ void launch(const Grid& grid, void (*kernel)(Parameters...), const Arguments&...
   config.blockDim = dim3(static_cast<unsigned>(grid.threads));
   config.dynamicSmemBytes = grid.shared;
   config.stream = stream();
+  constexpr std::size_t granted = 48 << 10;  // what a block may have without being asked for
+  if (grid.shared > granted)
+    check_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      static_cast<int>(grid.shared)),
+                 "cudaFuncSetAttribute");
   check_status(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
                "kernel launch");
 }

@@ -56,6 +56,8 @@ class Block {
     started_ = finished_ = 0;
     ready_ = idle_ = 0;
     values_.resize(threads_);
+    shown_.assign(2 * threads_, {});
+    shows_.assign(threads_, 0);
     while (finished_ < threads_) {
       if (Fiber* const fiber = next()) {
         resume(*fiber);
@@ -78,6 +80,15 @@ class Block {
     if (other >= threads_) die("a shuffle from a lane that does not exist");
     std::memcpy(result, &values_[other], bytes);
     wait(State::at_warp_barrier);
+  }
+
+  // Two places that take turns: nobody begins the next call but one before all have read.
+  const Shown* show(const void* mine, std::size_t bytes) {
+    const unsigned self = running_->thread, first = shows_[self]++ % 2 * threads_;
+    if (bytes > sizeof shown_[0]) die("a value too wide to be shown");
+    std::memcpy(&shown_[first + self], mine, bytes);
+    wait(State::at_warp_barrier);
+    return &shown_[first + self / 32 * 32];
   }
 
   unsigned thread() const { return running_->thread; }
@@ -182,6 +193,8 @@ class Block {
   std::size_t ready_ = 0, idle_ = 0;  // fibers below were looked at
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<std::array<std::uint64_t, 4>> values_;  // shown to the warp
+  std::vector<Shown> shown_;
+  std::vector<unsigned> shows_;
   Fiber* running_ = nullptr;
   ucontext_t main_{};
   [[maybe_unused]] const void* main_stack_ = nullptr;
@@ -203,6 +216,7 @@ void warp_barrier() { block().wait(State::at_warp_barrier); }
 void exchange(const void* mine, std::size_t bytes, int from, void* result) {
   block().exchange(mine, bytes, from, result);
 }
+const Shown* show(const void* mine, std::size_t bytes) { return block().show(mine, bytes); }
 int lane() { return static_cast<int>(block().thread() % 32); }
 void run_block(const std::function<void()>& body) { block().run(body); }
 

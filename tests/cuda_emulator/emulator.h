@@ -57,6 +57,10 @@ void warp_barrier();
 // A value that every lane of a warp shows the others: lane `from`'s.
 void exchange(const void* mine, std::size_t bytes, int from, void* result);
 int lane();
+// What every lane of the warp shows in a collective operation: [lane][word]. Valid until the lane's
+// next call but one.
+using Shown = std::array<std::uint32_t, 8>;
+const Shown* show(const void* mine, std::size_t bytes);
 // Bytes that all threads of the block share, as many as the launch asked for.
 std::byte* dynamic_shared_memory();
 

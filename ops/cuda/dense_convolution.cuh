@@ -1,0 +1,155 @@
+// The dense block's convolution: an implicit matrix product, pixels by outputs over channels and
+// taps. A block of threads makes 16 x 16 pixels by 16 or 32 outputs, each of its warps 8 x 8 of the
+// pixels. It goes through the channels chunk by chunk: while one chunk (of the pixels and those
+// around them, and its weights) is multiplied, the next ones are on their way into shared memory.
+#pragma once
+
+#include "ops/cuda/dense_tile.cuh"
+#include "ops/cuda/launch.cuh"
+
+namespace mini::cuda::dense {
+
+constexpr int tile = 16, halo = tile + 2, convolution_threads = 128, stages = 3;
+constexpr int halo_bytes = halo * halo * chunk_bytes;
+
+constexpr int weight_bytes(int columns) { return taps * columns * 64 * 4; }  // of one chunk
+constexpr int stage_bytes(int columns) { return halo_bytes + weight_bytes(columns); }
+
+// Slabs of channels next to each other in a channels-last buffer: of pixel p, at first + p * pixel.
+struct PixelView {
+  std::byte* first = nullptr;
+  std::int64_t pixel = 0;  // bytes from one to the next
+};
+
+struct ConvolutionJob {
+  PixelView in;
+  int chunks;  // of it that are read
+  int height, width;
+  int tiles_down, tiles_across;
+  int groups;                // of outputs, each 8 * columns
+  const std::byte* weights;  // [group][chunk][tap]..., see convolve()
+  const float* bias;         // [outputs] or null
+  int outputs;
+  // The result goes into a slab, `stored` outputs of a pixel, those beyond `outputs` being 0 ...
+  PixelView slab;
+  int stored;
+  // ... or, where there is none, in full to y [N,outputs,rows,W], from row `first_row` of ours on.
+  float* y;
+  std::int64_t y_strides[4];
+  int first_row, rows;
+  // Leaky ReLU: times `slope` where the result is not positive, or where a feature is not.
+  float slope;
+  PixelView gate;
+};
+
+template <class Way>
+__device__ void store_pair(const ConvolutionJob& job, std::int64_t image, int row, int column,
+                           int output, float first, float second) {
+  using Stored = typename Way::Stored;
+  struct alignas(2 * sizeof(Stored)) Pair {
+    Stored at[2];
+  };
+  const std::int64_t pixel = (image * job.height + row) * job.width + column;
+  const auto in = [&](const PixelView& view) {
+    return reinterpret_cast<Pair*>(view.first + pixel * view.pixel) + output / 2;
+  };
+  float values[2] = {first, second};
+  Pair gate;
+  const bool gated = job.gate.first != nullptr && output < job.stored;
+  if (gated) gate = *in(job.gate);
+#pragma unroll
+  for (int k = 0; k < 2; ++k) {
+    if (job.bias != nullptr && output + k < job.outputs) values[k] += job.bias[output + k];
+    const float sign = gated ? static_cast<float>(gate.at[k]) : values[k];
+    values[k] = sign > 0 ? values[k] : values[k] * job.slope;
+  }
+  if (job.slab.first != nullptr) {
+    if (output < job.stored) *in(job.slab) = {{Way::keep(values[0]), Way::keep(values[1])}};
+    return;
+  }
+  if (row < job.first_row || row >= job.first_row + job.rows) return;
+  const std::int64_t* const s = job.y_strides;
+#pragma unroll
+  for (int k = 0; k < 2; ++k)
+    if (output + k < job.outputs)
+      job.y[image * s[0] + (output + k) * s[1] + (row - job.first_row) * s[2] + column * s[3]] =
+          values[k];
+}
+
+template <class Way, int columns>
+__global__ void __launch_bounds__(convolution_threads, 3)
+    convolution(const __grid_constant__ ConvolutionJob job) {
+  std::byte* const shared = dynamic_shared<std::byte>();
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
+  std::int64_t block = blockIdx.x;
+  const int group = static_cast<int>(block % job.groups);
+  block /= job.groups;
+  const int left = static_cast<int>(block % job.tiles_across) * tile;
+  block /= job.tiles_across;
+  const int top = static_cast<int>(block % job.tiles_down) * tile;
+  const std::int64_t image = block / job.tiles_down;
+
+  // Which pixels this thread brings, half a chunk each; -1 outside the image, where there are zeros.
+  constexpr int pieces = halo * halo * 2;
+  constexpr int each = (pieces + convolution_threads - 1) / convolution_threads;
+  int pixels[each];
+#pragma unroll
+  for (int k = 0; k < each; ++k) {
+    const int pixel = (thread + k * convolution_threads) / 2;
+    const int row = top - 1 + pixel / halo, column = left - 1 + pixel % halo;
+    const bool inside = row >= 0 && row < job.height && column >= 0 && column < job.width;
+    pixels[k] = inside ? row * job.width + column : -1;
+  }
+  const std::byte* const in = job.in.first + image * job.height * job.width * job.in.pixel;
+  const std::byte* const weights =
+      job.weights + std::int64_t{group} * job.chunks * weight_bytes(columns);
+  const auto bring = [&](int chunk) {
+    if (chunk < job.chunks) {
+      std::byte* const stage = shared + chunk % stages * stage_bytes(columns);
+#pragma unroll
+      for (int k = 0; k < each; ++k) {
+        const int piece = thread + k * convolution_threads, half = piece % 2;
+        if (piece >= pieces) continue;
+        const std::int64_t pixel = pixels[k] < 0 ? 0 : pixels[k];
+        copy_async(stage + half_at(piece / 2, half),
+                   in + pixel * job.in.pixel + chunk * chunk_bytes + half * half_bytes,
+                   pixels[k] >= 0);
+      }
+      for (int i = thread * 16; i < weight_bytes(columns); i += convolution_threads * 16)
+        copy_async(stage + halo_bytes + i,
+                   weights + std::int64_t{chunk} * weight_bytes(columns) + i, true);
+    }
+    commit_copies();
+  };
+
+  const int warp_top = warp / 2 * 8, warp_left = warp % 2 * 8;
+  const bool works = top + warp_top < job.height && left + warp_left < job.width;
+  ConvolutionSums<columns> sums{};
+  for (int chunk = 0; chunk < stages - 1; ++chunk) bring(chunk);
+  for (int chunk = 0; chunk < job.chunks; ++chunk) {
+    wait_copies<stages - 2>();
+    __syncthreads();  // all see the chunk, and have done with the one whose place is filled next
+    bring(chunk + stages - 1);
+    const std::byte* const stage = shared + chunk % stages * stage_bytes(columns);
+    if (works)
+      convolve<Way, halo, columns>(sums, stage, warp_top * halo + warp_left, stage + halo_bytes,
+                                   lane);
+  }
+  wait_copies<0>();
+  if (!works) return;
+
+  const int column = left + warp_left + lane / 4;
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+#pragma unroll
+    for (int below = 0; below < 2; ++below) {
+      const int row = top + warp_top + 2 * i + below;
+      if (row >= job.height || column >= job.width) continue;
+#pragma unroll
+      for (int n = 0; n < columns; ++n)
+        store_pair<Way>(job, image, row, column, (group * columns + n) * 8 + lane % 4 * 2,
+                        sums[i][n][2 * below], sums[i][n][2 * below + 1]);
+    }
+}
+
+}  // namespace mini::cuda::dense

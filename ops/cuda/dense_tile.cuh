@@ -1,0 +1,242 @@
+// The arithmetic of the dense block's kernels: products of tiles in shared memory, in one of three
+// ways, which differ in what is kept of a feature and in the instruction that multiplies.
+//
+//   Exact      float32, fused multiply-adds, as exact as the CPU
+//   Tf32       float32 rounded to TF32, tensor cores
+//   Bfloat16   bfloat16, tensor cores
+//
+// All of them move pixels in chunks of 32 bytes, 8 or 16 channels, and a thread holds the same sums:
+// those of a tensor core's accumulator (tensor_core.cuh), of which the exact way is an imitation.
+// Rounding is done once, when a feature is stored: what reads it need not.
+#pragma once
+
+#include <cmath>
+#include <type_traits>
+
+#include "ops/cuda/tensor_core.cuh"
+
+namespace mini::cuda::dense {
+
+constexpr int chunk_bytes = 32, chunk_words = 8, half_bytes = 16, taps = 9;
+
+struct Exact {
+  using Stored = float;
+  static constexpr bool tensor_cores = false;
+  __device__ static float keep(float value) { return value; }
+};
+struct Tf32 {
+  using Stored = float;
+  static constexpr bool tensor_cores = true;
+  __device__ static float keep(float value) { return round_to_tf32(value); }
+  __device__ static void multiply(float (&c)[4], const Word (&a)[4], const Word (&b)[2]) {
+    multiply_tf32(c, a, b);
+  }
+};
+struct Bfloat16 {
+  using Stored = BFloat16;
+  static constexpr bool tensor_cores = true;
+  __device__ static BFloat16 keep(float value) { return BFloat16(value); }
+  __device__ static void multiply(float (&c)[4], const Word (&a)[4], const Word (&b)[2]) {
+    multiply_bfloat16(c, a, b);
+  }
+};
+
+template <class Way>
+constexpr int chunk_channels = chunk_bytes / static_cast<int>(sizeof(typename Way::Stored));
+
+// Where half a chunk of a pixel lies in a tile. The halves change places every four pixels: eight
+// neighbouring pixels' halves then lie in different banks, and are read at once.
+__device__ inline int half_at(int pixel, int half) {
+  return pixel * chunk_bytes + (half ^ (pixel >> 2 & 1)) * half_bytes;
+}
+__device__ inline const std::byte* word_at(const std::byte* tile, int pixel, int word) {
+  return tile + half_at(pixel, word >> 2) + (word & 3) * 4;
+}
+
+template <class T>
+__device__ T read(const std::byte* place) {
+  return *reinterpret_cast<const T*>(place);
+}
+struct alignas(16) Quad {
+  Word words[4];
+};
+struct alignas(16) FloatQuad {
+  float values[4];
+};
+
+// Convolution. A warp makes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk, `across`
+// pixels wide, in which the window of its first pixel begins at pixel `first`. Pixel row 2i + (r / 2)
+// and column g, output 8n + 2t + r % 2 is sums[i][n][r].
+template <int columns>
+using ConvolutionSums = float[4][columns][4];
+
+// Weights of a chunk: [tap][pair of columns][lane][b of both], 16 bytes a lane.
+template <class Way, int across, int columns>
+__device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, int first,
+                         const std::byte* weights, int lane) {
+  if constexpr (Way::tensor_cores) {
+    // Lanes 0-7 and 8-15 name the halves of 8 pixels, 16-31 those of the row below.
+    const int mine = first + lane / 16 * across + lane % 8, half = lane / 8 % 2;
+#pragma unroll
+    for (int dx = 0; dx < 3; ++dx) {
+      // Ten rows of pixels, which serve as first and second half of all tiles and for all dy.
+      Word rows[10][2];
+#pragma unroll
+      for (int y = 0; y < 10; y += 2) {
+        Word loaded[4];
+        load_matrices(loaded, tile + half_at(mine + y * across + dx, half));
+#pragma unroll
+        for (int k = 0; k < 4; ++k) rows[y + k / 2][k % 2] = loaded[k];
+      }
+#pragma unroll
+      for (int dy = 0; dy < 3; ++dy) {
+        Word b[columns][2];
+#pragma unroll
+        for (int n = 0; n < columns; n += 2) {
+          const Quad quad =
+              read<Quad>(weights + (((dy * 3 + dx) * (columns / 2) + n / 2) * 32 + lane) * 16);
+#pragma unroll
+          for (int k = 0; k < 4; ++k) b[n + k / 2][k % 2] = quad.words[k];
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const Word a[4] = {rows[2 * i + dy][0], rows[2 * i + 1 + dy][0], rows[2 * i + dy][1],
+                             rows[2 * i + 1 + dy][1]};
+#pragma unroll
+          for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], a, b[n]);
+        }
+      }
+    }
+  } else {
+    // The same bytes of weights are [tap][channel][t][output 2t, 2t + 1 of every column].
+    const int g = lane / 4, t = lane % 4;
+#pragma unroll 1
+    for (int dx = 0; dx < 3; ++dx)
+#pragma unroll 1
+      for (int half = 0; half < 2; ++half) {
+        FloatQuad rows[10];
+#pragma unroll
+        for (int y = 0; y < 10; ++y)
+          rows[y] = read<FloatQuad>(tile + half_at(first + y * across + dx + g, half));
+#pragma unroll
+        for (int dy = 0; dy < 3; ++dy)
+#pragma unroll
+          for (int c = 0; c < 4; ++c) {
+            const std::byte* const b =
+                weights + (((dy * 3 + dx) * 8 + half * 4 + c) * 4 + t) * columns * 8;
+#pragma unroll
+            for (int n = 0; n < columns; n += 2) {
+              const FloatQuad quad = read<FloatQuad>(b + n * 8);
+#pragma unroll
+              for (int y = 0; y < 8; ++y)
+#pragma unroll
+                for (int k = 0; k < 4; ++k) {
+                  float& sum = sums[y / 2][n + k / 2][y % 2 * 2 + k % 2];
+                  sum = std::fma(rows[y + dy].values[c], quad.values[k], sum);
+                }
+            }
+          }
+      }
+  }
+}
+
+// Which output of 8 * columns and which channel of the chunk number `part` (0 or 1, of bfloat16) of
+// a word is, among the words of one tap.
+struct WeightPlace {
+  int output, channel;
+};
+template <class Way>
+__device__ WeightPlace weight_place(int word, int columns, int part) {
+  if constexpr (Way::tensor_cores) {
+    const int lane = word / 4 % 32, column = word / 128 * 2 + word % 4 / 2;
+    const int row = lane % 4 + word % 2 * 4;  // a word of the chunk
+    return {column * 8 + lane / 4, row * (chunk_channels<Way> / chunk_words) + part};
+  } else {
+    const int output = word % (2 * columns), t = word / (2 * columns) % 4;
+    return {output / 2 * 8 + 2 * t + output % 2, word / (8 * columns)};
+  }
+}
+
+// Weight gradient. A warp adds up, for its tap, the products of 32 channels of features and 32 of
+// gradients over a tile of 8 x rows pixels. Channel 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is
+// sums[i][n][r].
+using CorrelationSums = float[2][4][4];
+
+// A tile of either is its chunks of 32 channels, one behind the other; the features' is `across`
+// pixels wide, and the first pixel under this tap is `first` of them.
+template <class Way, int across, int rows, int feature_bytes, int gradient_bytes>
+__device__ void correlate(CorrelationSums& sums, const std::byte* features, int first,
+                          const std::byte* gradients, int lane) {
+  const int g = lane / 4, t = lane % 4;
+  if constexpr (std::is_same_v<Way, Bfloat16>) {
+    // Two rows of 8 pixels a step. Pixels are what is summed over, and must lie along a register.
+    const int y = lane / 16, half = lane / 8 % 2, x = lane % 8;
+#pragma unroll 1
+    for (int row = 0; row < rows; row += 2) {
+      Word a[2][4], b[4][2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        load_matrices_transposed(
+            a[i], features + i * feature_bytes + half_at(first + (row + y) * across + x, half));
+#pragma unroll
+      for (int n = 0; n < 4; n += 2) {
+        Word loaded[4];
+        load_matrices_transposed(
+            loaded, gradients + n / 2 * gradient_bytes + half_at((row + y) * 8 + x, half));
+#pragma unroll
+        for (int k = 0; k < 4; ++k) b[n + k % 2][k / 2] = loaded[k];
+      }
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+#pragma unroll
+        for (int n = 0; n < 4; ++n) Way::multiply(sums[i][n], a[i], b[n]);
+    }
+  } else if constexpr (Way::tensor_cores) {
+    // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
+#pragma unroll 1
+    for (int row = 0; row < rows; ++row) {
+      Word a[2][4], b[4][2];
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+          a[i][k] = read<Word>(word_at(features + (2 * i + k % 2) * feature_bytes,
+                                       first + row * across + t + k / 2 * 4, g));
+#pragma unroll
+      for (int n = 0; n < 4; ++n)
+#pragma unroll
+        for (int k = 0; k < 2; ++k)
+          b[n][k] = read<Word>(word_at(gradients + n * gradient_bytes, row * 8 + t + k * 4, g));
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+#pragma unroll
+        for (int n = 0; n < 4; ++n) Way::multiply(sums[i][n], a[i], b[n]);
+    }
+  } else {
+#pragma unroll 1
+    for (int row = 0; row < rows; ++row)
+#pragma unroll 2
+      for (int x = 0; x < 8; ++x) {
+        float a[4], b[4][2];
+#pragma unroll
+        for (int k = 0; k < 4; ++k)
+          a[k] = read<float>(word_at(features + k * feature_bytes, first + row * across + x, g));
+#pragma unroll
+        for (int n = 0; n < 4; ++n)
+#pragma unroll
+          for (int k = 0; k < 2; ++k)
+            b[n][k] = read<float>(word_at(gradients + n * gradient_bytes, row * 8 + x, 2 * t + k));
+#pragma unroll
+        for (int k = 0; k < 4; ++k)
+#pragma unroll
+          for (int n = 0; n < 4; ++n)
+#pragma unroll
+            for (int j = 0; j < 2; ++j) {
+              float& sum = sums[k / 2][n][k % 2 * 2 + j];
+              sum = std::fma(a[k], b[n][j], sum);
+            }
+      }
+  }
+}
+
+}  // namespace mini::cuda::dense

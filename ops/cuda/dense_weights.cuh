@@ -1,0 +1,176 @@
+// How the dense block's channels lie in its buffers, and its weights in the order in which the
+// convolution's threads take them (dense_tile.cuh). Weights are packed once a call, all convolutions
+// in one launch.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "ops/cuda/dense_convolution.cuh"
+
+namespace mini::cuda::dense {
+
+// A sequence of slabs of channels, each of whole chunks.
+struct Slabs {
+  std::vector<std::int64_t> sizes;  // channels of each slab
+  std::vector<int> first;           // its first chunk; one entry more than slabs
+
+  Slabs(std::vector<std::int64_t> slab_sizes, std::int64_t per_chunk)
+      : sizes(std::move(slab_sizes)), first{0} {
+    for (const std::int64_t size : sizes)
+      first.push_back(first.back() + static_cast<int>((size + per_chunk - 1) / per_chunk));
+  }
+  int chunks(std::size_t slab) const { return first[slab + 1] - first[slab]; }
+  std::int64_t pixel_bytes() const { return std::int64_t{first.back()} * chunk_bytes; }
+};
+
+template <class Way>
+Slabs feature_slabs(std::span<const Tensor> weights) {
+  std::vector<std::int64_t> sizes{weights[0].size(1)};
+  for (const Tensor& w : weights.first(weights.size() - 1)) sizes.push_back(w.size(0));
+  return {std::move(sizes), chunk_channels<Way>};
+}
+
+template <class Way>
+Slabs gradient_slabs(std::span<const Tensor> weights) {
+  std::vector<std::int64_t> sizes;
+  for (std::size_t k = weights.size(); k-- > 0;) sizes.push_back(weights[k].size(0));
+  return {std::move(sizes), chunk_channels<Way>};
+}
+
+// Weights from one slab to one convolution's outputs: weight (o, c, tap) is at
+// o * output_step + c * input_step + tap, or 8 - tap if flipped.
+struct Piece {
+  const float* weights;
+  std::int64_t output_step, input_step;
+  int outputs, channels;
+  bool flipped;
+  int columns, groups, all_chunks;  // of the convolution
+  int first_chunk, chunks;          // of its input, the slab's
+  std::int64_t to;                  // where the convolution's packed weights begin, in words
+  std::int64_t begin;               // number of the piece's first word among all pieces'
+};
+constexpr std::size_t most_pieces = 40;  // in one launch
+
+template <class Way>
+struct PackWeights {
+  Piece pieces[most_pieces];
+  int count;
+  Word* packed;
+
+  __device__ void operator()(std::int64_t index) const {
+    int which = 0;
+    while (which + 1 < count && pieces[which + 1].begin <= index) ++which;
+    const Piece& p = pieces[which];
+    const int tap_words = p.columns * 64;
+    std::int64_t rest = index - p.begin;
+    const auto word = static_cast<int>(rest % tap_words);
+    rest /= tap_words;
+    const auto tap = static_cast<int>(rest % taps);
+    rest /= taps;
+    const auto chunk = static_cast<int>(rest % p.chunks), group = static_cast<int>(rest / p.chunks);
+    constexpr int parts = chunk_channels<Way> / chunk_words;
+    struct alignas(4) Numbers {
+      typename Way::Stored at[parts];
+    } numbers;
+    for (int part = 0; part < parts; ++part) {
+      const WeightPlace place = weight_place<Way>(word, p.columns, part);
+      const int output = group * p.columns * 8 + place.output;
+      const int channel = chunk * chunk_channels<Way> + place.channel;
+      const bool real = output < p.outputs && channel < p.channels;
+      numbers.at[part] =
+          Way::keep(real ? p.weights[output * p.output_step + channel * p.input_step +
+                                     (p.flipped ? taps - 1 - tap : tap)]
+                         : 0.0f);
+    }
+    const std::int64_t place =
+        ((std::int64_t{group} * p.all_chunks + p.first_chunk + chunk) * taps + tap) * tap_words;
+    *reinterpret_cast<Numbers*>(packed + p.to + place + word) = numbers;
+  }
+};
+
+// The packed weights of a chain of convolutions.
+class PackedWeights {
+ public:
+  struct Convolution {
+    int outputs, columns, groups, chunks;
+    std::int64_t at;  // in words
+  };
+
+  // A convolution from `chunks` to `outputs` channels.
+  void add(std::int64_t outputs, int chunks) {
+    const int columns = outputs <= 16 ? 2 : 4;
+    const auto groups = static_cast<int>((outputs + columns * 8 - 1) / (columns * 8));
+    convolutions_.push_back({static_cast<int>(outputs), columns, groups, chunks, words_});
+    words_ += std::int64_t{groups} * chunks * weight_bytes(columns) / 4;
+  }
+  // Of the last one, what comes from `chunks` chunks, `channels` channels.
+  void add_piece(const float* weights, std::int64_t output_step, std::int64_t input_step,
+                 std::int64_t channels, bool flipped, int first_chunk, int chunks) {
+    const Convolution& c = convolutions_.back();
+    pieces_.push_back({weights, output_step, input_step, c.outputs, static_cast<int>(channels),
+                       flipped, c.columns, c.groups, c.chunks, first_chunk, chunks, c.at, 0});
+  }
+  template <class Way>
+  void pack(Device device) {
+    memory_ = Tensor::empty({words_}, DType::float32, device);
+    for (std::size_t first = 0; first < pieces_.size(); first += most_pieces) {
+      PackWeights<Way> list{};
+      list.packed = reinterpret_cast<Word*>(memory_.raw_data());
+      list.count = static_cast<int>(std::min(most_pieces, pieces_.size() - first));
+      std::int64_t count = 0;
+      for (int i = 0; i < list.count; ++i) {
+        Piece& piece = list.pieces[i];
+        piece = pieces_[first + static_cast<std::size_t>(i)];
+        piece.begin = count;
+        count += std::int64_t{piece.groups} * piece.chunks * weight_bytes(piece.columns) / 4;
+      }
+      for_each(count, list);
+    }
+  }
+  std::int64_t bytes() const { return words_ * 4; }
+  const Convolution& operator[](std::size_t k) const { return convolutions_[k]; }
+  const std::byte* data(std::size_t k) const {
+    return memory_.raw_data() + convolutions_[k].at * 4;
+  }
+
+ private:
+  std::vector<Convolution> convolutions_;
+  std::vector<Piece> pieces_;
+  std::int64_t words_ = 0;
+  Tensor memory_;
+};
+
+template <class Way>
+PackedWeights forward_weights(std::span<const Tensor> weights, const Slabs& slabs) {
+  PackedWeights packed;
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    const Tensor& w = weights[k];
+    packed.add(w.size(0), slabs.first[k + 1]);
+    std::int64_t channel = 0;
+    for (std::size_t s = 0; s <= k; channel += slabs.sizes[s++])
+      packed.add_piece(w.data<float>() + channel * taps, w.size(1) * taps, taps, slabs.sizes[s],
+                       false, slabs.first[s], slabs.chunks(s));
+  }
+  return packed;
+}
+
+// Convolution j is that from the gradients g_K .. g_{j+1} to what arrives at slab j (0 is x).
+template <class Way>
+PackedWeights backward_weights(std::span<const Tensor> weights, const Slabs& features,
+                               const Slabs& gradients) {
+  PackedWeights packed;
+  const std::size_t count = weights.size();
+  for (std::size_t j = 0; j < count; ++j) {
+    const std::int64_t first = j == 0 ? 0 : weights[j - 1].size(1);
+    packed.add(features.sizes[j], gradients.first[count - j]);
+    for (std::size_t s = 0; s < count - j; ++s) {
+      const Tensor& w = weights[count - 1 - s];
+      packed.add_piece(w.data<float>() + first * taps, taps, w.size(1) * taps, w.size(0), true,
+                       gradients.first[s], gradients.chunks(s));
+    }
+  }
+  return packed;
+}
+
+}  // namespace mini::cuda::dense

@@ -11,7 +11,9 @@ namespace mini::cpu {
 namespace {
 
 void update(const AdamSlot& slot, const AdamParams& params, const AdamStep& step) {
-  const auto& [parameter, gradient, mean, square] = slot;
+  // By name: a lambda may not capture structured bindings in C++20 as clang 14 reads it.
+  const Tensor &parameter = slot.parameter, &gradient = slot.gradient, &mean = slot.mean,
+               &square = slot.square;
   const StridedLoop<4> loop(parameter.shape(), {parameter.strides(), gradient.strides(),
                                                 mean.strides(), square.strides()});
   visit_real(parameter.dtype(), "adam", [&](auto type) {

@@ -149,7 +149,6 @@ void forward(const Tensor& x, const Slabs& slabs, const PackedWeights& packed,
     ConvolutionJob job{};
     job.in = {buffer, slabs.pixel_bytes()};
     job.bias = biases[k].data<float>();
-    job.slope = 1;
     if (k + 1 < biases.size()) {
       job.slope = static_cast<float>(slope);
       into_slab<Way>(job, slabs, k + 1, buffer);
@@ -320,7 +319,6 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
       if (j == 0 && !dx.defined()) break;
       dense::ConvolutionJob job{};
       job.in = gradient_view;
-      job.slope = 1;
       if (j > 0) {
         job.slope = static_cast<float>(slope);
         job.gate = {feature_view.first + feature.first[j] * dense::chunk_bytes, feature_view.pixel};

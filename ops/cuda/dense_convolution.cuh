@@ -37,43 +37,68 @@ struct ConvolutionJob {
   float* y;
   std::int64_t y_strides[4];
   int first_row, rows;
-  // Leaky ReLU: times `slope` where the result is not positive, or where a feature is not.
+  // Leaky ReLU, into a slab only: times `slope` where the result, or the gate, is not positive.
   float slope;
   PixelView gate;
 };
 
-template <class Way>
-__device__ void store_pair(const ConvolutionJob& job, std::int64_t image, int row, int column,
-                           int output, float first, float second) {
+// Leaves a warp's sums, whose first pixel is at row `top` and column `left`, outputs from `first` on.
+template <class Way, int columns>
+__device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>& sums,
+                       std::int64_t image, int top, int left, int first, int lane) {
   using Stored = typename Way::Stored;
   struct alignas(2 * sizeof(Stored)) Pair {
     Stored at[2];
   };
-  const std::int64_t pixel = (image * job.height + row) * job.width + column;
-  const auto in = [&](const PixelView& view) {
-    return reinterpret_cast<Pair*>(view.first + pixel * view.pixel) + output / 2;
-  };
-  float values[2] = {first, second};
-  Pair gate;
-  const bool gated = job.gate.first != nullptr && output < job.stored;
-  if (gated) gate = *in(job.gate);
+  const int column = left + lane / 4, output = first + lane % 4 * 2;
+  if (column >= job.width) return;
+  float bias[columns][2] = {};
+  if (job.bias != nullptr)
 #pragma unroll
-  for (int k = 0; k < 2; ++k) {
-    if (job.bias != nullptr && output + k < job.outputs) values[k] += job.bias[output + k];
-    const float sign = gated ? static_cast<float>(gate.at[k]) : values[k];
-    values[k] = sign > 0 ? values[k] : values[k] * job.slope;
-  }
-  if (job.slab.first != nullptr) {
-    if (output < job.stored) *in(job.slab) = {{Way::keep(values[0]), Way::keep(values[1])}};
-    return;
-  }
-  if (row < job.first_row || row >= job.first_row + job.rows) return;
-  const std::int64_t* const s = job.y_strides;
+    for (int n = 0; n < columns; ++n)
 #pragma unroll
-  for (int k = 0; k < 2; ++k)
-    if (output + k < job.outputs)
-      job.y[image * s[0] + (output + k) * s[1] + (row - job.first_row) * s[2] + column * s[3]] =
-          values[k];
+      for (int k = 0; k < 2; ++k)
+        if (output + 8 * n + k < job.outputs) bias[n][k] = job.bias[output + 8 * n + k];
+#pragma unroll
+  for (int y = 0; y < 8; ++y) {
+    const int row = top + y;
+    if (row >= job.height) return;
+    const std::int64_t pixel = (image * job.height + row) * job.width + column;
+    const auto pairs = [&](const PixelView& view) {
+      return reinterpret_cast<Pair*>(view.first + pixel * view.pixel) + output / 2;
+    };
+    float values[columns][2];
+#pragma unroll
+    for (int n = 0; n < columns; ++n)
+#pragma unroll
+      for (int k = 0; k < 2; ++k) values[n][k] = sums[y / 2][n][y % 2 * 2 + k] + bias[n][k];
+    if (job.slab.first != nullptr) {
+      const Pair* const gate = job.gate.first != nullptr ? pairs(job.gate) : nullptr;
+      Pair* const to = pairs(job.slab);
+#pragma unroll
+      for (int n = 0; n < columns; ++n) {
+        if (output + 8 * n >= job.stored) continue;
+        Pair result;
+        const Pair sign = gate != nullptr ? gate[4 * n] : Pair{};
+#pragma unroll
+        for (int k = 0; k < 2; ++k) {
+          const float value = values[n][k];
+          const bool keeps = (gate != nullptr ? static_cast<float>(sign.at[k]) : value) > 0;
+          result.at[k] = Way::keep(keeps ? value : value * job.slope);
+        }
+        to[4 * n] = result;
+      }
+    } else if (row >= job.first_row && row < job.first_row + job.rows) {
+      const std::int64_t* const s = job.y_strides;
+      float* const to =
+          job.y + image * s[0] + output * s[1] + (row - job.first_row) * s[2] + column * s[3];
+#pragma unroll
+      for (int n = 0; n < columns; ++n)
+#pragma unroll
+        for (int k = 0; k < 2; ++k)
+          if (output + 8 * n + k < job.outputs) to[(8 * n + k) * s[1]] = values[n][k];
+    }
+  }
 }
 
 template <class Way, int columns>
@@ -138,18 +163,8 @@ __global__ void __launch_bounds__(convolution_threads, 3)
   wait_copies<0>();
   if (!works) return;
 
-  const int column = left + warp_left + lane / 4;
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-#pragma unroll
-    for (int below = 0; below < 2; ++below) {
-      const int row = top + warp_top + 2 * i + below;
-      if (row >= job.height || column >= job.width) continue;
-#pragma unroll
-      for (int n = 0; n < columns; ++n)
-        store_pair<Way>(job, image, row, column, (group * columns + n) * 8 + lane % 4 * 2,
-                        sums[i][n][2 * below], sums[i][n][2 * below + 1]);
-    }
+  finish<Way, columns>(job, sums, image, top + warp_top, left + warp_left, group * columns * 8,
+                       lane);
 }
 
 }  // namespace mini::cuda::dense

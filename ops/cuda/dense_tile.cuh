@@ -75,19 +75,16 @@ template <class Way, int across, int columns>
 __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, int first,
                          const std::byte* weights, int lane) {
   if constexpr (Way::tensor_cores) {
-    // Lanes 0-7 and 8-15 name the halves of 8 pixels, 16-31 those of the row below.
-    const int mine = first + lane / 16 * across + lane % 8, half = lane / 8 % 2;
+    // Lanes 0-7 name 8 pixels' first halves, 8-15 those of the row below, 16-31 the second halves: what
+    // is loaded is a tile's a as it stands. Five of them, two rows each, serve all dy: an odd row's is
+    // put together from its neighbours.
+    const int mine = first + lane / 8 % 2 * across + lane % 8, half = lane / 16;
 #pragma unroll
     for (int dx = 0; dx < 3; ++dx) {
-      // Ten rows of pixels, which serve as first and second half of all tiles and for all dy.
-      Word rows[10][2];
+      Word rows[5][4];
 #pragma unroll
-      for (int y = 0; y < 10; y += 2) {
-        Word loaded[4];
-        load_matrices(loaded, tile + half_at(mine + y * across + dx, half));
-#pragma unroll
-        for (int k = 0; k < 4; ++k) rows[y + k / 2][k % 2] = loaded[k];
-      }
+      for (int y = 0; y < 5; ++y)
+        load_matrices(rows[y], tile + half_at(mine + 2 * y * across + dx, half));
 #pragma unroll
       for (int dy = 0; dy < 3; ++dy) {
         Word b[columns][2];
@@ -100,10 +97,16 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
         }
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const Word a[4] = {rows[2 * i + dy][0], rows[2 * i + 1 + dy][0], rows[2 * i + dy][1],
-                             rows[2 * i + 1 + dy][1]};
+          const Word(&above)[4] = rows[i + dy / 2];
+          if (dy % 2 == 0) {
 #pragma unroll
-          for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], a, b[n]);
+            for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], above, b[n]);
+          } else {
+            const Word(&below)[4] = rows[i + 1];
+            const Word a[4] = {above[1], below[0], above[3], below[2]};
+#pragma unroll
+            for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], a, b[n]);
+          }
         }
       }
     }

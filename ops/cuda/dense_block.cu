@@ -16,13 +16,14 @@
 // 16 x 72 x 72 pixels forward is 11.5 GFLOP (15.7 padded). By its data sheet an H200 does 495 TFLOP/s
 // of TF32: the floor is 23 us; mma.sync reaches about 60 % of it, so 53 us with the padding. Memory:
 // 576 bytes of features a pixel, written once, read 2.8 times, 180 MB, which would take 38 us at
-// 4.8 TB/s if its cache of 50 MB held none. Shared memory: per warp and chunk 144 times 128 bytes for
-// 144 products, as many cycles at the full rate: balanced, neither unit has slack. bfloat16 halves all
-// of it. Exactly, at 67 TFLOP/s: 235 us. The weight gradient reads two operands of shared memory for
-// each product, so it can have half of the tensor cores' rate at most.
-// THESE ARE ESTIMATES: the kernels are compiled for sm_90 (no spills, 168 registers at most, three
-// blocks of the convolution on a multiprocessor, two of the weight gradient) and tested on the
-// emulated device, but have never run on a GPU.
+// 4.8 TB/s if its cache of 50 MB held none. Shared memory, a line of 128 bytes a cycle: a warp reads
+// 132 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
+// about 230, so it is busy 57 % of the time; for the weight gradient's 192 products, 144, 47 %.
+// bfloat16 halves all of it. Exactly, at 67 TFLOP/s: 235 us.
+// THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills but 28
+// bytes in the weight gradient; three blocks of the convolution or two of the weight gradient on a
+// multiprocessor; 365 instructions for a chunk's 144 products, 325 for a patch's 192) and tested on
+// the emulated device, but have never run on a GPU.
 //
 // Considered: convolving each feature, once made, into all later outputs at once. Products are up to
 // 137 wide then, and the tensor cores would be better fed; but the sums of the later outputs wait in
@@ -235,8 +236,9 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
 template <class Way>
 void parameter_gradients(const Images& images, PixelView features, PixelView gradients,
                          const std::vector<Pair>& pairs, Device device) {
-  // Blocks in all, whatever the device, so that the bits are the same on each.
-  constexpr std::int64_t blocks_wanted = 528;
+  // Twice the multiprocessors of an H200, all there at once, whatever the device, so that the bits are
+  // the same on each.
+  constexpr std::int64_t blocks_wanted = 264;
   GradientJob job{};
   job.features = features;
   job.gradients = gradients;
@@ -248,10 +250,10 @@ void parameter_gradients(const Images& images, PixelView features, PixelView gra
   for (std::size_t first = 0; first < pairs.size(); first += most_pairs) {
     job.pair_count = static_cast<int>(std::min<std::size_t>(most_pairs, pairs.size() - first));
     std::copy_n(pairs.begin() + static_cast<std::ptrdiff_t>(first), job.pair_count, job.pairs);
-    job.parts = static_cast<int>(std::clamp<std::int64_t>(
-        (blocks_wanted + job.pair_count - 1) / job.pair_count, 1, job.tiles));
+    job.parts =
+        static_cast<int>(std::clamp<std::int64_t>(blocks_wanted / job.pair_count, 1, job.tiles));
     const std::int64_t blocks = std::int64_t{job.pair_count} * job.parts;
-    const Tensor records = Tensor::empty({blocks * taps * record}, DType::float32, device);
+    const Tensor records = Tensor::empty({blocks * record}, DType::float32, device);
     job.records = records.data<float>();
     launch({blocks, gradient_threads, static_cast<std::size_t>(2 * patch_bytes<Way>)},
            weight_gradient<Way>, job);

@@ -9,8 +9,9 @@
 
 namespace mini::cuda::dense {
 
-constexpr int tile = 16, halo = tile + 2, convolution_threads = 128, stages = 3;
-constexpr int halo_bytes = halo * halo * chunk_bytes;
+constexpr int tile = 16, halo = tile + 2, halo_row = 24;  // in pixels
+constexpr int convolution_threads = 128, stages = 3;
+constexpr int halo_bytes = halo * halo_row * chunk_bytes;
 
 constexpr int weight_bytes(int columns) { return taps * columns * 64 * 4; }  // of one chunk
 constexpr int stage_bytes(int columns) { return halo_bytes + weight_bytes(columns); }
@@ -136,7 +137,8 @@ __global__ void __launch_bounds__(convolution_threads, 3)
         const int piece = thread + k * convolution_threads, half = piece % 2;
         if (piece >= pieces) continue;
         const std::int64_t pixel = pixels[k] < 0 ? 0 : pixels[k];
-        copy_async(stage + half_at(piece / 2, half),
+        const int place = piece / 2 / halo * halo_row + piece / 2 % halo;
+        copy_async(stage + half_at(place, half),
                    in + pixel * job.in.pixel + chunk * chunk_bytes + half * half_bytes,
                    pixels[k] >= 0);
       }
@@ -157,8 +159,8 @@ __global__ void __launch_bounds__(convolution_threads, 3)
     bring(chunk + stages - 1);
     const std::byte* const stage = shared + chunk % stages * stage_bytes(columns);
     if (works)
-      convolve<Way, halo, columns>(sums, stage, warp_top * halo + warp_left, stage + halo_bytes,
-                                   lane);
+      convolve<Way, halo_row, columns>(sums, stage, warp_top * halo_row + warp_left,
+                                       stage + halo_bytes, lane);
   }
   wait_copies<0>();
   if (!works) return;

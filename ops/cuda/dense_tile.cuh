@@ -45,7 +45,8 @@ template <class Way>
 constexpr int chunk_channels = chunk_bytes / static_cast<int>(sizeof(typename Way::Stored));
 
 // Where half a chunk of a pixel lies in a tile. The halves change places every four pixels: eight
-// neighbouring pixels' halves then lie in different banks, and are read at once.
+// neighbouring pixels' halves then lie in different banks, and are read at once. Rows of pixels begin
+// at multiples of eight, so that a row further down is just so many bytes further on.
 __device__ inline int half_at(int pixel, int half) {
   return pixel * chunk_bytes + (half ^ (pixel >> 2 & 1)) * half_bytes;
 }
@@ -63,6 +64,9 @@ struct alignas(16) Quad {
 struct alignas(16) FloatQuad {
   float values[4];
 };
+struct alignas(8) FloatPair {
+  float values[2];
+};
 
 // Convolution. A warp makes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk, `across`
 // pixels wide, in which the window of its first pixel begins at pixel `first`. Pixel row 2i + (r / 2)
@@ -74,6 +78,7 @@ using ConvolutionSums = float[4][columns][4];
 template <class Way, int across, int columns>
 __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, int first,
                          const std::byte* weights, int lane) {
+  static_assert(across % 8 == 0);
   if constexpr (Way::tensor_cores) {
     // Lanes 0-7 name 8 pixels' first halves, 8-15 those of the row below, 16-31 the second halves: what
     // is loaded is a tile's a as it stands. Five of them, two rows each, serve all dy: an odd row's is
@@ -84,7 +89,7 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
       Word rows[5][4];
 #pragma unroll
       for (int y = 0; y < 5; ++y)
-        load_matrices(rows[y], tile + half_at(mine + 2 * y * across + dx, half));
+        load_matrices(rows[y], tile + half_at(mine + dx, half) + 2 * y * across * chunk_bytes);
 #pragma unroll
       for (int dy = 0; dy < 3; ++dy) {
         Word b[columns][2];
@@ -120,7 +125,8 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
         FloatQuad rows[10];
 #pragma unroll
         for (int y = 0; y < 10; ++y)
-          rows[y] = read<FloatQuad>(tile + half_at(first + y * across + dx + g, half));
+          rows[y] =
+              read<FloatQuad>(tile + half_at(first + dx + g, half) + y * across * chunk_bytes);
 #pragma unroll
         for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
@@ -160,84 +166,111 @@ __device__ WeightPlace weight_place(int word, int columns, int part) {
   }
 }
 
-// Weight gradient. A warp adds up, for its tap, the products of 32 channels of features and 32 of
-// gradients over a tile of 8 x rows pixels. Channel 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is
-// sums[i][n][r].
-using CorrelationSums = float[2][4][4];
+// Weight gradient. A warp adds up, for the three taps below each other in a column, the products of
+// 32 channels of features and 32 of gradients over 8 x rows pixels. Tap dy, channel
+// 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is sums[dy][i][n][r].
+using CorrelationSums = float[3][2][4][4];
 
-// A tile of either is its chunks of 32 channels, one behind the other; the features' is `across`
-// pixels wide, and the first pixel under this tap is `first` of them.
+// A row of features meets three rows of gradients, and each of those three of features: rows of
+// gradients stay in registers until all have passed. Both tiles hold 32 channels as chunks, one
+// behind the other. The features' is `across` pixels wide, and the first pixel under tap dy = 0 is
+// `first` of them; `own` is the first pixel of the gradients, 8 to a row.
 template <class Way, int across, int rows, int feature_bytes, int gradient_bytes>
 __device__ void correlate(CorrelationSums& sums, const std::byte* features, int first,
-                          const std::byte* gradients, int lane) {
+                          const std::byte* gradients, int own, int lane) {
+  static_assert(across % 8 == 0);
   const int g = lane / 4, t = lane % 4;
   if constexpr (std::is_same_v<Way, Bfloat16>) {
     // Two rows of 8 pixels a step. Pixels are what is summed over, and must lie along a register.
-    const int y = lane / 16, half = lane / 8 % 2, x = lane % 8;
-#pragma unroll 1
-    for (int row = 0; row < rows; row += 2) {
-      Word a[2][4], b[4][2];
+    const int below = lane / 16, half = lane / 8 % 2, x = lane % 8;
+    Word kept[4][4] = {};  // of rows y - 2 to y + 1, a word of each column
+#pragma unroll
+    for (int y = 0; y < rows + 2; y += 2) {
+      Word a[2][4];
 #pragma unroll
       for (int i = 0; i < 2; ++i)
-        load_matrices_transposed(
-            a[i], features + i * feature_bytes + half_at(first + (row + y) * across + x, half));
+        load_matrices_transposed(a[i], features + i * feature_bytes +
+                                           half_at(first + below * across + x, half) +
+                                           y * across * chunk_bytes);
 #pragma unroll
       for (int n = 0; n < 4; n += 2) {
-        Word loaded[4];
-        load_matrices_transposed(
-            loaded, gradients + n / 2 * gradient_bytes + half_at((row + y) * 8 + x, half));
+        Word loaded[4] = {};
+        if (y < rows)
+          load_matrices_transposed(loaded, gradients + n / 2 * gradient_bytes +
+                                               half_at(own + below * 8 + x, half) +
+                                               y * 8 * chunk_bytes);
 #pragma unroll
-        for (int k = 0; k < 4; ++k) b[n + k % 2][k / 2] = loaded[k];
+        for (int k = 0; k < 4; ++k) {
+          Word(&row)[4] = kept[2 + k / 2];
+          kept[k / 2][n + k % 2] = row[n + k % 2];
+          row[n + k % 2] = loaded[k];
+        }
       }
 #pragma unroll
-      for (int i = 0; i < 2; ++i)
+      for (int dy = 0; dy < 3; ++dy) {
+        if (dy == 2 ? y == 0 : dy == 0 && y == rows) continue;  // no such rows
 #pragma unroll
-        for (int n = 0; n < 4; ++n) Way::multiply(sums[i][n], a[i], b[n]);
+        for (int n = 0; n < 4; ++n) {
+          const Word b[2] = {kept[2 - dy][n], kept[3 - dy][n]};
+#pragma unroll
+          for (int i = 0; i < 2; ++i) Way::multiply(sums[dy][i][n], a[i], b);
+        }
+      }
     }
   } else if constexpr (Way::tensor_cores) {
     // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
-#pragma unroll 1
-    for (int row = 0; row < rows; ++row) {
-      Word a[2][4], b[4][2];
+    Word b[3][4][2];  // of rows y, y - 1 and y - 2
+#pragma unroll
+    for (int y = 0; y < rows + 2; ++y) {
+      Word a[2][4];
 #pragma unroll
       for (int k = 0; k < 4; ++k)
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-          a[i][k] = read<Word>(word_at(features + (2 * i + k % 2) * feature_bytes,
-                                       first + row * across + t + k / 2 * 4, g));
-#pragma unroll
-      for (int n = 0; n < 4; ++n)
-#pragma unroll
-        for (int k = 0; k < 2; ++k)
-          b[n][k] = read<Word>(word_at(gradients + n * gradient_bytes, row * 8 + t + k * 4, g));
-#pragma unroll
-      for (int i = 0; i < 2; ++i)
-#pragma unroll
-        for (int n = 0; n < 4; ++n) Way::multiply(sums[i][n], a[i], b[n]);
-    }
-  } else {
-#pragma unroll 1
-    for (int row = 0; row < rows; ++row)
-#pragma unroll 2
-      for (int x = 0; x < 8; ++x) {
-        float a[4], b[4][2];
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          a[k] = read<float>(word_at(features + k * feature_bytes, first + row * across + x, g));
+          a[i][k] = read<Word>(
+              word_at(features + (2 * i + k % 2) * feature_bytes, first + t + k / 2 * 4, g) +
+              y * across * chunk_bytes);
+      if (y < rows)
 #pragma unroll
         for (int n = 0; n < 4; ++n)
 #pragma unroll
           for (int k = 0; k < 2; ++k)
-            b[n][k] = read<float>(word_at(gradients + n * gradient_bytes, row * 8 + x, 2 * t + k));
+            b[y % 3][n][k] = read<Word>(
+                word_at(gradients + n * gradient_bytes, own + t + k * 4, g) + y * 8 * chunk_bytes);
+#pragma unroll
+      for (int dy = 0; dy < 3; ++dy) {
+        if (y < dy || y - dy >= rows) continue;
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+#pragma unroll
+          for (int n = 0; n < 4; ++n) Way::multiply(sums[dy][i][n], a[i], b[(y - dy) % 3][n]);
+      }
+    }
+  } else {
+#pragma unroll 1
+    for (int y = 0; y < rows + 2; ++y)
+#pragma unroll 1
+      for (int x = 0; x < 8; ++x) {
+        float a[4];
 #pragma unroll
         for (int k = 0; k < 4; ++k)
+          a[k] = read<float>(word_at(features + k * feature_bytes, first + y * across + x, g));
 #pragma unroll
-          for (int n = 0; n < 4; ++n)
+        for (int dy = 0; dy < 3; ++dy) {
+          if (y < dy || y - dy >= rows) continue;
 #pragma unroll
-            for (int j = 0; j < 2; ++j) {
-              float& sum = sums[k / 2][n][k % 2 * 2 + j];
-              sum = std::fma(a[k], b[n][j], sum);
-            }
+          for (int n = 0; n < 4; ++n) {
+            const auto b = read<FloatPair>(
+                word_at(gradients + n * gradient_bytes, own + (y - dy) * 8 + x, 2 * t));
+#pragma unroll
+            for (int k = 0; k < 4; ++k)
+#pragma unroll
+              for (int j = 0; j < 2; ++j) {
+                float& sum = sums[dy][k / 2][n][k % 2 * 2 + j];
+                sum = std::fma(a[k], b.values[j], sum);
+              }
+          }
+        }
       }
   }
 }

@@ -1,24 +1,28 @@
 // The dense block's weight gradient, dw[o,c,tap] = sum of g[p,o] f[p + tap,c] over all pixels p: for
-// 32 channels of features and 32 of gradients (a pair) one matrix product a tap, each the business
-// of one warp. A block of threads walks over a part of the image's tiles, 8 x 16 pixels; while one
-// is multiplied the next is on its way. Parts are then added in order: the same bits in every run.
+// 32 channels of features and 32 of gradients (a pair) one matrix product a tap. A block of threads
+// walks over a part of the image's patches, 8 x 16 pixels, three of its warps over the upper half and
+// three over the lower, one for each column of taps; while a patch is multiplied the next one is on
+// its way. Parts are then added in order: the same bits in every run.
 #pragma once
 
 #include "ops/cuda/dense_convolution.cuh"
 
 namespace mini::cuda::dense {
 
-constexpr int pair_channels = 32, gradient_threads = taps * 32;
+constexpr int pair_channels = 32, gradient_warps = 6, gradient_threads = gradient_warps * 32;
 constexpr int patch_rows = 16, patch_across = 8, around = patch_across + 2;
-constexpr int feature_tile = (patch_rows + 2) * around * chunk_bytes;
+constexpr int around_row = 16;  // pixels from a row of a tile to the next
+constexpr int half_rows = patch_rows / 2;
+constexpr int feature_tile = (patch_rows + 2) * around_row * chunk_bytes;
 constexpr int gradient_tile = patch_rows * patch_across * chunk_bytes;
 template <class Way>
 constexpr int pair_chunks = pair_channels / chunk_channels<Way>;
 template <class Way>
 constexpr int patch_bytes = pair_chunks<Way>*(feature_tile + gradient_tile);
 
-// What a warp leaves for each pair and part: products [channel][output], then sums of gradients.
-constexpr int record = pair_channels * pair_channels + pair_channels;
+// What a block leaves: products [tap][channel][output], then each warp's sums of gradients.
+constexpr int products = pair_channels * pair_channels;
+constexpr int record = taps * products + gradient_warps * pair_channels;
 
 struct Pair {
   int feature_chunk, feature_chunks;  // the first, and how many of it are its own
@@ -35,7 +39,7 @@ struct GradientJob {
   int height, width, tiles_down, tiles_across;
   std::int64_t tiles;  // of all images
   int parts;
-  float* records;  // [pair][part][warp][record]
+  float* records;  // [pair][part][record]
   int pair_count;
   Pair pairs[most_pairs];
 };
@@ -52,7 +56,7 @@ __global__ void __launch_bounds__(gradient_threads, 2)
 
   const auto bring_chunks = [&](std::byte* to, int bytes, const PixelView& view, int chunk,
                                 int chunks, std::int64_t image, int top, int left, int rows,
-                                int across) {
+                                int across, int row_pixels) {
     constexpr int halves = 2 * pair_chunks<Way>;  // of one pixel, which threads in a row bring
     for (int piece = thread; piece < rows * across * halves; piece += gradient_threads) {
       const int pixel = piece / halves, k = piece % halves / 2, half = piece % 2;
@@ -61,7 +65,7 @@ __global__ void __launch_bounds__(gradient_threads, 2)
       const bool valid = inside && k < chunks;
       const std::int64_t at =
           valid ? (image * job.height + row) * job.width + column : std::int64_t{0};
-      copy_async(to + k * bytes + half_at(pixel, half),
+      copy_async(to + k * bytes + half_at(pixel / across * row_pixels + pixel % across, half),
                  view.first + at * view.pixel +
                      (valid ? (chunk + k) * chunk_bytes + half * half_bytes : 0),
                  valid);
@@ -74,16 +78,17 @@ __global__ void __launch_bounds__(gradient_threads, 2)
       const int top = static_cast<int>(index / job.tiles_across % job.tiles_down) * patch_rows;
       const std::int64_t image = index / job.tiles_across / job.tiles_down;
       bring_chunks(to, feature_tile, job.features, pair.feature_chunk, pair.feature_chunks, image,
-                   top - 1, left - 1, patch_rows + 2, around);
+                   top - 1, left - 1, patch_rows + 2, around, around_row);
       bring_chunks(to + pair_chunks<Way> * feature_tile, gradient_tile, job.gradients,
                    pair.gradient_chunk, pair.gradient_chunks, image, top, left, patch_rows,
-                   patch_across);
+                   patch_across, patch_across);
     }
     commit_copies();
   };
 
+  const int dx = warp % 3, lower = warp / 3;
   CorrelationSums sums{};
-  float bias = 0;  // of gradient `lane`, every ninth pixel
+  float bias = 0;  // of gradient `lane`, every sixth pixel
   bring(begin);
   for (std::int64_t index = begin; index < end; ++index) {
     bring(index + 1);
@@ -91,14 +96,15 @@ __global__ void __launch_bounds__(gradient_threads, 2)
     __syncthreads();
     const std::byte* const features = shared + (index - begin) % 2 * patch_bytes<Way>;
     const std::byte* const gradients = features + pair_chunks<Way> * feature_tile;
-    correlate<Way, around, patch_rows, feature_tile, gradient_tile>(
-        sums, features, warp / 3 * around + warp % 3, gradients, lane);
+    correlate<Way, around_row, half_rows, feature_tile, gradient_tile>(
+        sums, features, lower * half_rows * around_row + dx, gradients,
+        lower * half_rows * patch_across, lane);
     if (pair.db != nullptr) {
       using Stored = typename Way::Stored;
       constexpr int in_half = half_bytes / static_cast<int>(sizeof(Stored));
       const std::byte* const own = gradients + lane / chunk_channels<Way> * gradient_tile;
       const int channel = lane % chunk_channels<Way>;
-      for (int pixel = warp; pixel < patch_rows * patch_across; pixel += taps)
+      for (int pixel = warp; pixel < patch_rows * patch_across; pixel += gradient_warps)
         bias +=
             static_cast<float>(read<Stored>(own + half_at(pixel, channel / in_half) +
                                             channel % in_half * static_cast<int>(sizeof(Stored))));
@@ -107,20 +113,32 @@ __global__ void __launch_bounds__(gradient_threads, 2)
   }
   wait_copies<0>();
 
-  float* const out = job.records + (std::int64_t{blockIdx.x} * taps + warp) * record;
+  // f(place among the products, sum)
+  const auto each_sum = [&](const auto& f) {
 #pragma unroll
-  for (int i = 0; i < 2; ++i)
+    for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
-    for (int n = 0; n < 4; ++n)
+      for (int i = 0; i < 2; ++i)
 #pragma unroll
-      for (int r = 0; r < 4; ++r)
-        out[(16 * i + lane / 4 + r / 2 * 8) * pair_channels + 8 * n + lane % 4 * 2 + r % 2] =
-            sums[i][n][r];
-  out[pair_channels * pair_channels + lane] = bias;
+        for (int n = 0; n < 4; ++n)
+#pragma unroll
+          for (int r = 0; r < 4; ++r)
+            f((dy * 3 + dx) * products + (16 * i + lane / 4 + r / 2 * 8) * pair_channels + 8 * n +
+                  lane % 4 * 2 + r % 2,
+              sums[dy][i][n][r]);
+  };
+  // The patches are done with: their memory brings the lower half's sums to the upper's.
+  static_assert(2 * patch_bytes<Way> >= taps * products * 4);
+  auto* const passed = reinterpret_cast<float*>(shared);
+  float* const out = job.records + std::int64_t{blockIdx.x} * record;
+  if (lower == 1) each_sum([&](int place, float sum) { passed[place] = sum; });
+  __syncthreads();
+  if (lower == 0) each_sum([&](int place, float sum) { out[place] = sum + passed[place]; });
+  out[taps * products + warp * pair_channels + lane] = bias;
 }
 
-// Adds the parts up: a thread for each number of a pair's nine records, the last 32 for the biases.
-inline constexpr int results_per_pair = taps * pair_channels * pair_channels + pair_channels;
+// Adds the parts up: a thread for each number of a pair, the last 32 for the biases.
+constexpr int results_per_pair = taps * products + pair_channels;
 
 struct AddParts {
   GradientJob job;
@@ -129,22 +147,22 @@ struct AddParts {
     const auto which = static_cast<int>(index / results_per_pair);
     const auto number = static_cast<int>(index % results_per_pair);
     const Pair& pair = job.pairs[which];
-    const float* const records = job.records + std::int64_t{which} * job.parts * taps * record;
-    constexpr int products = pair_channels * pair_channels;
-    const int tap = number / products, within = number % products;
+    const float* const records = job.records + std::int64_t{which} * job.parts * record;
+    const int tap = number / products, channel = number % products / pair_channels;
+    const int output = number % pair_channels;
+    if (output >= pair.outputs) return;
     float sum = 0;
     if (tap < taps) {
-      const int channel = within / pair_channels, output = within % pair_channels;
-      if (channel >= pair.channels || output >= pair.outputs) return;
+      if (channel >= pair.channels) return;
       for (int part = 0; part < job.parts; ++part)
-        sum += records[(std::int64_t{part} * taps + tap) * record + within];
+        sum += records[std::int64_t{part} * record + number];
       pair.dw[(std::int64_t{pair.output + output} * pair.inputs + pair.channel + channel) * taps +
               tap] = sum;
-    } else {
-      if (pair.db == nullptr || within >= pair.outputs) return;
-      for (int k = 0; k < job.parts * taps; ++k)
-        sum += records[std::int64_t{k} * record + products + within];
-      pair.db[pair.output + within] = sum;
+    } else if (pair.db != nullptr) {
+      for (int part = 0; part < job.parts; ++part)
+        for (int warp = 0; warp < gradient_warps; ++warp)
+          sum += records[std::int64_t{part} * record + number + warp * pair_channels];
+      pair.db[pair.output + output] = sum;
     }
   }
 };

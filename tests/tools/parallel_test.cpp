@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "tests/tools/train_tool.h"
@@ -12,22 +13,40 @@ namespace {
 
 const std::string mpirun = MINI_MPIRUN;  // empty without MPI
 
+// A variable of the environment, for a scope.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* const before = std::getenv(name)) before_ = before;
+    setenv(name, value, 1);
+  }
+  ~Environment() {
+    if (before_)
+      setenv(name_, before_->c_str(), 1);
+    else
+      unsetenv(name_);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
 class ParallelTool : public TrainTool {
  protected:
   void SetUp() override {
     if (mpirun.empty() || !fs::exists(mpirun))
       GTEST_SKIP() << "no mpirun; Debian's packages are libopenmpi-dev and openmpi-bin";
     TrainTool::SetUp();
-    // As root in a container, on fewer cores than processes; Open MPI itself leaks.
-    for (const auto& [name, value] : {std::pair{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
-                                      {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
-                                      {"ASAN_OPTIONS", "detect_leaks=0"}})
-      setenv(name, value, 1);
     two_ = {mpirun, "-np", "2", "--oversubscribe"};
   }
-  void TearDown() override { unsetenv("ASAN_OPTIONS"); }
 
-  Words two_;  // to be the launcher_
+  Words two_;                                               // to be the launcher_
+  Environment no_leaks_{"ASAN_OPTIONS", "detect_leaks=0"};  // Open MPI's own
+  Environment root_{"OMPI_ALLOW_RUN_AS_ROOT", "1"};         // as in a container
+  Environment root_indeed_{"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"};
 };
 
 // Batches of four from three pictures, no validation. Where a gradient is nothing but rounding, Adam's
@@ -125,6 +144,8 @@ TEST_F(ParallelTool, ErrorsOfAllAreTold) {
   EXPECT_NE(errors().find("data: batch 5 cannot be divided evenly among 2 processes"),
             std::string::npos)
       << errors();
+  EXPECT_EQ(run_tiny({"--device", "cuda:63"}), 1);  // no GPU, or not so many, or no NCCL
+  EXPECT_NE(errors().find(": cuda"), std::string::npos) << errors();
   EXPECT_EQ(run_tiny({"--profile-memory"}), 1);
   EXPECT_NE(errors().find("start it without mpirun"), std::string::npos) << errors();
   EXPECT_FALSE(fs::exists(out()));
@@ -137,9 +158,8 @@ TEST_F(ParallelTool, ErrorsOfAllAreTold) {
 
 // As where mpirun is of another MPI, or mini was built without.
 TEST_F(TrainTool, ProcessesThatCannotTalkAreRefused) {
-  setenv("PMI_SIZE", "2", 1);
+  const Environment two("PMI_SIZE", "2"), no_leaks("ASAN_OPTIONS", "detect_leaks=0");
   EXPECT_EQ(run_tiny({}), 1);
-  unsetenv("PMI_SIZE");
   EXPECT_NE(errors().find("mini_train: this is one of 2 processes that mpirun started, but "),
             std::string::npos)
       << errors();

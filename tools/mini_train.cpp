@@ -135,8 +135,11 @@ int train(const Arguments& arguments, Processes* processes) {
 int train(const Arguments& arguments) {
   if (processes_started() <= 1) return train(arguments, nullptr);
   const std::unique_ptr<Processes> processes = join_processes();
+  std::unique_ptr<Processes> on_gpu;
   try {
-    return train(arguments, processes.get());
+    const Device device = device_of(arguments.device, processes.get());
+    if (device.is_cuda()) on_gpu = on_gpus(*processes, device);
+    return train(arguments, on_gpu ? on_gpu.get() : processes.get());
   } catch (const std::exception& error) {
     // The others wait for this one, so they end with it.
     fmt::print(stderr, "mini_train: rank {}: {}\n", processes->rank(), error.what());

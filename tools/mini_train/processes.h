@@ -23,5 +23,8 @@ int processes_started();
 // Joins them. Throws where mini was built without MPI: each would train by itself, and all would
 // write to the same folder.
 std::unique_ptr<Processes> join_processes();
+// The same processes, each computing on a GPU of its own: what is there goes over NCCL
+// (tools/mini_train/nccl.cpp). Throws where mini was built without it.
+std::unique_ptr<Processes> on_gpus(Processes& processes, Device gpu);
 
 }  // namespace mini

@@ -18,5 +18,5 @@ namespace mini::cpu {
 }  // namespace mini::cpu
 
 namespace mini::cuda {
-#include "ops/kernels.inc"
+#include "ops/kernels.inc"  // NOLINT(readability-duplicate-include)
 }  // namespace mini::cuda

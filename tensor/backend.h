@@ -15,7 +15,7 @@ namespace cpu {
 }  // namespace cpu
 
 namespace cuda {
-#include "tensor/kernels.inc"
+#include "tensor/kernels.inc"  // NOLINT(readability-duplicate-include)
 
 Allocator& allocator(int index);
 // Makes a device the one that this thread's kernels run on. Throws, naming the remedy, where there

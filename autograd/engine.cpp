@@ -229,6 +229,8 @@ Tensor seed(const Tensor& output, const Tensor& given, const char* op) {
   if (given.defined()) {
     check(given.shape() == output.shape(), op, ": a gradient of shape ", given.shape(),
           " for an output of shape ", output.shape());
+    check(given.device() == output.device(), op, ": a gradient on ", given.device(),
+          " for an output on ", output.device());
     return given;
   }
   check(output.numel() == 1, op, ": an output of shape ", output.shape(),

@@ -8,6 +8,8 @@ namespace mini::ops {
 Correction correction(const Tensor& x, const Tensor& estimate) {
   check(x.shape() == estimate.shape() && x.dtype() == estimate.dtype(), "correction: ", x.dtype(),
         x.shape(), " and its estimate ", estimate.dtype(), estimate.shape(), " differ in kind");
+  check(x.device() == estimate.device(), "correction: a tensor and its estimate are on ",
+        x.device(), " and ", estimate.device());
   const Tensor from = contiguous(x), to = contiguous(estimate);
   const std::int64_t blocks = (x.numel() + correction_block - 1) / correction_block;
   Correction result{.codes = Tensor::empty(x.shape(), DType::uint8, x.device()),
@@ -26,6 +28,9 @@ Tensor corrected(Tensor estimate, const Correction& correction) {
       estimate.shape() == correction.codes.shape() && estimate.dtype() == correction.aside.dtype(),
       "corrected: an estimate ", estimate.dtype(), estimate.shape(), " for a correction of ",
       correction.aside.dtype(), correction.codes.shape());
+  check(estimate.device() == correction.codes.device(),
+        "corrected: estimate and correction are on ", estimate.device(), " and ",
+        correction.codes.device());
   if (!estimate.is_contiguous())
     estimate = contiguous(estimate);
   else if (!estimate.is_unshared())

@@ -42,6 +42,8 @@ Tensor diff_jpeg_gradient(const Tensor& dy, const Tensor& x, std::span<const dou
   check_image(x, scales);
   check(dy.shape() == x.shape(), "diff_jpeg: gradient has shape ", dy.shape(), ", expected ",
         x.shape());
+  check(dy.device() == x.device(), "diff_jpeg: gradient and image are on ", dy.device(), " and ",
+        x.device());
   Tensor dx = Tensor::zeros(x.shape(), x.dtype(), x.device());
   MINI_DISPATCH(x.device(), diff_jpeg_gradient, contiguous(dy), contiguous(x), scales, dx);
   return dx;

@@ -17,6 +17,9 @@ Shape check_mixture(const Tensor& parameters, const Tensor& exponential, const T
   check(parameters.dtype() == exponential.dtype() && parameters.dtype() == normal.dtype(),
         "sample_mixture: dtypes ", parameters.dtype(), ", ", exponential.dtype(), " and ",
         normal.dtype(), " differ; cast them");
+  check(parameters.device() == normal.device() && exponential.device() == normal.device(),
+        "sample_mixture: parameters and noise are on ", parameters.device(), ", ",
+        exponential.device(), " and ", normal.device());
   return Shape(std::span(normal.shape().begin(), static_cast<std::size_t>(normal.rank() - 1)));
 }
 
@@ -35,6 +38,8 @@ Tensor sample_mixture_gradient(const Tensor& dz, const Tensor& parameters,
   const Shape shape = check_mixture(parameters, exponential, normal);
   check(dz.shape() == shape, "sample_mixture: gradient has shape ", dz.shape(), ", expected ",
         shape);
+  check(dz.device() == normal.device(), "sample_mixture: gradient and noise are on ", dz.device(),
+        " and ", normal.device());
   Tensor gradient = Tensor::empty(parameters.shape(), normal.dtype(), normal.device());
   MINI_DISPATCH(normal.device(), sample_mixture_gradient, contiguous(dz), contiguous(parameters),
                 contiguous(exponential), contiguous(normal), gradient);

@@ -39,10 +39,16 @@ void check_planes(const Shape& planes, const Shape& picked, const Tensor& indice
         " do not fit; values and indices are [N,C,h,w] of the planes' N and C");
 }
 
+void check_devices(const Tensor& x, const Tensor& indices, const char* op) {
+  check(x.device() == indices.device(), op, ": values and indices are on ", x.device(), " and ",
+        indices.device());
+}
+
 }  // namespace
 
 Tensor gather_planes(const Tensor& x, const Tensor& indices) {
   check_planes(x.shape(), indices.shape(), indices, "gather_planes");
+  check_devices(x, indices, "gather_planes");
   Tensor y = Tensor::empty(indices.shape(), x.dtype(), x.device());
   MINI_DISPATCH(x.device(), gather_planes, contiguous(x), contiguous(indices), y);
   return y;
@@ -50,6 +56,7 @@ Tensor gather_planes(const Tensor& x, const Tensor& indices) {
 
 Tensor scatter_planes(const Tensor& x, const Tensor& indices, const Shape& y_shape) {
   check_planes(y_shape, x.shape(), indices, "scatter_planes");
+  check_devices(x, indices, "scatter_planes");
   Tensor y = Tensor::zeros(y_shape, x.dtype(), x.device());
   MINI_DISPATCH(x.device(), scatter_planes, contiguous(x), contiguous(indices), y);
   return y;

@@ -8,12 +8,13 @@
 #include "autograd/functions.h"
 #include "autograd/node.h"
 #include "ops/functors_jpeg.h"
+#include "tensor/view.h"
 
 namespace mini {
 namespace {
 
 Tensor constant(std::span<const double> values, const Shape& shape, const Tensor& like) {
-  return cast(Tensor::from(values, shape), like.dtype());
+  return ops::to_device(ops::cast(Tensor::from(values, shape), like.dtype()), like.device());
 }
 
 // m [3,3] applied to the channels of x [N,3,H,W].
@@ -45,7 +46,7 @@ Tensor code_blocks(const Tensor& x, const double (&table)[64], std::span<const d
   const Tensor inverse = transpose(dct, 0, 1);
 
   const Tensor v = matmul(matmul(dct, to_blocks(x)), inverse) / step;
-  Tensor sines = Tensor::zeros({}, x.dtype());
+  Tensor sines = Tensor::zeros({}, x.dtype(), x.device());
   for (int n = 1; n <= functors::soft_round_terms; ++n) {
     const double sign = n % 2 == 1 ? 1 : -1;
     sines = sines + sin(v * (2 * std::numbers::pi * n)) * (sign / (n * std::numbers::pi));

@@ -44,7 +44,7 @@ Pass Flow::forward(const Tensor& x, const Options& options) const {
     pass.out = concat({result.x1, result.x2}, 1);
     pass.lr = result.tapped;
   }
-  if (options.log_det) pass.log_det = log_det.total(x.dtype());
+  if (options.log_det) pass.log_det = log_det.total(x);
   return pass;
 }
 
@@ -64,7 +64,7 @@ Pass Flow::inverse(const Tensor& y, const Options& options) const {
       log_det.add_haar(pass.out.shape());
     }
   }
-  if (options.log_det) pass.log_det = log_det.total(y.dtype());
+  if (options.log_det) pass.log_det = log_det.total(y);
   return pass;
 }
 

@@ -14,8 +14,9 @@ void LogDet::add_coupling(const Tensor& log_scale) {
   sum_ = sum_.defined() ? sum_ + term : term;
 }
 
-Tensor LogDet::total(DType dtype) const {
-  return sum_.defined() ? sum_ + constant_ : Tensor::scalar(constant_, dtype);
+Tensor LogDet::total(const Tensor& like) const {
+  return sum_.defined() ? sum_ + constant_
+                        : Tensor::full({}, constant_, like.dtype(), like.device());
 }
 
 }  // namespace mini::models

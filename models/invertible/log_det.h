@@ -12,7 +12,7 @@ class LogDet {
 
   void add_haar(const Shape& large);
   void add_coupling(const Tensor& log_scale);
-  Tensor total(DType dtype) const;  // one element
+  Tensor total(const Tensor& like) const;  // one element, of the dtype and device of `like`
 
  private:
   double direction_;

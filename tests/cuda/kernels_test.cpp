@@ -3,6 +3,8 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
+#include "autograd/engine.h"
+#include "autograd/functions.h"
 #include "ops/correction.h"
 #include "ops/coupling.h"
 #include "ops/elementwise.h"
@@ -175,6 +177,27 @@ TEST_F(CudaKernels, JpegHasTheBitsOfTheCpu) {
   EXPECT_TRUE(test::equal_bits(
       ops::to_device(ops::diff_jpeg_gradient(there(dy), there(x), scales), Device{}),
       ops::diff_jpeg_gradient(dy, x, scales)));
+}
+
+TEST_F(CudaKernels, OperandsOnTwoDevicesAreNamed) {
+  const Tensor here = normal({1, 1, 2, 2}), far = there(here);
+  const auto indices = Tensor::zeros(here.shape(), DType::int64);
+  EXPECT_EQ(test::error_of([&] { ops::add(here, far); }), "add: operands are on cpu and cuda:0");
+  EXPECT_EQ(test::error_of([&] { ops::where(far, here, here); }),
+            "where: operands are on cuda:0 and cpu");
+  EXPECT_EQ(test::error_of([&] { ops::coupling(here, here, far); }),
+            "coupling: operands are on cpu, cpu and cuda:0");
+  EXPECT_EQ(test::error_of([&] { ops::correction(far, here); }),
+            "correction: a tensor and its estimate are on cuda:0 and cpu");
+  EXPECT_EQ(test::error_of([&] { ops::gather_planes(far, indices); }),
+            "gather_planes: values and indices are on cuda:0 and cpu");
+  EXPECT_EQ(test::error_of([&] {
+              ops::sum_of_squares(Tensors{here, far});
+            }),
+            "sum_of_squares: tensors are on cpu and cuda:0");
+  const Tensor leaf = ops::clone(far).set_requires_grad();
+  EXPECT_EQ(test::error_of([&] { grad({leaf * 2.0}, {leaf}, {here}); }),
+            "grad: a gradient on cpu for an output on cuda:0");
 }
 
 // More tensors than one launch takes, of many sizes, two dtypes and memory orders.

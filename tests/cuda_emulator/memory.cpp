@@ -28,6 +28,8 @@ namespace mini::emulator {
 namespace {
 
 constexpr std::size_t page = 4096, arena_bytes = std::size_t{64} << 30;
+// Memory is locked and unlocked for every wait, page by page: large pages make that cheap.
+constexpr std::size_t large_page = 2 << 20;
 
 // What a program under test is told by its environment, so that its messages can be tested.
 int from_environment(const char* name, int otherwise) {
@@ -73,7 +75,8 @@ cudaError_t usable() {
 std::size_t pages(std::size_t bytes) { return (bytes + page) / page * page; }  // a gap included
 
 void protect(int rights) {
-  if (device().top > 0 && mprotect(device().arena, device().top, rights) != 0) std::abort();
+  const std::size_t used = (device().top + large_page - 1) / large_page * large_page;
+  if (used > 0 && mprotect(device().arena, used, rights) != 0) std::abort();
 }
 
 bool is_in_arena(const void* data) {
@@ -188,10 +191,12 @@ cudaError_t cudaMalloc(void** data, std::size_t bytes) {
   if (may_not_capture()) return record(cudaErrorStreamCaptureUnsupported);
   DeviceState& state = device();
   if (state.arena == nullptr) {
-    void* const arena =
-        mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const arena = mmap(nullptr, arena_bytes + large_page, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (arena == MAP_FAILED) return record(cudaErrorMemoryAllocation);
-    state.arena = static_cast<std::byte*>(arena);
+    const auto address = reinterpret_cast<std::uintptr_t>(arena);
+    state.arena = static_cast<std::byte*>(arena) + (large_page - address % large_page);
+    madvise(state.arena, arena_bytes, MADV_HUGEPAGE);
   }
   if (state.allocated + bytes > state.memory) return record(cudaErrorMemoryAllocation);
   const std::size_t size = pages(bytes);
@@ -223,7 +228,7 @@ cudaError_t cudaFree(void* data) {
   if (may_not_capture()) return record(cudaErrorStreamCaptureUnsupported);
   wait_for_device();
   const std::size_t size = pages(found->second);
-  madvise(data, size, MADV_DONTNEED);
+  if (size >= large_page) madvise(data, size, MADV_DONTNEED);
   ASAN_POISON_MEMORY_REGION(data, size);
   state.allocated -= found->second;
   state.free.emplace(size, found->first);

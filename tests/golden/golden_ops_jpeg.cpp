@@ -5,13 +5,16 @@
 #include "autograd/functions.h"
 #include "io/safetensors.h"
 #include "tensor/view.h"
+#include "tests/support/devices.h"
 #include "tests/support/golden.h"
 #include "tests/support/support.h"
 
 namespace mini {
 namespace {
 
-TEST(Golden, DiffJpeg) {
+using GoldenJpeg = test::OnEachDevice;
+
+TEST_P(GoldenJpeg, MatchesPyTorch) {
   const auto folder = test::golden_folder();
   if (!folder) GTEST_SKIP() << "the folder of golden values is absent";
   const io::TensorFile file = io::read_safetensors(*folder / "diff_jpeg.safetensors");
@@ -25,7 +28,7 @@ TEST(Golden, DiffJpeg) {
       SCOPED_TRACE(concat_text(quality, " ", dtype));
       const Tensor image =
           ops::contiguous(ops::permute(ops::cast(file.tensors.at("image"), dtype), order));
-      Tensor x = (ops::unsqueeze(image, 0) / 255.0).detach();
+      Tensor x = ops::to_device((ops::unsqueeze(image, 0) / 255.0).detach(), device);
       x.set_requires_grad();
       const Tensor y = diff_jpeg(x, std::stod(quality.substr(1)));
       EXPECT_LT(test::max_difference(y, expected), 1e-5);
@@ -38,6 +41,8 @@ TEST(Golden, DiffJpeg) {
   }
   EXPECT_GT(qualities, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, GoldenJpeg, test::each_device(), test::device_name);
 
 }  // namespace
 }  // namespace mini

@@ -4,10 +4,13 @@
 #include "autograd/functions.h"
 #include "io/safetensors.h"
 #include "tensor/view.h"
+#include "tests/support/devices.h"
 #include "tests/support/support.h"
 
 namespace mini {
 namespace {
+
+using GoldenResize = test::OnEachDevice;
 
 // uint8 or float HWC -> [1,C,H,W] of float32.
 Tensor as_nchw(const Tensor& image) {
@@ -15,11 +18,11 @@ Tensor as_nchw(const Tensor& image) {
   return ops::unsqueeze(ops::permute(ops::cast(image, DType::float32), order), 0);
 }
 
-TEST(Golden, ResizeBicubic) {
+TEST_P(GoldenResize, MatchesMatlab) {
   const auto folder = test::golden_folder();
   if (!folder) GTEST_SKIP() << "the folder of golden values is absent";
   const auto tensors = io::read_safetensors(*folder / "resize_metrics.safetensors").tensors;
-  const Tensor image = as_nchw(tensors.at("image")) / 255.0;
+  const Tensor image = ops::to_device(as_nchw(tensors.at("image")) / 255.0, device);
   const std::pair<const char*, double> cases[] = {{"resize.half", 0.5},
                                                   {"resize.quarter", 0.25},
                                                   {"resize.double", 2},
@@ -29,6 +32,8 @@ TEST(Golden, ResizeBicubic) {
     EXPECT_LT(test::max_difference(resize_bicubic(image, scale), as_nchw(tensors.at(name))), 1e-5);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, GoldenResize, test::each_device(), test::device_name);
 
 }  // namespace
 }  // namespace mini

@@ -56,7 +56,8 @@ std::pair<double, double> probe(const Tensor& tensor, const std::string& name, s
 }
 
 Tensor probe_loss(const Tensor& x, const std::string& key, std::uint64_t salt) {
-  return sum(x * cast(hash_uniform(key, x.shape(), salt), x.dtype()));
+  const Tensor weights = ops::cast(hash_uniform(key, x.shape(), salt), x.dtype());
+  return sum(x * ops::to_device(weights, x.device()));
 }
 
 }  // namespace mini::test

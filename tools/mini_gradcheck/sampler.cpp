@@ -98,11 +98,11 @@ Input Input::expanded() const {
   return result;
 }
 
-Tensor Input::tensor(DType dtype) const {
+Tensor Input::tensor(DType dtype, Device device) const {
   const Shape& shape = array.shape;
   const int rank = shape.rank();
   if (integer) dtype = DType::int64;
-  const Tensor values = ops::cast(Tensor::from(array.values, shape), dtype);
+  const Tensor values = ops::to_device(ops::cast(Tensor::from(array.values, shape), dtype), device);
   if (layout == Layout::expanded) return ops::expand(ops::narrow(values, 0, 0, 1), shape);
   Tensor x;
   if (layout == Layout::permuted) {
@@ -116,16 +116,16 @@ Tensor Input::tensor(DType dtype) const {
       memory.push_back(shape[stored[d]]);
       order[static_cast<std::size_t>(stored[d])] = static_cast<int>(d);
     }
-    x = ops::permute(Tensor::empty(memory, dtype), order);
+    x = ops::permute(Tensor::empty(memory, dtype, device), order);
   } else if (layout == Layout::sliced && rank > 0) {
     // The middle of a wider buffer of NaN: reading outside shows.
     const int dim = rank > 1 ? 1 : 0;
     Shape wide = shape;
     wide[dim] += 3;
-    const Tensor buffer = Tensor::full(wide, NAN, dtype);
+    const Tensor buffer = Tensor::full(wide, NAN, dtype, device);
     x = ops::narrow(buffer, dim, 1, shape[dim]);
   } else {
-    x = Tensor::empty(shape, dtype);
+    x = Tensor::empty(shape, dtype, device);
   }
   ops::copy(values, x);
   return x;

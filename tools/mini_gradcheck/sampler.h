@@ -21,7 +21,7 @@ struct Input {
   bool differentiable = true;
   bool integer = false;  // int64 (labels) rather than the dtype of the run
 
-  Tensor tensor(DType dtype) const;
+  Tensor tensor(DType dtype, Device device = {}) const;
   // The first slice along dimension 0 repeated, as an expanded view (stride 0).
   Input expanded() const;
 };

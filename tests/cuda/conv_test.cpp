@@ -83,7 +83,9 @@ void expect_near(const Trio& got, const Trio& wanted, double tolerance, const st
 
 TEST_F(CudaConv, AgreesWithTheCpu) {
   for (const Case& c : cases())
-    for (const auto& [dtype, tolerance] : precisions()) {
+    for (const Precision& precision : precisions()) {
+      const DType dtype = precision.dtype;
+      const double tolerance = precision.tolerance;
       const Operands o(c, dtype, 1);
       const Trio wanted = run(c, o.x, o.w, o.bias, o.dy);
       const auto there = [&](const Tensor& t) {
@@ -100,7 +102,9 @@ TEST_F(CudaConv, AgreesWithTheCpu) {
 
 TEST_F(CudaConv, TakesChannelSlicesAsTheyAre) {
   const Case c{{2, 8, 5, 6}, {16, 8, 3, 3}, {.padding = {1, 1}}};
-  for (const auto& [dtype, tolerance] : precisions()) {
+  for (const Precision& precision : precisions()) {
+    const DType dtype = precision.dtype;
+    const double tolerance = precision.tolerance;
     const Operands o(c, dtype, 2);
     const Trio wanted = run(c, o.x, o.w, o.bias, o.dy);
     // x and y side by side in one channels-last buffer, whose other channels stay what they are.

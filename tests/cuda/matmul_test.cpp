@@ -31,7 +31,10 @@ Tensor spread(const Tensor& x) {
 }
 
 TEST_F(CudaMatmul, AgreesWithTheCpu) {
-  const std::vector<std::pair<Shape, Shape>> shapes{
+  struct Shapes {
+    Shape a, b;
+  };
+  const std::vector<Shapes> shapes{
       {{1, 1}, {1, 1}},       {{3, 5}, {5, 4}},    {{2, 7, 3}, {2, 3, 9}},
       {{4, 6, 5}, {5, 3}},    {{6, 5}, {3, 5, 2}}, {{2, 1, 3, 4}, {3, 4, 5}},
       {{1, 40}, {40, 1}},     {{33, 1}, {1, 17}},  {{2, 3, 0}, {2, 0, 4}},
@@ -41,19 +44,21 @@ TEST_F(CudaMatmul, AgreesWithTheCpu) {
     DType dtype;
     double tolerance;
   };
-  for (const auto& [a_shape, b_shape] : shapes)
-    for (const auto& [dtype, tolerance] :
+  for (const Shapes& shape : shapes)
+    for (const Precision& precision :
          {Precision{DType::float64, 1e-12}, Precision{DType::float32, 1e-5},
           Precision{DType::bfloat16, 1e-2}, Precision{DType::float16, 2e-3}}) {
+      const DType dtype = precision.dtype;
+      const double tolerance = precision.tolerance;
       Generator random{3};
-      const Tensor a = ops::cast(ops::normal(random, a_shape), dtype);
-      const Tensor b = ops::cast(ops::normal(random, b_shape), dtype);
+      const Tensor a = ops::cast(ops::normal(random, shape.a), dtype);
+      const Tensor b = ops::cast(ops::normal(random, shape.b), dtype);
       const Tensor wanted = ops::matmul(ops::cast(a, DType::float64), ops::cast(b, DType::float64));
       const Tensor x = ops::to_device(a, device), y = ops::to_device(b, device);
       const auto expect_near = [&](const Tensor& left, const Tensor& right) {
         const Tensor got = ops::to_device(ops::matmul(left, right), Device{});
         EXPECT_LE(test::relative_error(ops::cast(got, DType::float64), wanted), tolerance)
-            << dtype << a_shape << b_shape;
+            << dtype << shape.a << shape.b;
       };
       expect_near(x, y);
       if (dtype != DType::float32) continue;

@@ -27,7 +27,7 @@ struct Product {
 template <class T>
 void multiply(const Product& p) {
   using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
-  const auto operand = [&p](T value) {
+  const auto operand = [&](T value) {
     if constexpr (std::is_same_v<T, float>)
       return p.tf32 ? mini::emulator::round_to_tf32(value) : value;
     else

@@ -101,16 +101,26 @@ Module::Mismatch Module::load_state_dict(const StateDict& state, bool strict) {
   return mismatch;
 }
 
+// Every parameter and buffer by what `convert` makes of it.
+template <class Convert>
+void Module::replace(const Convert& convert) {
+  for (auto* list : {&parameters_, &buffers_})
+    for (auto& [name, tensor] : *list) {
+      const bool trainable = tensor->requires_grad();
+      *tensor = convert(tensor->detach());
+      if (trainable) tensor->set_requires_grad();
+    }
+  for (auto& [name, child] : children_) child->replace(convert);
+}
+
 void Module::to(DType dtype) {
-  const auto convert = [dtype](const std::string&, Tensor& tensor) {
-    const bool trainable = tensor.requires_grad();
-    tensor = ops::cast(tensor.detach(), dtype);
-    if (trainable) tensor.set_requires_grad();
-  };
-  for (auto& [name, tensor] : parameters_) convert(name, *tensor);
-  for (auto& [name, tensor] : buffers_)
-    if (is_floating(tensor->dtype())) convert(name, *tensor);
-  for (auto& [name, child] : children_) child->to(dtype);
+  replace([dtype](const Tensor& tensor) {
+    return is_floating(tensor.dtype()) ? ops::cast(tensor, dtype) : tensor;
+  });
+}
+
+void Module::to(Device device) {
+  replace([device](const Tensor& tensor) { return ops::to_device(tensor, device); });
 }
 
 void Module::zero_grad() {

@@ -54,6 +54,8 @@ class Module {
 
   // Converts every parameter and floating buffer. Handles taken before keep the old values.
   void to(DType dtype);
+  // The same for where they are.
+  void to(Device device);
   void zero_grad();
   void set_requires_grad(bool value);
 
@@ -66,6 +68,8 @@ class Module {
  private:
   template <class Visit>
   void visit(const std::string& prefix, bool buffers, const Visit& each) const;
+  template <class Convert>
+  void replace(const Convert& convert);
 
   // Tensor is a handle, but `to(dtype)` must replace the member itself: hence pointers to members.
   std::vector<std::pair<std::string, Tensor*>> parameters_, buffers_;

@@ -1,6 +1,7 @@
 #include "ops/correction.h"
 
 #include "ops/kernels.h"
+#include "tensor/graph.h"
 #include "tensor/view.h"
 
 namespace mini::ops {
@@ -16,7 +17,11 @@ Correction correction(const Tensor& x, const Tensor& estimate) {
                     .starts = Tensor::empty({blocks + 1}, DType::int64, x.device()),
                     .aside = {}};
   MINI_DISPATCH(x.device(), correction_codes, from, to, result.codes, result.starts);
-  const auto kept_aside = static_cast<std::int64_t>(select(result.starts, 0, blocks).item());
+  // A captured step cannot ask how many are kept aside. It gets room for many times what networks
+  // need; where that is too little, NaN comes back.
+  const auto kept_aside = Graph::is_capturing()
+                              ? x.numel() / 64 + 64
+                              : static_cast<std::int64_t>(select(result.starts, 0, blocks).item());
   result.aside = Tensor::empty({kept_aside}, x.dtype(), x.device());
   if (kept_aside > 0)
     MINI_DISPATCH(x.device(), correction_aside, from, result.codes, result.starts, result.aside);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <unistd.h>
 
 #include "tensor/backend.h"
 #include "tensor/error.h"
@@ -22,6 +23,10 @@ constexpr bool pooled = true;
 
 class CpuAllocator final : public Allocator {
  public:
+  std::size_t available() const override {
+    return static_cast<std::size_t>(::sysconf(_SC_AVPHYS_PAGES)) *
+           static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  }
   void* system_allocate(std::size_t bytes) override { return std::aligned_alloc(alignment, bytes); }
   void system_free(void* data, std::size_t) noexcept override { std::free(data); }
 };
@@ -35,16 +40,18 @@ Block Allocator::allocate(std::size_t bytes, const Contents* contents) {
   ++stats_.requests;
   Block block{nullptr, wanted};
   // The smallest cached block that fits, unless it would waste more than an eighth of itself.
-  if (const auto hit = cache_.lower_bound(wanted);
-      hit != cache_.end() && hit->first - wanted <= hit->first / 8) {
+  auto& cache = pool_ != nullptr ? pool_->cache_ : cache_;
+  if (const auto hit = cache.lower_bound(wanted);
+      hit != cache.end() && hit->first - wanted <= hit->first / 8) {
     block = {hit->second, hit->first};
     stats_.cached -= hit->first;
-    cache_.erase(hit);
+    cache.erase(hit);
   } else {
     ++stats_.system_allocations;
-    if (stats_.live + stats_.cached + wanted > total_limit_) trim_locked();
+    const bool full = stats_.live + stats_.cached + wanted > total_limit_;
+    if (full && pool_ == nullptr) trim_locked();
     block.data = system_allocate(wanted);
-    if (block.data == nullptr) {
+    if (block.data == nullptr && pool_ == nullptr) {
       trim_locked();
       block.data = system_allocate(wanted);
     }
@@ -65,9 +72,9 @@ void Allocator::release(Block block) noexcept {
   const std::scoped_lock lock(mutex_);
   stats_.live -= block.bytes;
   if (observer_ != nullptr) observer_->released(block);
-  if (pooled && stats_.cached + block.bytes <= cache_limit_) {
+  if (pool_ != nullptr || (pooled && stats_.cached + block.bytes <= cache_limit_)) {
     try {
-      cache_.emplace(block.bytes, block.data);
+      (pool_ != nullptr ? pool_->cache_ : cache_).emplace(block.bytes, block.data);
       stats_.cached += block.bytes;
       return;
     } catch (const std::bad_alloc&) {
@@ -75,6 +82,17 @@ void Allocator::release(Block block) noexcept {
     }
   }
   system_free(block.data, block.bytes);
+}
+
+Allocator::Pool::~Pool() {
+  const std::scoped_lock lock(allocator_.mutex_);
+  if (allocator_.pool_ == this) allocator_.pool_ = nullptr;
+  allocator_.cache_.merge(cache_);
+}
+
+void Allocator::use_pool(Pool* pool) {
+  const std::scoped_lock lock(mutex_);
+  pool_ = pool;
 }
 
 MemoryStats Allocator::stats() const {
@@ -118,9 +136,11 @@ void Allocator::reset_peak_locked() {
 }
 
 void Allocator::trim_locked() noexcept {
-  for (const auto& [bytes, data] : cache_) system_free(data, bytes);
+  for (const auto& [bytes, data] : cache_) {
+    system_free(data, bytes);
+    stats_.cached -= bytes;
+  }
   cache_.clear();
-  stats_.cached = 0;
 }
 
 Allocator& allocator(Device device) {

@@ -59,6 +59,8 @@ class Allocator {
   void release(Block block) noexcept;
 
   MemoryStats stats() const;
+  // Bytes that nobody has taken, this process or another.
+  virtual std::size_t available() const = 0;
   void reset_peak();
   // Gives every cached block back to the system.
   void trim();
@@ -68,6 +70,23 @@ class Allocator {
   // Live ones alone may: who wants a bound keeps below it, and counts an eighth of every block as
   // lost, which is what a block from the cache may waste.
   void set_total_limit(std::size_t bytes);
+  // Blocks kept apart, for work that is replayed on the addresses it was captured with: while a pool
+  // is in use, memory comes from it or from the system, and what is released goes into it. What it
+  // holds goes back to the allocator's cache when it is gone.
+  class Pool {
+   public:
+    explicit Pool(Allocator& allocator) : allocator_(allocator) {}
+    ~Pool();
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+   private:
+    friend Allocator;
+    Allocator& allocator_;
+    std::multimap<std::size_t, void*> cache_;
+  };
+  void use_pool(Pool* pool);  // nullptr: no longer
+
   // From now on this observer is told, or none (nullptr); there can be one at a time. Resets the
   // peak.
   void observe(AllocationObserver* observer);
@@ -82,6 +101,7 @@ class Allocator {
 
   mutable std::mutex mutex_;
   std::multimap<std::size_t, void*> cache_;
+  Pool* pool_ = nullptr;
   MemoryStats stats_;
   AllocationObserver* observer_ = nullptr;
   std::size_t cache_limit_ = std::size_t{4} << 30;

@@ -5,6 +5,7 @@
 // The kernels that tensor/ itself needs are below, those of the ops in ops/kernels.inc.
 #pragma once
 
+#include "tensor/queue.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -24,8 +25,10 @@ void use(Device device);
 // Between host and device, or between devices: contiguous, of one shape and dtype. The host's
 // values may be used, or changed, on return.
 void transfer(const Tensor& from, const Tensor& to);
-// Waits until everything asked of the device is done.
-void synchronize(Device device);
+void wait_for(Device device);
+std::shared_ptr<const HostCopy::Transfer> copy_to_host(const Tensor& x);
+Tensor from_host(const Shape& shape, DType dtype, Device device,
+                 std::function<void(const Tensor& values)> make);
 
 // A call of CUDA or of one of its libraries that failed.
 class Failure : public Error {

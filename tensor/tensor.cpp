@@ -46,6 +46,13 @@ Tensor Tensor::empty_strided(const Shape& shape, const Shape& strides, DType dty
   return {std::make_shared<Storage>(bytes, device, &contents), shape, strides, 0, dtype};
 }
 
+Tensor Tensor::empty_from(Allocator& allocator, const Shape& shape, DType dtype) {
+  const Contents contents{shape, dtype};
+  const auto bytes = static_cast<std::size_t>(shape.numel()) * element_size(dtype);
+  return {std::make_shared<Storage>(bytes, Device{}, allocator, &contents), shape,
+          contiguous_strides(shape), 0, dtype};
+}
+
 Tensor Tensor::empty_like(const Tensor& like) {
   const Shape strides = like.is_dense() ? like.strides() : contiguous_strides(like.shape());
   return empty_strided(like.shape(), strides, like.dtype(), like.device());

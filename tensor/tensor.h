@@ -27,12 +27,17 @@ namespace mini {
 
 struct AutogradMeta;  // autograd/node.h
 
-// Owns a block of an allocator.
+// Owns a block of an allocator: the device's, or another whose memory the device can use, too.
 class Storage {
  public:
   Storage(std::size_t bytes, Device device, const Contents* contents = nullptr)
-      : device_(device), block_(allocator(device).allocate(bytes, contents)), bytes_(bytes) {}
-  ~Storage() { allocator(device_).release(block_); }
+      : Storage(bytes, device, allocator(device), contents) {}
+  Storage(std::size_t bytes, Device device, Allocator& from, const Contents* contents = nullptr)
+      : device_(device),
+        allocator_(from),
+        block_(allocator_.allocate(bytes, contents)),
+        bytes_(bytes) {}
+  ~Storage() { allocator_.release(block_); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
@@ -45,6 +50,7 @@ class Storage {
 
  private:
   Device device_;
+  Allocator& allocator_;
   Block block_;
   std::size_t bytes_;
 };
@@ -67,6 +73,8 @@ class Tensor {
   // dtype.
   static Tensor empty_like(const Tensor& like);
   static Tensor empty_strided(const Shape& shape, const Shape& strides, DType dtype, Device device);
+  // On the host, uninitialised and contiguous, in memory from this allocator.
+  static Tensor empty_from(Allocator& allocator, const Shape& shape, DType dtype);
   // From values in row-major order; as many as the shape has elements.
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);

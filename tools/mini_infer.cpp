@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fmt/core.h>
 
+#include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/memory.h"
@@ -60,10 +61,20 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("--memory-limit", line.model.memory_limit,
                   "bytes, or with K, M or G (powers of 1000): the network runs in strips that keep "
-                  "the process below it (half of the machine's memory); changes no pixel")
+                  "the process below it (half of the machine's memory); with --device cuda: the "
+                  "GPU's memory (all that is free); changes no pixel")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber)
       ->type_name("SIZE");
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&line](const std::string& device) {
+            line.model.device = parse_device(device);
+            allocator(line.model.device);  // before anything is read: is there such a device?
+          },
+          "where the network computes: cpu (the default), cuda, or cuda:N")
+      ->type_name("DEVICE");
   command.add_option("--threads", line.threads, "that compute (all the machine has)")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "tensor/device.h"
+#include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "tools/mini_train/interrupt.h"
@@ -69,7 +69,9 @@ void describe(CLI::App& app, Arguments& arguments) {
   shorthand("--out", "out", "folder of the run (--set out=...)", "FOLDER");
   shorthand("--steps", "train.steps", "steps in all (--set train.steps=...)", "N");
   shorthand("--threads", "threads", "threads of the arithmetic (--set threads=...)", "N");
-  app.add_option("--device", arguments.device, "where to compute: cpu")->type_name("DEVICE");
+  app.add_option("--device", arguments.device,
+                 "where to compute: cpu (the default), cuda, or cuda:N for one of several GPUs")
+      ->type_name("DEVICE");
   CLI::Option* resume =
       app.add_option("--resume", arguments.resume,
                      "go on from a checkpoint, or the latest in a folder; alone: in `out`")
@@ -103,12 +105,12 @@ Device device_of(const std::string& name, const Processes* processes) {
 // One of several processes, or the only one (null).
 int train(const Arguments& arguments, Processes* processes) {
   check(!arguments.config.empty(), "CONFIG is missing; see mini_train --help");
-  check(device_of(arguments.device, processes).is_cpu(), "--device ", arguments.device,
-        ": training runs on the cpu only");
+  const Device device = device_of(arguments.device, processes);
+  allocator(device);  // before anything is read: is there such a device?
   const train::TrainConfig config = train::load_config(arguments.config, arguments.assignments);
   if (config.threads > 0) set_threads(static_cast<int>(config.threads));
 
-  train::TrainerOptions options{.init = arguments.init, .out = &std::cout};
+  train::TrainerOptions options{.device = device, .init = arguments.init, .out = &std::cout};
   if (arguments.resume_given) {
     options.resume = arguments.resume;
     if (arguments.resume.empty()) options.resume = config.out;

@@ -82,7 +82,12 @@ std::vector<Field> fields_of(TrainConfig& c) {
       {"log.tensorboard", &c.log.tensorboard, "also write event files for TensorBoard"},
 
       {"out", &c.out, "folder of the run: checkpoints, log, pictures"},
-      {"precision", choice(&c.precision), "of the arithmetic", {}, {"float32", "float64"}},
+      {"precision",
+       choice(&c.precision),
+       "of the arithmetic; tf32 and bfloat16, on a GPU only: float32 whose products a GPU's tensor "
+       "cores compute from rounded factors",
+       {},
+       {"float32", "float64", "tf32", "bfloat16"}},
       {"memory",
        choice(&c.memory),
        "what is kept for the gradient: exact, a byte per value and layer; reversible, nothing, "
@@ -149,6 +154,10 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
   }
   check(complaint.empty(), blamed, ": ", complaint);
   return completed(std::move(config));
+}
+
+DType dtype_of(Precision precision) {
+  return precision == Precision::float64 ? DType::float64 : DType::float32;
 }
 
 TrainConfig load_config(const fs::path& path, std::span<const std::string> assignments) {

@@ -28,6 +28,11 @@ struct LogOptions {
   bool tensorboard = true;
 };
 
+// Of the arithmetic. tf32 and bfloat16: float32, but for the products in matmul, conv2d and dense
+// blocks (ops/precision.h); on a GPU only.
+enum class Precision { float32, float64, tf32, bfloat16 };
+DType dtype_of(Precision precision);
+
 struct TrainConfig {
   models::RescalerConfig model;
   DataOptions data;
@@ -42,7 +47,7 @@ struct TrainConfig {
   CheckpointOptions checkpoint;
   LogOptions log;
   std::filesystem::path out = "out/train";
-  DType precision = DType::float32;
+  Precision precision = Precision::float32;
   Memory memory = Memory::exact;
   std::int64_t threads = 0;  // 0: as many as the machine has
 };

@@ -4,6 +4,8 @@
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
+#include "tensor/queue.h"
+#include "tensor/view.h"
 
 namespace mini::train {
 namespace {
@@ -26,45 +28,55 @@ SainObjective::SainObjective(ObjectiveOptions options) : options_(std::move(opti
   check(!options_.qualities.empty(), "objective: needs at least one codec quality");
 }
 
-Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
-                                 const Tensor& lr_reference, Generator& generator,
-                                 Share share) const {
+int SainObjective::variant(Generator& generator) const {
   const auto choices = static_cast<std::int64_t>(options_.qualities.size());
-  const auto choice = static_cast<std::size_t>(generator.next_below(choices));
+  return options_.qualities[static_cast<std::size_t>(generator.next_below(choices))];
+}
+
+Losses SainObjective::losses(const models::Rescaler& network, const Tensor& hr,
+                             const Tensor& lr_reference, int variant, Generator& generator,
+                             Share share) const {
   const Tensor z = draw_latent(network, hr, generator, share);
-  return (*this)(network, hr, lr_reference, z * options_.latent_scale, options_.qualities[choice]);
+  return (*this)(network, hr, lr_reference, z * options_.latent_scale, variant);
 }
 
 Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
                                  const Tensor& lr_reference, const Tensor& z, int quality) const {
-  const auto codec = [&](const Tensor& x) {
-    return io::codec_roundtrip(x.detach(), options_.format, quality);
+  // The codec takes copies of its inputs, and gives back its results only when all of the network's
+  // work is queued: so a GPU has something to do while the CPU compresses.
+  const auto codec = [format = options_.format, quality](const HostCopy& x, const Tensor& like) {
+    return from_host(like.shape(), like.dtype(), like.device(), [=](const Tensor& result) {
+      ops::copy(io::codec_roundtrip(x.wait(), format, quality), result);
+    });
   };
+  const HostCopy sent_reference(lr_reference);
   const models::Pass down = network.forward(hr);
   const Tensor compressed = image_part(down.out);
   const Tensor lr_quantised = quantise(down.lr);
+  const HostCopy sent(lr_quantised.detach());
   const Tensor lr_simulated = diff_jpeg(lr_quantised, quality);
   const models::Pass up = network.inverse(concat({lr_simulated, z}, 1));
 
   const Tensor fit_lr = l2_loss(down.lr, lr_reference) * options_.lambda_forw;
-  const Tensor fit_compressed = l2_loss(compressed, codec(lr_reference)) * options_.lambda_forw;
+  const Tensor fit_compressed =
+      l2_loss(compressed, codec(sent_reference, lr_reference)) * options_.lambda_forw;
   const Tensor reg = l2_loss(lr_quantised, up.lr) * options_.lambda_forw;
-  const Tensor rel = l2_loss(compressed, codec(lr_quantised)) * options_.lambda_forw;
+  const Tensor rel = l2_loss(compressed, codec(sent, lr_quantised)) * options_.lambda_forw;
   const Tensor back = l1_loss(image_part(up.out), hr) * options_.lambda_back;
 
   return {back + (fit_lr + fit_compressed + reg + rel) * 0.25,
-          {{"l_forw_fit1", fit_lr.item()},
-           {"l_forw_fit2", fit_compressed.item()},
-           {"l_reg", reg.item()},
-           {"l_rel", rel.item()},
-           {"l_back_rec", back.item()}}};
+          {{"l_forw_fit1", fit_lr.detach()},
+           {"l_forw_fit2", fit_compressed.detach()},
+           {"l_reg", reg.detach()},
+           {"l_rel", rel.detach()},
+           {"l_back_rec", back.detach()}}};
 }
 
 IrnObjective::IrnObjective(ObjectiveOptions options) : options_(std::move(options)) {}
 
-Losses IrnObjective::operator()(const models::Rescaler& network, const Tensor& hr,
-                                const Tensor& lr_reference, Generator& generator,
-                                Share share) const {
+Losses IrnObjective::losses(const models::Rescaler& network, const Tensor& hr,
+                            const Tensor& lr_reference, int /*variant*/, Generator& generator,
+                            Share share) const {
   const models::Pass down = network.forward(hr);
   const Tensor z = draw_latent(network, hr, generator, share) * options_.latent_scale;
   const models::Pass up = network.inverse(concat({quantise(down.lr), z}, 1));
@@ -74,8 +86,9 @@ Losses IrnObjective::operator()(const models::Rescaler& network, const Tensor& h
   const Tensor prior =
       sum(square(latent)) * (0.5 * options_.lambda_prior / static_cast<double>(hr.size(0)));
   const Tensor back = l1_loss(image_part(up.out), hr) * options_.lambda_back;
-  return {back + fit + prior,
-          {{"l_forw_fit", fit.item()}, {"l_prior", prior.item()}, {"l_back_rec", back.item()}}};
+  return {
+      back + fit + prior,
+      {{"l_forw_fit", fit.detach()}, {"l_prior", prior.detach()}, {"l_back_rec", back.detach()}}};
 }
 
 std::unique_ptr<Objective> make_objective(const std::string& network, ObjectiveOptions options) {

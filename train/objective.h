@@ -14,7 +14,7 @@ namespace mini::train {
 
 struct LossTerm {
   std::string name;
-  double value;
+  Tensor value;  // one element, on the device: reading it waits for the whole pass
 };
 
 struct Losses {
@@ -34,13 +34,23 @@ struct ObjectiveOptions {
 class Objective {
  public:
   virtual ~Objective() = default;
+  // What a step draws before anything else, and decides which ops it consists of: two steps of one
+  // variant differ in values alone.
+  virtual int variant([[maybe_unused]] Generator& generator) const { return 0; }
   // hr [N,3,H,W] in [0,1], lr_reference its bicubic LR [N,3,H/s,W/s]; they may be one share of a
   // batch. Draws the step's noise from `generator`, that of the whole batch, and takes its share.
   // Everything in the result must be a mean over the samples: then the mean over the shares is that
   // of the whole batch.
-  virtual Losses operator()(const models::Rescaler& network, const Tensor& hr,
-                            const Tensor& lr_reference, Generator& generator,
-                            Share share = {}) const = 0;
+  virtual Losses losses(const models::Rescaler& network, const Tensor& hr,
+                        const Tensor& lr_reference, int variant, Generator& generator,
+                        Share share) const = 0;
+
+  // Both.
+  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                    Generator& generator, Share share = {}) const {
+    const int chosen = variant(generator);
+    return losses(network, hr, lr_reference, chosen, generator, share);
+  }
 };
 
 // SAIN (AAAI 2023), section "Training objectives":
@@ -53,8 +63,10 @@ class Objective {
 class SainObjective : public Objective {
  public:
   explicit SainObjective(ObjectiveOptions options);
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share = {}) const override;
+  int variant(Generator& generator) const override;  // the codec's quality
+  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                int variant, Generator& generator, Share share) const override;
+  using Objective::operator();
   // The same with a given latent z [N,3(s²-1),H/s,W/s] (already scaled) and quality.
   Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
                     const Tensor& z, int quality) const;
@@ -68,8 +80,8 @@ class SainObjective : public Objective {
 class IrnObjective : public Objective {
  public:
   explicit IrnObjective(ObjectiveOptions options);
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share = {}) const override;
+  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                int variant, Generator& generator, Share share) const override;
 
  private:
   ObjectiveOptions options_;

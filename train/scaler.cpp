@@ -53,7 +53,7 @@ class ImageBuilder {
   // [1,3,R,W] in [0,1]; an undefined tensor has no rows.
   void append(const Tensor& rows) {
     if (!rows.defined()) return;
-    ops::copy(io::to_image(rows), ops::narrow(image_, 0, done_, rows.size(2)));
+    ops::copy(io::to_image(ops::to_device(rows, {})), ops::narrow(image_, 0, done_, rows.size(2)));
     done_ += rows.size(2);
   }
   const Tensor& image() const { return image_; }
@@ -70,7 +70,8 @@ class NetworkScaler : public Scaler {
       : network_(network),
         latent_seed_(latent_seed),
         limit_(limit),
-        dtype_(network.parameters().front().dtype()) {}
+        dtype_(network.parameters().front().dtype()),
+        device_(network.parameters().front().device()) {}
   std::string name() const override { return network_.name(); }
   std::int64_t scale() const override { return network_.scale(); }
 
@@ -105,14 +106,15 @@ class NetworkScaler : public Scaler {
 
  private:
   Tensor pixels(const Tensor& image, std::int64_t first, std::int64_t count) const {
-    return ops::cast(io::to_float(ops::narrow(image, 0, first, count)), dtype_);
+    const Tensor strip = io::to_float(ops::narrow(image, 0, first, count));
+    return ops::to_device(ops::cast(strip, dtype_), device_);
   }
 
   // Rows of the latent of an LR image. Drawn one by one: the noise behind a value of SAIN's mixture
   // is ten times its size.
   Tensor latent(const Shape& lr, std::int64_t first, std::int64_t count) const {
     const std::int64_t channels = 3 * (scale() * scale() - 1);
-    Tensor z = Tensor::zeros({1, channels, count, lr[3]}, dtype_);
+    Tensor z = Tensor::zeros({1, channels, count, lr[3]}, dtype_, device_);
     if (!latent_seed_) return z;
     for (std::int64_t row = 0; row < count; ++row) {
       Generator generator{*latent_seed_, 0};
@@ -127,7 +129,7 @@ class NetworkScaler : public Scaler {
   // around a strip do not make up most of the work.
   std::int64_t rows_in_a_strip(const Tensor& image, Direction direction, const Shape& input,
                                std::int64_t unit) const {
-    const std::size_t taken = limit_.outside + allocator({}).stats().live;
+    const std::size_t taken = limit_.outside + allocator(device_).stats().live;
     const models::Flow flow = network_.flow();
     // An eighth of a block from the allocator's cache may be unused.
     const std::size_t left = limit_.bytes > taken ? (limit_.bytes - taken) / 8 * 7 : 0;
@@ -158,6 +160,7 @@ class NetworkScaler : public Scaler {
   std::optional<std::uint64_t> latent_seed_;
   MemoryLimit limit_;
   DType dtype_;
+  Device device_;
 };
 
 }  // namespace

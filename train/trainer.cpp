@@ -10,6 +10,7 @@
 
 #include "autograd/engine.h"
 #include "io/file.h"
+#include "ops/precision.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "tensor/view.h"
@@ -22,18 +23,6 @@ namespace fs = std::filesystem;
 
 // Independent streams of random numbers, all from the one seed.
 enum Stream : std::uint64_t { initial_weights, training_noise };
-
-// Means over the whole batch.
-std::vector<std::pair<std::string, double>> named(const Losses& losses, Collective& collective) {
-  std::vector<double> own{losses.total.item()};
-  for (const LossTerm& term : losses.terms) own.push_back(term.value);
-  const std::vector<double> sums = collective.all_reduce(own);
-  const double processes = collective.size();
-  std::vector<std::pair<std::string, double>> values{{"loss", sums[0] / processes}};
-  for (std::size_t i = 0; i < losses.terms.size(); ++i)
-    values.emplace_back(losses.terms[i].name, sums[i + 1] / processes);
-  return values;
-}
 
 // "3 processes of 8 threads, "; nothing for a process alone.
 std::string processes_text(const Collective& collective) {
@@ -55,6 +44,17 @@ std::string validation_text(const Evaluation& table) {
         concat_text(i == 0 ? "" : ", ", io::name_of(ours.format), " ", ours.quality, ": ", numbers);
   }
   return text;
+}
+
+void set_products(Precision precision, Device device) {
+  const bool rounds = precision == Precision::tf32 || precision == Precision::bfloat16;
+  check(!rounds || device.is_cuda(),
+        "precision: tf32 and bfloat16 are for a GPU (--device cuda); "
+        "the ",
+        device, " computes in float32 or float64");
+  ops::set_products(precision == Precision::tf32       ? ops::Products::tf32
+                    : precision == Precision::bfloat16 ? ops::Products::bfloat16
+                                                       : ops::Products::full);
 }
 
 }  // namespace
@@ -80,11 +80,13 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
       collective_(options_.collective != nullptr ? *options_.collective : single_process()),
       best_score_(-std::numeric_limits<double>::infinity()) {
   check_same_configuration(collective_, config_text(config_));
+  set_products(config_.precision, options_.device);
   const Generator root{static_cast<std::uint64_t>(config_.seed), 0};
   noise_ = root.fork(training_noise);
   Generator weights = root.fork(initial_weights);
   network_ = models::make_rescaler(config_.model, weights);
-  network_->to(config_.precision);
+  network_->to(dtype_of(config_.precision));
+  network_->to(options_.device);
   network_->set_memory(config_.memory);
   parameters_ = network_->parameters();
   optimizer_ = std::make_unique<Adam>(network_->named_parameters(), config_.adam);
@@ -103,6 +105,11 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
     share_state();
     sync_.emplace(parameters_, collective_);
   }
+  pass_ = std::make_unique<TrainingPass>(
+      *network_, *objective_,
+      PassOptions{.replay = options_.replay && collective_.size() == 1,
+                  .share = share_of(collective_),
+                  .backward = [this](const Tensor& loss) { backward_all(loss); }});
   loader_ = std::make_unique<BatchLoader>(config_.data, root.seed, step_, share_of(collective_));
   check_same_images(collective_, loader_->image_count());
 }
@@ -217,31 +224,34 @@ bool Trainer::due(std::int64_t every) const {
   return step_ > 0 && (step_ % every == 0 || step_ == config_.steps);
 }
 
-// The batch is gone when the losses are known: only what the graph needs of it stays.
-Losses Trainer::losses_of(Batch&& taken) {
-  const Batch batch = std::move(taken);
-  return (*objective_)(*network_, ops::cast(batch.hr, config_.precision),
-                       ops::cast(batch.lr_reference, config_.precision), noise_,
-                       share_of(collective_));
+// Losses are means over the whole batch; the gradients, and their norm, are those of it already.
+std::vector<Named> Trainer::run_pass(Batch&& taken) {
+  const auto prepared = [this](Tensor&& images) {
+    const Tensor own = std::move(images);
+    const DType dtype = dtype_of(config_.precision);
+    if (options_.device.is_cpu()) return ops::cast(own, dtype);
+    return from_host(own.shape(), dtype, options_.device,
+                     [&](const Tensor& values) { ops::copy(own, values); });
+  };
+  const Tensor hr = prepared(std::move(taken.hr));
+  const Tensor lr_reference = prepared(std::move(taken.lr_reference));
+  std::vector<Named> values = pass_->run(hr, lr_reference, noise_);
+  if (collective_.size() == 1) return values;
+  std::vector<double> losses;
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) losses.push_back(values[i].second);
+  const std::vector<double> sums = collective_.all_reduce(losses);
+  for (std::size_t i = 0; i < sums.size(); ++i) values[i].second = sums[i] / collective_.size();
+  return values;
 }
 
 Trainer::Step Trainer::take_step(Batch batch) {
-  const Losses losses = losses_of(std::move(batch));
-  Step step{.values = named(losses, collective_)};
+  Step step{.values = run_pass(std::move(batch))};
   for (const Named& value : step.values)
     if (!std::isfinite(value.second)) {
       step.not_finite = value;
       return step;
     }
-
-  backward_all(losses.total);
-  const double norm = gradient_norm(parameters_);
-  if (!std::isfinite(norm)) {
-    step.not_finite = {"norm of the gradient", norm};
-    return step;
-  }
-  step.values.emplace_back("gradient_norm", norm);
-
+  const double norm = step.values.back().second;
   step.lr = learning_rate(config_.schedule, config_.lr, step_);
   optimizer_->step(step.lr, config_.clip_norm > 0 ? clip_factor(norm, config_.clip_norm) : 1);
   // Now, not before the next backward: until then the next activations need the memory.
@@ -273,10 +283,11 @@ void Trainer::train_step() {
 void Trainer::stop_not_finite(const Named& term, const Generator& noise_before) {
   noise_ = noise_before;
   save();
-  log("not_finite", {{"term", term.first}});
+  const std::string name = term.first == "gradient_norm" ? "norm of the gradient" : term.first;
+  log("not_finite", {{"term", name}});
   collective_.barrier();
-  fail("step ", step_ + 1, ": ", term.first, " is ", term.second, "; the weights after step ",
-       step_, " are kept in ", checkpoint_path(config_.out, step_).string());
+  fail("step ", step_ + 1, ": ", name, " is ", term.second, "; the weights after step ", step_,
+       " are kept in ", checkpoint_path(config_.out, step_).string());
 }
 
 StepMemory Trainer::measure_step() {

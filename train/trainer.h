@@ -28,6 +28,7 @@
 #include "train/dataset.h"
 #include "train/gradient_sync.h"
 #include "train/log.h"
+#include "train/pass.h"
 #include "train/progress.h"
 #include "train/tensorboard.h"
 #include "train/validation.h"
@@ -36,11 +37,13 @@ namespace mini::train {
 
 struct TrainerOptions {
   std::filesystem::path resume{};          // a checkpoint or a folder with some; empty: a new run
+  Device device{};                         // where to compute
   std::filesystem::path init{};            // weights, or such a folder, to start a new run from
   std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
   std::ostream* out = nullptr;             // where progress is shown; null: nowhere
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
   std::function<bool()> stop = nullptr;    // asked between steps; true: save and end
+  bool replay = true;                      // on a GPU: passes are captured and replayed
   bool write = true;                       // false: only for measure_step(), so any folder will do
   Collective* collective = nullptr;  // the processes that train together; null: this one alone
 };
@@ -77,7 +80,6 @@ class Trainer {
   const models::Rescaler& network() const { return *network_; }
 
  private:
-  using Named = std::pair<std::string, double>;
   struct Step {
     std::vector<Named> values;  // losses and norm of the gradient
     double lr = 0;
@@ -96,7 +98,7 @@ class Trainer {
   void share_state();
   void check_folder() const;
   void open_outputs();
-  Losses losses_of(Batch&& taken);
+  std::vector<Named> run_pass(Batch&& taken);
   Step take_step(Batch batch);
   void backward_all(const Tensor& loss);
   void train_step();
@@ -127,6 +129,7 @@ class Trainer {
   Tensors parameters_;
   std::optional<GradientSync> sync_;  // not of a process alone
   std::unique_ptr<Objective> objective_;
+  std::unique_ptr<TrainingPass> pass_;
   std::unique_ptr<Validator> validator_;  // of rank 0, as is what follows but the loader
   std::unique_ptr<BatchLoader> loader_;
 

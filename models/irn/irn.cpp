@@ -31,7 +31,8 @@ Flow Irn::flow() const {
 
 Tensor Irn::sample_latent(const Shape& shape, Generator& generator,
                           std::optional<ops::DrawPart> part) const {
-  return ops::normal(generator, shape, parameters().front().dtype(), part);
+  const Tensor any = parameters().front();
+  return ops::normal(generator, shape, any.dtype(), part, any.device());
 }
 
 }  // namespace mini::models

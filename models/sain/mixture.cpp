@@ -23,8 +23,10 @@ Tensor GaussianMixture::sample(const Shape& shape, Generator& generator,
   const Tensors drawn = checkpoint(
       [noise, stream, part](const Tensors& inputs) -> Tensors {
         const Tensor& parameters = inputs[0];
-        const Tensor exponential = ops::exponential(*stream, noise, parameters.dtype(), part);
-        const Tensor normal = ops::normal(*stream, noise, parameters.dtype(), part);
+        const Tensor exponential =
+            ops::exponential(*stream, noise, parameters.dtype(), part, parameters.device());
+        const Tensor normal =
+            ops::normal(*stream, noise, parameters.dtype(), part, parameters.device());
         return {sample_mixture(parameters, exponential, normal)};
       },
       {gmm_para_}, stream.get());

@@ -83,19 +83,21 @@ __device__ void for_each_aside(const Part& part, const std::uint8_t* codes,
 
 template <class T>
 __global__ void aside_kernel(const T* x, const std::uint8_t* codes, const std::int64_t* starts,
-                             T* aside, std::int64_t count) {
-  for_each_aside(Part(count), codes, starts,
-                 [&](std::int64_t i, std::int64_t place) { aside[place] = x[i]; });
+                             T* aside, std::int64_t room, std::int64_t count) {
+  for_each_aside(Part(count), codes, starts, [&](std::int64_t i, std::int64_t place) {
+    if (place < room) aside[place] = x[i];
+  });
 }
 
 template <class T>
 __global__ void correct_kernel(T* values, const std::uint8_t* codes, const std::int64_t* starts,
-                               const T* aside, std::int64_t count) {
+                               const T* aside, std::int64_t room, std::int64_t count) {
   const Part part(count);
   for (std::int64_t i = part.begin + threadIdx.x; i < part.end; i += threads)
     if (codes[i] != 0) values[i] = functors::Correct{}(values[i], codes[i]);
-  for_each_aside(part, codes, starts,
-                 [&](std::int64_t i, std::int64_t place) { values[i] = aside[place]; });
+  for_each_aside(part, codes, starts, [&](std::int64_t i, std::int64_t place) {
+    values[i] = place < room ? aside[place] : std::numeric_limits<T>::quiet_NaN();
+  });
 }
 
 // Of the blocks of `count` elements.
@@ -125,7 +127,7 @@ void correction_aside(const Tensor& x, const Tensor& codes, const Tensor& starts
   visit_real(x.dtype(), "correction", [&](auto type) {
     using T = typename decltype(type)::type;
     launch_blocks(x.numel(), aside_kernel<T>, x.data<T>(), codes.data<std::uint8_t>(),
-                  starts.data<std::int64_t>(), aside.data<T>(), x.numel());
+                  starts.data<std::int64_t>(), aside.data<T>(), aside.numel(), x.numel());
   });
 }
 
@@ -135,7 +137,7 @@ void correct(const Tensor& estimate, const Tensor& codes, const Tensor& starts,
     using T = typename decltype(type)::type;
     launch_blocks(estimate.numel(), correct_kernel<T>, estimate.data<T>(),
                   codes.data<std::uint8_t>(), starts.data<std::int64_t>(), aside.data<T>(),
-                  estimate.numel());
+                  aside.numel(), estimate.numel());
   });
 }
 

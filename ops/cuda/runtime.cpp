@@ -29,6 +29,12 @@ class CudaAllocator final : public Allocator {
     check_status(status, "cudaMalloc");
     return data;
   }
+  std::size_t available() const override {
+    use({DeviceType::cuda, index_});
+    std::size_t free = 0, total = 0;
+    check_status(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return free;
+  }
   // Waits for the device, so nothing that is queued can still use the block.
   void system_free(void* data, std::size_t) noexcept override { cudaFree(data); }
 
@@ -166,19 +172,9 @@ Allocator& allocator(int index) {
   return *made;
 }
 
-void synchronize(Device device) {
+void wait_for(Device device) {
   use(device);
   check_status(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
-}
-
-void transfer(const Tensor& from, const Tensor& to) {
-  if (from.device().is_cuda() && to.device().is_cuda()) synchronize(from.device());
-  use(to.device().is_cuda() ? to.device() : from.device());
-  // From ordinary memory the bytes are taken before the call returns; to it, after the wait.
-  check_status(
-      cudaMemcpyAsync(to.raw_data(), from.raw_data(), to.bytes(), cudaMemcpyDefault, stream()),
-      "cudaMemcpyAsync");
-  if (to.device().is_cpu()) check_status(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
 }
 
 }  // namespace mini::cuda

@@ -1,4 +1,5 @@
 // What tensor/ needs of a device: copies, constants, random numbers (tensor/kernels.inc).
+#include "ops/cuda/graph.h"
 #include "ops/cuda/launch.cuh"
 #include "tensor/draw.h"
 
@@ -20,6 +21,7 @@ struct Constant {
 template <Distribution distribution, class T>
 struct Draw {
   std::uint64_t seed, offset;
+  const std::uint64_t* base;  // in a captured step: {seed, offset}, from which `offset` counts
   DrawRuns runs;
   std::int64_t blocks;  // of a run, at most
   T* out;
@@ -30,8 +32,10 @@ struct Draw {
     const std::int64_t start = run * runs.distance + runs.start, end = start + runs.length;
     const std::int64_t block = start / per_block + t % blocks, first = block * per_block;
     if (first >= end) return;
+    const std::uint64_t key = base != nullptr ? base[0] : seed;
+    const std::uint64_t position = (base != nullptr ? base[1] : 0) + offset;
     T numbers[per_block];
-    draw_block<distribution>(seed, offset + static_cast<std::uint64_t>(block), numbers);
+    draw_block<distribution>(key, position + static_cast<std::uint64_t>(block), numbers);
     T* const values = out + run * runs.length - start;
     for (int i = 0; i < per_block; ++i)
       if (first + i >= start && first + i < end) values[first + i] = numbers[i];
@@ -59,13 +63,15 @@ void fill(const Tensor& x, double value) {
 
 void draw(Distribution distribution, const Generator& generator, const DrawRuns& runs,
           const Tensor& out) {
+  const RandomPosition captured = captured_position(generator);
+  const std::uint64_t offset = captured.base != nullptr ? captured.beyond : generator.offset;
   visit_real(out.dtype(), "random", [&](auto type) {
     using T = typename decltype(type)::type;
     // A run that begins inside a block touches one more.
     const std::int64_t blocks = runs.length / numbers_per_block<T> + 2;
     visit(distribution, [&]<Distribution which>() {
       for_each(runs.count * blocks,
-               Draw<which, T>{generator.seed, generator.offset, runs, blocks, out.data<T>()});
+               Draw<which, T>{generator.seed, offset, captured.base, runs, blocks, out.data<T>()});
     });
   });
 }

@@ -5,6 +5,7 @@
 
 #include "ops/precision.h"
 #include "tensor/allocator.h"
+#include "tensor/queue.h"
 #ifdef MINI_CUDA_EMULATED
 #include "tensor/backend.h"
 #include "tests/cuda_emulator/emulator.h"
@@ -20,7 +21,7 @@ void in_both_orders([[maybe_unused]] Device device, const F& f) {
   for (const auto order : {emulator::Order::falling, emulator::Order::rising}) {
     emulator::set_order(order);
     f();
-    cuda::synchronize(device);
+    synchronize(device);
   }
 #else
   f();

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tensor/backend.h"
+#include "tensor/queue.h"
 #include "tensor/view.h"
 #include "tests/cuda/device.h"
 #include "tests/cuda_emulator/cuda_runtime.h"
@@ -72,7 +73,7 @@ TEST_F(Emulator, ARaceGivesOtherResultsInTheOtherOrder) {
 
 TEST_F(Emulator, AForgottenSynchronisationReadsWhatIsNotThereYet) {
   const Tensor x = ops::to_device(Tensor::ones({threads}), device);
-  cuda::synchronize(device);
+  synchronize(device);
   float* pinned = nullptr;
   ASSERT_EQ(cudaHostAlloc(reinterpret_cast<void**>(&pinned), sizeof(float), 0), cudaSuccess);
   *pinned = -1;
@@ -86,7 +87,7 @@ TEST_F(Emulator, AForgottenSynchronisationReadsWhatIsNotThereYet) {
 
 TEST_F(Emulator, HostCodeThatFollowsADevicePointerDies) {
   const Tensor x = ops::to_device(Tensor::ones({threads}), device);
-  cuda::synchronize(device);
+  synchronize(device);
   const volatile float* const values = x.data<float>();
   EXPECT_DEATH(std::printf("%f", static_cast<double>(values[0])), "");
 }
@@ -108,7 +109,7 @@ TEST_F(Emulator, ReportsThatMemoryIsShort) {
 
 TEST_F(Emulator, ReplaysACapturedGraph) {
   const Tensor x = ops::to_device(Tensor::ones({threads}), device);
-  cuda::synchronize(device);
+  synchronize(device);
   ASSERT_EQ(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), cudaSuccess);
   start(double_kernel, x.data<float>());
   start(careful_kernel, x.data<float>());

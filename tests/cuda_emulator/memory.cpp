@@ -188,7 +188,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 cudaError_t cudaMalloc(void** data, std::size_t bytes) {
   *data = nullptr;
   if (const cudaError_t error = usable(); error != cudaSuccess) return record(error);
-  if (may_not_capture()) return record(cudaErrorStreamCaptureUnsupported);
+  if (invalidates_strict_capture()) return record(cudaErrorStreamCaptureUnsupported);
   DeviceState& state = device();
   if (state.arena == nullptr) {
     void* const arena = mmap(nullptr, arena_bytes + large_page, PROT_NONE,
@@ -267,6 +267,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if ((to_device && !is_allocated(to, bytes)) || (from_device && !is_allocated(from, bytes)))
     return record(cudaErrorInvalidValue);
   // From ordinary host memory the bytes are taken at once; into it, they are there on return.
+  if (((!from_device && !is_pinned(from, bytes)) || (!to_device && !is_pinned(to, bytes))) &&
+      is_capturing(stream))
+    return record(may_not_capture() ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
   if (!from_device && !is_pinned(from, bytes)) {
     const auto* const first = static_cast<const std::byte*>(from);
     const std::vector<std::byte> staged(first, first + bytes);

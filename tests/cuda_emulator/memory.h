@@ -1,6 +1,8 @@
 // The emulated device's memory.
 #pragma once
 
+#include "cuda_runtime.h"
+
 namespace mini::emulator {
 
 // Device memory can be accessed while one of these lives.
@@ -15,5 +17,8 @@ class Unlocked {
 void wait_for_device();
 // True while a stream captures, whose capture is then void.
 bool may_not_capture();
+bool is_capturing(cudaStream_t stream);
+// The same for what a relaxed capture allows.
+bool invalidates_strict_capture();
 
 }  // namespace mini::emulator

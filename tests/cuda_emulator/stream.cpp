@@ -23,6 +23,7 @@ struct CUgraphExec_st {
 struct CUstream_st {
   std::deque<Work> queue;
   std::unique_ptr<CUgraph_st> captured;  // while capturing
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   bool invalidated = false;
 };
 // What it last recorded is done once the stream has worked off `position` functions.
@@ -114,6 +115,17 @@ std::byte* dynamic_shared_memory() { return shared_memory.data(); }
 
 bool may_not_capture() { return invalidates_capture(); }
 
+bool is_capturing(cudaStream_t stream) {
+  return streams().contains(stream) && stream->captured != nullptr;
+}
+
+bool invalidates_strict_capture() {
+  for (const cudaStream_t stream : streams())
+    if (stream->captured && stream->mode != cudaStreamCaptureModeRelaxed)
+      return invalidates_capture();
+  return false;
+}
+
 void wait_for_device() {
   for (const cudaStream_t stream : streams()) work_off(stream);
 }
@@ -177,7 +189,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (may_not_capture()) return cudaErrorStreamCaptureUnsupported;
+  if (invalidates_strict_capture()) return cudaErrorStreamCaptureUnsupported;
   work_off_until(event, event->recorded);
   return cudaSuccess;
 }
@@ -192,9 +204,10 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   if (!streams().contains(stream) || capturing()) return cudaErrorInvalidValue;
   stream->captured = std::make_unique<CUgraph_st>();
+  stream->mode = mode;
   stream->invalidated = false;
   return cudaSuccess;
 }

@@ -23,7 +23,7 @@ struct Golden {
   std::uint64_t salt = 0;
 
   Tensor input(const std::string& key, const Shape& shape, DType dtype) const {
-    return ops::cast(test::hash_uniform(key, shape, salt), dtype);
+    return test::on_device(ops::cast(test::hash_uniform(key, shape, salt), dtype));
   }
 };
 
@@ -44,6 +44,7 @@ Golden load(const std::string& name, DType dtype) {
     if (parameter == "gmm.gmm_para")
       ops::copy(test::hash_uniform(parameter, tensor.shape(), golden.salt), tensor);
   golden.net->to(dtype);
+  golden.net->to(test::device());
   return golden;
 }
 

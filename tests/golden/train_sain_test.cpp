@@ -63,15 +63,17 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   net.to(DType::float64);
   test::set_golden_weights(net, salt);
   net.to(dtype);
+  net.to(test::device());
   net.set_memory(memory);
 
   // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
-  const Tensor hr = ops::unary(
-      Unary::affine, ops::contiguous(ops::permute(ops::cast(expected.at("hr"), dtype), to_nchw)),
-      1.0 / 255);
-  const Tensor reference =
-      ops::contiguous(ops::permute(ops::cast(expected.at("lr_ref"), dtype), to_nchw));
+  const auto images = [&](const std::string& key) {
+    return test::on_device(
+        ops::contiguous(ops::permute(ops::cast(expected.at(key), dtype), to_nchw)));
+  };
+  const Tensor hr = ops::unary(Unary::affine, images("hr"), 1.0 / 255);
+  const Tensor reference = images("lr_ref");
 
   const train::SainObjective objective(
       {.lambda_forw = config.scale == 2 ? 4.0 : 16.0,
@@ -87,8 +89,9 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
     if (!exact && step > 0) break;
     const std::string key = concat_text("step", step);
     net.zero_grad();
-    const Tensor z = net.mixture().sample(ops::cast(noise_exponential(key, noise, salt), dtype),
-                                          ops::cast(noise_normal(key, noise, salt), dtype));
+    const Tensor z =
+        net.mixture().sample(test::on_device(ops::cast(noise_exponential(key, noise, salt), dtype)),
+                             test::on_device(ops::cast(noise_normal(key, noise, salt), dtype)));
     const train::Losses losses = objective(net, hr, reference, z, quality);
     backward(losses.total);
     const double norm = train::gradient_norm(net.parameters());
@@ -97,7 +100,8 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
 
     ASSERT_EQ(losses.terms.size(), 5u);
     for (std::size_t i = 0; i < 5; ++i)
-      EXPECT_NEAR(losses.terms[i].value, reference_losses[i], tolerance * reference_losses[i])
+      EXPECT_NEAR(losses.terms[i].value.item(), reference_losses[i],
+                  tolerance * reference_losses[i])
           << key << ' ' << losses.terms[i].name;
     EXPECT_NEAR(norm, reference_losses[5], tolerance * reference_losses[5]) << key;
     if (!exact) continue;

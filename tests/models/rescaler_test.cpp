@@ -105,8 +105,8 @@ TEST_P(Rescalers, TheirObjectiveGivesEveryParameterAGradient) {
   const train::Losses losses = (*objective)(*net_, hr, reference, generator_);
   double sum_of_terms = 0;
   for (const train::LossTerm& term : losses.terms) {
-    EXPECT_GT(term.value, 0) << term.name;
-    sum_of_terms += term.value;
+    EXPECT_GT(term.value.item(), 0) << term.name;
+    sum_of_terms += term.value.item();
   }
   EXPECT_LE(losses.total.item(), sum_of_terms * (1 + 1e-5));
   backward(losses.total);

@@ -37,7 +37,8 @@ double relative_error(const Tensor& a, const Tensor& b) {
 
 bool equal_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  const Tensor x = ops::contiguous(a), y = ops::contiguous(b);
+  const Tensor x = ops::contiguous(ops::to_device(a, {})),
+               y = ops::contiguous(ops::to_device(b, {}));
   return std::equal(x.raw_data(), x.raw_data() + x.bytes(), y.raw_data());
 }
 
@@ -55,6 +56,13 @@ std::optional<fs::path> golden_folder() {
   if (!shared || !fs::exists(*shared / "golden")) return std::nullopt;
   return *shared / "golden";
 }
+
+Device device() {
+  const char* const named = std::getenv("MINI_TEST_DEVICE");
+  return named != nullptr ? parse_device(named) : Device{};
+}
+
+Tensor on_device(const Tensor& x) { return ops::to_device(x, device()); }
 
 TemporaryFolder::TemporaryFolder()
     : path_(fs::temp_directory_path() / ("mini_test_" + std::to_string(std::random_device{}()))) {

@@ -29,6 +29,10 @@ std::optional<std::filesystem::path> shared_folder();
 // shared/golden, or MINI_GOLDEN.
 std::optional<std::filesystem::path> golden_folder();
 
+// Where tests compute that run on any device: the CPU, or what MINI_TEST_DEVICE says.
+Device device();
+Tensor on_device(const Tensor& x);
+
 // A fresh folder, removed with its content at the end of the scope.
 class TemporaryFolder {
  public:

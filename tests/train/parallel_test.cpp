@@ -177,10 +177,11 @@ TEST_F(ParallelTest, AllStartFromTheWeightsOfRankZero) {
 class Spoiled : public Objective {
  public:
   explicit Spoiled(std::int64_t step) : sain_({.qualities = {50, 75}}), steps_left_(step - 1) {}
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share) const override {
-    Losses losses = sain_(network, hr, lr_reference, generator, share);
-    if (steps_left_-- == 0) losses.terms[1].value = std::nan("");
+  int variant(Generator& generator) const override { return sain_.variant(generator); }
+  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                int variant, Generator& generator, Share share) const override {
+    Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
+    if (steps_left_-- == 0) losses.terms[1].value = Tensor::scalar(std::nan(""));
     return losses;
   }
 
@@ -204,11 +205,12 @@ TEST_F(ParallelTest, ALossThatIsNotFiniteInOneStopsAll) {
 // One rank changes a weight behind the others' backs.
 class Cheat : public Objective {
  public:
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share) const override {
+  int variant(Generator& generator) const override { return sain_.variant(generator); }
+  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                int variant, Generator& generator, Share share) const override {
     const Tensor weight = network.parameters().front();
     if (share.index == 1) weight.data<double>()[0] = std::nextafter(weight.data<double>()[0], 1);
-    return sain_(network, hr, lr_reference, generator, share);
+    return sain_.losses(network, hr, lr_reference, variant, generator, share);
   }
 
  private:

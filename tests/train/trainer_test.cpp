@@ -174,10 +174,11 @@ class Spoiled : public Objective {
  public:
   Spoiled(std::int64_t step, double value)
       : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share) const override {
-    Losses losses = sain_(network, hr, lr_reference, generator, share);
-    if (steps_left_-- == 0) losses.terms[2].value = value_;
+  int variant(Generator& generator) const override { return sain_.variant(generator); }
+  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
+                int variant, Generator& generator, Share share) const override {
+    Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
+    if (steps_left_-- == 0) losses.terms[2].value = Tensor::scalar(value_);
     return losses;
   }
 
@@ -206,8 +207,8 @@ TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
 // A finite loss whose gradient is not: the root of 0·w.
 class Cusp : public Objective {
  public:
-  Losses operator()(const models::Rescaler& network, const Tensor&, const Tensor&, Generator&,
-                    Share) const override {
+  Losses losses(const models::Rescaler& network, const Tensor&, const Tensor&, int, Generator&,
+                Share) const override {
     return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
   }
 };

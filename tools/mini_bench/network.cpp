@@ -130,7 +130,7 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     backward(losses.total);
     io::TensorFile file;
     for (const auto& term : losses.terms)
-      file.tensors["loss." + term.name] = Tensor::scalar(term.value, DType::float64);
+      file.tensors["loss." + term.name] = Tensor::scalar(term.value.item(), DType::float64);
     for (const auto& [name, tensor] : network.named_parameters())
       if (tensor.grad().defined()) file.tensors["grad." + name] = tensor.grad();
     io::write_safetensors(options.results, file);

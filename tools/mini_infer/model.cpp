@@ -33,7 +33,20 @@ std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   auto network = models::make_rescaler(config, generator);
   train::load_weights(*network, state, path);
   network->set_requires_grad(false);
+  network->to(options.device);
   return network;
+}
+
+train::MemoryLimit limit_for(const ModelOptions& options) {
+  if (options.device.is_cpu())
+    return set_memory_limit(options.memory_limit > 0 ? options.memory_limit
+                                                     : default_memory_limit());
+  Allocator& memory = allocator(options.device);
+  if (options.memory_limit > 0) {
+    memory.set_total_limit(options.memory_limit);
+    return {.bytes = options.memory_limit};
+  }
+  return {.bytes = memory.stats().live + memory.available()};
 }
 
 }  // namespace
@@ -49,11 +62,9 @@ Model load_model(const ModelOptions& options) {
   }
   check(!bicubic, "--model bicubic takes no --weights; leave one of them out");
   model.network = load_network(options);
-  const std::size_t limit =
-      options.memory_limit > 0 ? options.memory_limit : default_memory_limit();
   model.scaler = train::network_scaler(
       *model.network, options.sample_latent ? std::optional(options.seed) : std::nullopt,
-      set_memory_limit(limit));
+      limit_for(options));
   return model;
 }
 

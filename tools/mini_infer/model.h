@@ -17,7 +17,8 @@ struct ModelOptions {
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;
-  std::size_t memory_limit = 0;  // bytes; 0: the default
+  std::size_t memory_limit = 0;  // bytes, of the device's memory; 0: the default
+  Device device{};
 };
 
 struct Model {

@@ -75,7 +75,8 @@ std::vector<Row> grouped(const std::vector<Row>& table) {
 }  // namespace
 
 void print_memory_profile(const train::TrainConfig& config, train::TrainerOptions options) {
-  const MemoryProfile profile(allocator({}));  // first, so that it knows the parameters, too
+  const Device device = options.device;
+  const MemoryProfile profile(allocator(device));  // first, so that it knows the parameters, too
   options.write = false;
   train::Trainer trainer(config, std::move(options));
   const train::StepMemory step = trainer.measure_step();
@@ -92,7 +93,7 @@ void print_memory_profile(const train::TrainConfig& config, train::TrainerOption
   fmt::print(
       "resident memory    {:>10}  of the whole process, {} of it freed and kept for reuse;\n"
       "{:31}in a run come the images kept in memory (data.cache_mb)\n",
-      megabytes(resident_bytes()), megabytes(allocator({}).stats().cached), "");
+      megabytes(resident_bytes()), megabytes(allocator(device).stats().cached), "");
 
   std::vector<Row> table;
   for (const MemoryProfile::Entry& entry : peak.entries) table.push_back(row_of(entry));

@@ -121,7 +121,7 @@ TEST_F(CudaDenseBlock, AgreesWithTheCpu) {
       Block({1, 45, 4, 20}, {16, 3}, 0.2),
       Block({2, 4, 18, 2}, {7}, 0.2),
       Block({1, 3, 17, 19}, {8, 8, 9}, 0.2),
-      Block({2, 9, 20, 21}, {32, 32, 32, 32, 3}, 0.2),
+      Block({1, 9, 17, 9}, {32, 32, 32, 32, 3}, 0.2),
       Block({1, 4, 5, 5}, {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}, 0.2),
   };
   for (const Block& block : blocks) expect_near(run(block.on(device)), run(block), 1e-6);
@@ -129,9 +129,11 @@ TEST_F(CudaDenseBlock, AgreesWithTheCpu) {
 
 // The layouts of the tensor cores' operands: nothing is rounded, so nothing may differ.
 TEST_F(CudaDenseBlock, IsExactOnIntegers) {
-  const std::vector<Block> blocks{Block({1, 9, 6, 8}, {32, 32, 3}, 0.5, true),
-                                  Block({1, 3, 17, 9}, {8, 9}, 0.5, true),
-                                  Block({1, 18, 3, 12}, {17, 33, 3}, 0.5, true)};
+  std::vector<Block> blocks{Block({1, 3, 17, 9}, {8, 9}, 0.5, true)};
+  if (!test::address_sanitizer) {  // which makes the emulated device ten times slower
+    blocks.emplace_back(Shape{1, 9, 6, 8}, std::vector<std::int64_t>{32, 32, 3}, 0.5, true);
+    blocks.emplace_back(Shape{1, 18, 3, 12}, std::vector<std::int64_t>{17, 33, 3}, 0.5, true);
+  }
   for (const Block& block : blocks) {
     const Result wanted = run(block);
     for (const Way& way : ways) {

@@ -30,7 +30,7 @@ import sain_pytorch
 def write_safetensors(path, tensors):
     header, chunks, offset = {}, [], 0
     for name, tensor in tensors.items():
-        data = tensor.detach().contiguous().numpy().astype("<f4").tobytes()
+        data = tensor.detach().contiguous().cpu().numpy().astype("<f4").tobytes()
         header[name] = {"dtype": "F32", "shape": list(tensor.shape),
                         "data_offsets": [offset, offset + len(data)]}
         chunks.append(data)

@@ -6,8 +6,8 @@ import sys
 
 
 class MiniBench:
-    def __init__(self, arguments):
-        self.process = subprocess.Popen([*map(str, arguments), "--on-request"], text=True,
+    def __init__(self, arguments, env=None):
+        self.process = subprocess.Popen([*map(str, arguments), "--on-request"], text=True, env=env,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self):

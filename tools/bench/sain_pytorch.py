@@ -5,6 +5,8 @@ Rescaling", AAAI 2023) with the state-dict names of its checkpoints; the trainin
 train/objective.h, the simulator that of the standard's Annex K tables.
 """
 
+import concurrent.futures
+import functools
 import io
 import math
 
@@ -98,7 +100,8 @@ class Mixture(nn.Module):
         weights = torch.log_softmax(logits, 0).expand(*shape, -1)
         chosen = functional.gumbel_softmax(weights, tau=1, hard=True)
         deviation = torch.exp(0.5 * logvar.clamp(-20, 20))
-        return (chosen * (means + deviation * torch.randn(*shape, len(means)))).sum(-1)
+        noise = torch.randn(*shape, len(means), device=means.device)
+        return (chosen * (means + deviation * noise)).sum(-1)
 
 
 class Sain(nn.Module):
@@ -140,15 +143,21 @@ def quantise(x):
     return x + (torch.round(255 * x.clamp(0, 1)) / 255 - x).detach()
 
 
+CODEC_THREADS = concurrent.futures.ThreadPoolExecutor()  # Pillow lets go of the interpreter
+
+
+def through_jpeg(image, quality):
+    stream = io.BytesIO()
+    PIL.Image.fromarray(image).save(stream, "JPEG", quality=quality)
+    return numpy.asarray(PIL.Image.open(stream).convert("RGB"))
+
+
 def codec(x, quality):
-    """What a batch becomes by being stored as JPEG."""
-    images = torch.round(255 * x.detach().clamp(0, 1)).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    decoded = []
-    for image in images:
-        stream = io.BytesIO()
-        PIL.Image.fromarray(image).save(stream, "JPEG", quality=quality)
-        decoded.append(numpy.asarray(PIL.Image.open(stream).convert("RGB")))
-    return torch.from_numpy(numpy.stack(decoded)).permute(0, 3, 1, 2).float() / 255
+    """What a batch becomes by being stored as JPEG; on the host, wherever the batch is."""
+    images = torch.round(255 * x.detach().clamp(0, 1)).to(torch.uint8).permute(0, 2, 3, 1)
+    decoded = CODEC_THREADS.map(through_jpeg, images.cpu().numpy(), [quality] * len(images))
+    stacked = torch.from_numpy(numpy.stack(list(decoded))).to(x.device)
+    return stacked.permute(0, 3, 1, 2).float() / 255
 
 
 # ISO/IEC 10918-1, tables K.1 and K.2.
@@ -167,30 +176,38 @@ DCT = torch.tensor([[math.sqrt((1 if u == 0 else 2) / 8) * math.cos((2 * x + 1) 
                      for x in range(8)] for u in range(8)])
 
 
+@functools.lru_cache(maxsize=None)
+def constants(device):
+    """TO_YCC, TO_RGB, DCT and the two tables, there."""
+    tables = [torch.tensor(table, dtype=torch.float32) for table in (LUMINANCE, CHROMINANCE)]
+    return [x.to(device) for x in (TO_YCC, TO_RGB, DCT, *tables)]
+
+
 def soft_round(v):
     return v - sum((-1) ** (n + 1) / n * torch.sin(2 * math.pi * n * v)
                    for n in range(1, 10)) / math.pi
 
 
-def simulate_plane(plane, table):
+def simulate_plane(plane, table, dct):
     n, h, w = plane.shape
     blocks = plane.reshape(n, h // 8, 8, w // 8, 8).transpose(2, 3) - 128
-    scaled = DCT @ blocks @ DCT.T / table
-    blocks = DCT.T @ (soft_round(scaled) * table) @ DCT + 128
+    scaled = dct @ blocks @ dct.T / table
+    blocks = dct.T @ (soft_round(scaled) * table) @ dct + 128
     return blocks.transpose(2, 3).reshape(n, h, w)
 
 
 def diff_jpeg(x, quality):
-    factor = (5000 / quality if quality < 50 else 200 - 2 * quality) / 100
-    ycc = torch.einsum("ij,njhw->nihw", TO_YCC, x * 255)
-    chroma = functional.avg_pool2d(ycc[:, 1:] + 128, 2)
-    luminance, chrominance = (factor * torch.tensor(t, dtype=torch.float32)
-                              for t in (LUMINANCE, CHROMINANCE))
-    y = simulate_plane(ycc[:, 0], luminance)
-    cb, cr = (simulate_plane(chroma[:, i], chrominance) for i in range(2))
-    chroma = torch.stack([cb, cr], 1).repeat_interleave(2, 2).repeat_interleave(2, 3) - 128
-    rgb = torch.einsum("ij,njhw->nihw", TO_RGB, torch.cat([y[:, None], chroma], 1))
-    return rgb.clamp(0, 255) / 255
+    with torch.autocast(x.device.type, enabled=False):  # 8 bits need more than bfloat16 has
+        to_ycc, to_rgb, dct, *tables = constants(x.device)
+        factor = (5000 / quality if quality < 50 else 200 - 2 * quality) / 100
+        luminance, chrominance = (factor * table for table in tables)
+        ycc = torch.einsum("ij,njhw->nihw", to_ycc, x.float() * 255)
+        chroma = functional.avg_pool2d(ycc[:, 1:] + 128, 2)
+        y = simulate_plane(ycc[:, 0], luminance, dct)
+        cb, cr = (simulate_plane(chroma[:, i], chrominance, dct) for i in range(2))
+        chroma = torch.stack([cb, cr], 1).repeat_interleave(2, 2).repeat_interleave(2, 3) - 128
+        rgb = torch.einsum("ij,njhw->nihw", to_rgb, torch.cat([y[:, None], chroma], 1))
+        return rgb.clamp(0, 255) / 255
 
 
 def losses(network, hr, reference, quality, z=None):
@@ -235,5 +252,5 @@ def training_step(network, optimiser, hr, reference, quality):
 @torch.no_grad()
 def round_trip(network, hr, quality):
     lr = quantise(network(hr)[1])
-    z = torch.zeros(len(hr), 3 * network.scale**2 - 3, *lr.shape[2:])
+    z = torch.zeros(len(hr), 3 * network.scale**2 - 3, *lr.shape[2:], device=hr.device)
     return lr, network.inverse(torch.cat([codec(lr, quality), z], 1))[0]

@@ -1,0 +1,251 @@
+# Sourced by tools/device/check.sh: where programs and libraries are, and the parts of the check. A
+# part's log is its output; its last line "key: ..." goes into the table.
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Into `programs`: the folders of the tools and of the tests, with a colon between.
+find_programs() {
+  if [ -n "$emulated" ]; then
+    programs=$emulated/tools:$emulated/tests
+    [ -x "$emulated/tests/test_cuda" ] || {
+      echo "check: no $emulated/tests/test_cuda; build it with -DMINI_CUDA=EMULATED" >&2
+      return 1
+    }
+    return
+  fi
+  if ! nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
+    echo "check: there is no NVIDIA GPU here that nvidia-smi can see; nothing was checked." >&2
+    echo "Without one, --emulated BUILD tries the script on a build with MINI_CUDA=EMULATED." >&2
+    return 1
+  fi
+  if [ -e build/device/manifest.txt ]; then
+    programs=build/device:build/device
+    chmod +x build/device/mini_* build/device/test_* # copying a folder may lose that
+    return
+  fi
+  echo "no build/device (tools/device/pack.sh makes it elsewhere), so building in build/check-build"
+  mkdir -p build/check-build
+  if cmake -G Ninja -B build/check-build -DMINI_CUDA=ON >build/check-build/log.txt 2>&1 &&
+    cmake --build build/check-build >>build/check-build/log.txt 2>&1; then
+    programs=build/check-build/tools:build/check-build/tests
+    return
+  fi
+  grep -A4 -E 'CMake Error|not found|error:|FAILED' build/check-build/log.txt | head -n 20 >&2
+  echo "check: mini cannot be built here (see above, and build/check-build/log.txt). Run" \
+    "tools/device/pack.sh where it can, and bring build/device." >&2
+  return 1
+}
+
+# The program of that name, with CUDA's libraries.
+program() {
+  local folder
+  for folder in ${programs//:/ }; do
+    [ ! -x "$folder/$1" ] || { echo "$folder/$1" && return; }
+  done
+  echo "check: there is no $1 in ${programs//:/ or }" >&2
+  return 1
+}
+mini() {
+  local file
+  file=$(program "$1") || return
+  LD_LIBRARY_PATH=$library_path "$file" "${@:2}"
+}
+
+# The Python that has PyTorch, else any.
+find_python() {
+  local candidate
+  for candidate in python3 /usr/bin/python3; do
+    "$candidate" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' 2>/dev/null && echo "$candidate" && return
+  done
+  command -v python3
+}
+
+# Into `library_path`: folders for LD_LIBRARY_PATH that make the programs start, if any are needed.
+find_libraries() {
+  local missing folders file
+  file=$(program test_cuda) || return 1
+  missing() { LD_LIBRARY_PATH=$library_path ldd "$file" | awk '/not found/ {print $1}' | paste -sd' '; }
+  library_path=${LD_LIBRARY_PATH:-}
+  [ -n "$(missing)" ] || return 0
+  # Python's packages first: they have all libraries, of versions that go together.
+  folders=$("$(find_python)" - <<'PYTHON'
+import glob, site, sys
+roots = [*site.getsitepackages(), site.getusersitepackages(), *sys.path]
+print(":".join(dict.fromkeys(f for r in roots if r for f in sorted(glob.glob(r + "/nvidia/*/lib")))))
+PYTHON
+  )
+  library_path="$folders:/usr/local/cuda/lib64:/usr/local/cuda/lib${library_path:+:$library_path}"
+  [ -z "$(missing)" ] || {
+    echo "check: the programs need $(missing), which are neither in the system nor in the folders of" \
+      "Python's packages. Install cuBLAS and cuDNN 9 (pip: nvidia-cublas nvidia-cudnn-cu13)." >&2
+    return 1
+  }
+}
+
+commit() {
+  git describe --always --dirty --abbrev=12 2>/dev/null ||
+    sed -n 's/^commit: //p' build/device/manifest.txt 2>/dev/null
+}
+device_name() {
+  [ -z "$emulated" ] || { echo "emulated device" && return; }
+  nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -n 1 | sed 's/, /, driver /'
+}
+
+# Of a long log the beginning and the end.
+shorten() {
+  [ "$(stat -c %s "$1")" -gt 600000 ] || return 0
+  { head -c 200000 "$1" && printf '\n[...]\n' && tail -c 300000 "$1"; } >"$1.short"
+  mv "$1.short" "$1"
+}
+
+part_facts() {
+  local python
+  python=$(find_python)
+  cat build/device/manifest.txt 2>/dev/null
+  uname -a
+  nproc
+  free -m | head -n 2
+  program test_cuda
+  echo "LD_LIBRARY_PATH for mini: $library_path"
+  LD_LIBRARY_PATH=$library_path ldd "$(program test_cuda)"
+  mini mini_bench --version
+  local pytorch
+  pytorch=$("$python" -c 'import torch; print("PyTorch", torch.__version__)' 2>/dev/null || echo no PyTorch)
+  echo "$python: $pytorch"
+  for tool in nvcc compute-sanitizer nsys ncu cmake ninja; do have $tool && echo "has $(command -v $tool)"; done
+  if [ -n "$emulated" ]; then
+    echo "key: emulated device, no GPU"
+    return
+  fi
+  nvidia-smi
+  nvidia-smi -q -d CLOCK,POWER,PERFORMANCE,ECC
+  echo "key: $(nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader | head -n 1)," \
+    "$pytorch"
+}
+
+golden() { [ ! -d build/device/golden ] || export MINI_GOLDEN=$PWD/build/device/golden; }
+
+# suites PROGRAM SECONDS PREFIX...: a program of tests, every suite in a process of its own, since a
+# kernel that fails takes the device from its whole process; then every test of a suite that ended
+# early. No suite is begun after so many seconds, and none goes on for long. Sets passed, failed, skipped,
+# clean (suites) and late (suites that were not finished), and leaves all output in $work/suites.log.
+suites() {
+  local file list suite name until=$((SECONDS + $2 * ${slow:-1})) log=$work/suites.log
+  file=$(program "$1") || return
+  local -a prefix=("${@:3}")
+  golden
+  list=$(mini "$1" --gtest_list_tests) || { echo "$list" && return 1; }
+  some() { # FILTER
+    echo "--- $1"
+    LD_LIBRARY_PATH=$library_path timeout -k 1 $((until - SECONDS + 3)) "${prefix[@]}" "$file" \
+      --gtest_filter="$1" 2>&1
+  }
+  clean=0 late=0
+  : >"$log"
+  # The registry, which takes longest, comes last.
+  for suite in $(grep -E '^[^ ]+\.' <<<"$list" | sed 's/ .*//' | awk '/Registry/ {last = last $0 "\n"; next} 1
+    END {printf "%s", last}'); do
+    [ $SECONDS -lt $until ] || { late=$((late + 1)) && continue; }
+    some "$suite*" >"$work/suite.log"
+    case $? in
+      0) clean=$((clean + 1)) ;;
+      124 | 137) late=$((late + 1)) ;;
+      *)
+        if ! grep -q '^\[==========\].* ran\.' "$work/suite.log"; then
+          for name in $(awk -v suite="$suite" '/^[^ ]/ {inside = $1 == suite; next} inside {print $1}' <<<"$list"); do
+            [ $SECONDS -lt $until ] || break
+            some "$suite$name" || echo "[  FAILED  ] $suite$name (0 ms)"
+          done >>"$work/suite.log"
+        fi
+        ;;
+    esac
+    cat "$work/suite.log" >>"$log"
+  done
+  cat "$log"
+  failures=$(grep -E '^\[  FAILED  \].*ms\)$' "$log" | awk '{print $4}' | sort -u)
+  passed=$(grep -c '^\[       OK \]' "$log")
+  skipped=$(grep -c '^\[  SKIPPED \].*ms)$' "$log")
+  failed=$(grep -c . <<<"$failures")
+  [ "$failed" -eq 0 ] || printf 'failed: %s\n' $failures
+}
+
+all_suites() { # PROGRAM SECONDS
+  suites "$1" "$2" || return 1
+  echo "key: $passed passed, $failed failed, $skipped skipped; $late suites not finished"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] && [ "$late" -eq 0 ]
+}
+part_tests() { all_suites test_cuda 82; }
+part_golden() { MINI_TEST_DEVICE=cuda all_suites test_golden 34; }
+
+# A sanitizer over test_cuda. It makes tests much slower: those that it does not get to are counted,
+# and are no failure.
+sanitizer() { # TOOL SECONDS
+  have compute-sanitizer || { echo "key: no compute-sanitizer here" && return 1; }
+  suites test_cuda "$2" compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 || return 1
+  local errors
+  errors=$(sed -n 's/^=* ERROR SUMMARY: \([0-9]*\) error.*/\1/p; s/^=* RACECHECK SUMMARY: \([0-9]*\) hazard.*/\1/p' \
+    "$work/suites.log" | awk '{n += $1} END {print n + 0}')
+  echo "key: $errors errors; $passed tests passed, $failed failed; $late suites not finished"
+  [ "$errors" -eq 0 ] && [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+part_memcheck() { sanitizer memcheck 38; }
+part_racecheck() { sanitizer racecheck 33; }
+
+# train NAME OPTION...: the full SAIN x2 or, emulated, a tiny one, into $work/NAME. `under`, if set, is
+# a command that is to run the program.
+train() {
+  local config=configs/sain.json small=()
+  [ -z "$emulated" ] || config=configs/tiny.json small=(--set data.batch=1)
+  LD_LIBRARY_PATH=$library_path "${under[@]}" "$(program mini_train)" "$config" --device cuda \
+    --set data.train=data/photos/train --set validation.every=1000000 --set checkpoint.every=1000000 \
+    --set validation.folders=[] --out "$work/$1" "${small[@]}" "${@:2}"
+}
+
+# Five steps each: exact mode against stored mode, and a second run of the same, bit for bit.
+part_exact() {
+  local under=() precision run memory same=0 other=0 precisions=(float32 tf32 bfloat16)
+  for precision in "${precisions[@]}"; do
+    for run in exact stored again; do
+      memory=$run
+      [ $run != again ] || memory=exact
+      train "$precision-$run" --steps 5 --set precision="$precision" --set memory=$memory || return 1
+    done
+    for run in stored again; do
+      if "$(find_python)" tools/device/same_tensors.py "$work/$precision-exact" "$work/$precision-$run"; then
+        same=$((same + 1))
+      else
+        other=$((other + 1))
+      fi
+    done
+    rm -rf "$work/$precision"-*
+  done
+  echo "key: after 5 steps $same of $((same + other)) pairs have the same bits (exact and stored mode," \
+    "exact mode twice; ${precisions[*]})"
+  [ $other -eq 0 ]
+}
+
+# Training with the real codec while nvidia-smi looks on; the busier, the harder on the host, so in
+# the fastest precision.
+busy() {
+  local under=("$(find_python)" tools/device/busy.py --seconds 22 --least 90 --)
+  local every=20
+  [ -z "$emulated" ] || every=1 under=("$(find_python)" tools/device/busy.py --seconds 100 --skip 0 --no-gpu --)
+  train "busy_$1" --steps 1000000 --set log.every=$every --set precision=bfloat16 --set codec.format="$1"
+}
+part_train_jpeg() { busy jpeg; }
+part_train_webp() { busy webp; }
+
+part_kernels() {
+  local options=()
+  [ -z "$emulated" ] || options=(--runs 1 --batch 1 --size 32)
+  mini mini_bench kernels --device cuda "${options[@]}" --json "$work/logs/kernels.json" | tee "$work/kernels.log"
+  local code=${PIPESTATUS[0]}
+  echo "key: $(grep -c '%' "$work/kernels.log") kernels; $(sed -n 's/^ceilings: //p' "$work/kernels.log")"
+  return "$code"
+}
+
+part_compare() {
+  "$(find_python)" tools/bench/compare_pytorch_gpu.py --bench "$(program mini_bench)" \
+    --library-path "$library_path" --seconds 140 --json "$work/logs/compare.json" \
+    --markdown "$work/logs/compare.md"
+}

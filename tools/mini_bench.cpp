@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "tensor/allocator.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
@@ -16,6 +17,11 @@ const std::map<std::string, mini::Memory> memory_modes{{"exact", mini::Memory::e
                                                        {"checkpoint", mini::Memory::checkpoint},
                                                        {"stored", mini::Memory::stored}};
 
+const std::map<std::string, mini::ops::Products> precisions{
+    {"float32", mini::ops::Products::full},
+    {"tf32", mini::ops::Products::tf32},
+    {"bfloat16", mini::ops::Products::bfloat16}};
+
 int main(int argc, char** argv) try {
   CLI::App app{"Measures mini's speed."};
   app.require_subcommand(1);
@@ -27,6 +33,18 @@ int main(int argc, char** argv) try {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--json", common.json, "write the report to this file as JSON; - for stdout");
+  app.add_option_function<std::string>(
+         "--device",
+         [&common](const std::string& name) {
+           common.device = mini::parse_device(name);
+           mini::allocator(common.device);  // is there such a device?
+         },
+         "where to compute: cpu (the default), cuda, or cuda:N")
+      ->type_name("DEVICE");
+  app.add_option("--precision", common.products,
+                 "of products: float32; on a GPU also tf32, bfloat16")
+      ->transform(CLI::Transformer(precisions))
+      ->default_str("float32");
   app.fallthrough();
 
   auto* peak = app.add_subcommand("peak", "fused multiply-adds of one core and of all");
@@ -38,6 +56,17 @@ int main(int argc, char** argv) try {
   block->add_option("--growth", dense.growth)->capture_default_str();
   block->add_option("--batch", dense.batch)->capture_default_str();
   block->add_option("--size", dense.size, "height and width")->capture_default_str();
+
+  KernelsOptions kernels;
+  auto* every = app.add_subcommand("kernels", "the kernels of a training step, each by itself");
+  every->add_option("--batch", kernels.batch)->capture_default_str();
+  every->add_option("--size", kernels.size, "height and width of the HR images, a multiple of 16")
+      ->capture_default_str();
+  every->add_option("--growth", kernels.growth, "of the dense blocks")->capture_default_str();
+  every->add_option("--copy", kernels.copy, "MB that are copied to find the ceiling of bytes")
+      ->capture_default_str();
+  every->add_option("--product", kernels.product, "side of the product for that of operations")
+      ->capture_default_str();
 
   NetworkOptions step, roundtrip{.batch = 1, .size = 512};
   const auto network_options = [](CLI::App* command, NetworkOptions& options, const char* size) {
@@ -60,6 +89,9 @@ int main(int argc, char** argv) try {
                    "what is kept for the gradient: exact, reversible, checkpoint or stored")
       ->transform(CLI::Transformer(memory_modes))
       ->default_str("exact");
+  training->add_option("--graph", step.replay, "on a GPU: capture a pass and replay it, on or off")
+      ->transform(CLI::Transformer(std::map<std::string, bool>{{"on", true}, {"off", false}}))
+      ->default_str("on");
   auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
   network_options(inference, roundtrip, "--size");
 
@@ -82,8 +114,12 @@ int main(int argc, char** argv) try {
     return app.exit(stop) == 0 ? 0 : 1;
   }
   if (threads > 0) mini::set_threads(threads);
+  mini::check(common.device.is_cuda() || common.products == mini::ops::Products::full,
+              "--precision: tf32 and bfloat16 are for a GPU (--device cuda)");
+  mini::ops::set_products(common.products);
   if (peak->parsed()) run_peak(common);
   if (block->parsed()) run_dense_block(common, dense);
+  if (every->parsed()) run_kernels(common, kernels);
   if (training->parsed()) run_step(common, step);
   if (inference->parsed()) run_roundtrip(common, roundtrip);
   if (inversion->parsed()) run_drift(common, drift);

@@ -204,6 +204,7 @@ train() {
 # Five steps each: exact mode against stored mode, and a second run of the same, bit for bit.
 part_exact() {
   local under=() precision run memory same=0 other=0 precisions=(float32 tf32 bfloat16)
+  [ -z "$emulated" ] || precisions=(float32)
   for precision in "${precisions[@]}"; do
     for run in exact stored again; do
       memory=$run
@@ -236,12 +237,16 @@ part_train_jpeg() { busy jpeg; }
 part_train_webp() { busy webp; }
 
 part_kernels() {
-  local options=()
-  [ -z "$emulated" ] || options=(--runs 1 --batch 1 --size 32)
-  mini mini_bench kernels --device cuda "${options[@]}" --json "$work/logs/kernels.json" | tee "$work/kernels.log"
-  local code=${PIPESTATUS[0]}
-  echo "key: $(grep -c '%' "$work/kernels.log") kernels; $(sed -n 's/^ceilings: //p' "$work/kernels.log")"
-  return "$code"
+  local options=() precision ceilings=()
+  [ -z "$emulated" ] || options=(--runs 1 --batch 1 --size 32 --copy 1 --product 64)
+  for precision in float32 tf32 bfloat16; do
+    echo "--- $precision"
+    mini mini_bench kernels --device cuda --precision "$precision" "${options[@]}" \
+      --json "$work/logs/kernels_$precision.json" >"$work/kernels.log" || return 1
+    cat "$work/kernels.log"
+    ceilings+=("$precision: $(sed -n 's/^ceilings: //p' "$work/kernels.log")")
+  done
+  echo "key: $(printf '%s; ' "${ceilings[@]}" | sed 's/; $//')"
 }
 
 part_compare() {

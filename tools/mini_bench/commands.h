@@ -5,12 +5,16 @@
 #include <string>
 
 #include "autograd/reversible.h"
+#include "ops/precision.h"
+#include "tensor/device.h"
 
 namespace mini::bench {
 
 struct CommonOptions {
   int runs = 5;
   std::string json;  // see report()
+  Device device{};
+  ops::Products products = ops::Products::full;  // tf32 and bfloat16 on a GPU only
 };
 
 // The fused multiply-adds of one core and of all.
@@ -31,6 +35,7 @@ struct NetworkOptions {
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   int quality = 75;
   Memory memory = Memory::exact;
+  bool replay = true;  // of the passes of training, on a GPU (train/pass.h)
   std::string from{}, results{};
   // One run for each line of standard input, answered by a line of JSON: somebody else interleaves
   // these runs with others.
@@ -40,6 +45,14 @@ struct NetworkOptions {
 void run_step(const CommonOptions& common, const NetworkOptions& options);
 // Down, JPEG, up again, without gradients.
 void run_roundtrip(const CommonOptions& common, const NetworkOptions& options);
+
+struct KernelsOptions {
+  std::int64_t batch = 16, size = 1024;  // of the HR images
+  std::int64_t growth = 32;
+  std::int64_t copy = 1024, product = 4096;  // the ceilings': MB, and the side of the matrices
+};
+// Each kernel of a training step beside the ceiling of the device that bounds it.
+void run_kernels(const CommonOptions& common, const KernelsOptions& options);
 
 // What plain inversion of a network of one chain loses on a photograph, and what exact mode keeps.
 struct DriftOptions {

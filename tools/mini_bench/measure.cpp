@@ -9,6 +9,7 @@
 #include "ops/cpu/simd.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "tensor/queue.h"
 #include "tensor/version.h"
 
 namespace mini::bench {
@@ -47,12 +48,14 @@ float multiply_adds(std::int64_t rounds) {
 }  // namespace
 
 Measurement measure(const std::string& name, double gflop, int warm_up, int runs,
-                    const std::function<void()>& work) {
+                    const std::function<void()>& work, Device device) {
   for (int i = 0; i < warm_up; ++i) work();
+  synchronize(device);
   std::vector<double> walls, cpus;
   for (int i = 0; i < runs; ++i) {
     const double wall_before = wall(), cpu_before = cpu();
     work();
+    synchronize(device);
     walls.push_back(wall() - wall_before);
     cpus.push_back(cpu() - cpu_before);
   }
@@ -76,10 +79,12 @@ double peak_gflops(int threads) {
   return best;
 }
 
-void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json) {
+void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json,
+            Device device) {
   const int threads = max_threads();
-  const double peak = peak_gflops(threads);
+  const double peak = device.is_cpu() ? peak_gflops(threads) : 0;
   details["mini"] = version();
+  details["device"] = to_string(device);
   details["threads"] = threads;
   details["peak_gflops"] = peak;
   for (const Measurement& row : rows)
@@ -95,12 +100,14 @@ void report(const std::vector<Measurement>& rows, nlohmann::json details, const 
     fmt::print("{:<34}{:>12.2f}{:>12.2f}", row.name, row.seconds * 1e3, row.cpu_seconds * 1e3);
     if (row.gflop > 0) {
       const double rate = row.gflop / row.seconds;
-      fmt::print("{:>10.2f}{:>10.1f}{:>8.0f}%", row.gflop, rate, 100 * rate / peak);
+      fmt::print("{:>10.2f}{:>10.1f}", row.gflop, rate);
+      if (peak > 0) fmt::print("{:>8.0f}%", 100 * rate / peak);
     }
     fmt::print("\n");
   }
-  fmt::print("peak of multiply-adds: {:.1f} GFLOP/s on {} thread{}\n", peak, threads,
-             threads == 1 ? "" : "s");
+  if (peak > 0)
+    fmt::print("peak of multiply-adds: {:.1f} GFLOP/s on {} thread{}\n", peak, threads,
+               threads == 1 ? "" : "s");
   write_json(details, json);
 }
 

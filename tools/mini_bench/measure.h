@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/device.h"
+
 namespace mini::bench {
 
 struct Measurement {
@@ -16,18 +18,19 @@ struct Measurement {
   int runs = 0;
 };
 
-// Runs `work` `warm_up` times unmeasured, then `runs` times.
+// Runs `work` `warm_up` times unmeasured, then `runs` times, each until `device` is done with it.
 Measurement measure(const std::string& name, double gflop, int warm_up, int runs,
-                    const std::function<void()>& work);
+                    const std::function<void()>& work, Device device = {});
 
 // What a multiply-add in every lane and cycle would give, measured: GFLOP/s, best of a few short
 // runs on `threads` threads at once. A shared machine may reach less at another moment: measure it
 // in the same run as what it is compared with.
 double peak_gflops(int threads);
 
-// Prints the measurements with the share of the peak (of all threads in use). JSON goes to `json`
-// if that is not empty, "-" meaning standard output instead of the table.
-void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json);
+// Prints the measurements, of the CPU with the share of its peak (of all threads in use). JSON goes
+// to `json` if that is not empty, "-" meaning standard output instead of the table.
+void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json,
+            Device device = {});
 
 // To `json` if that is not empty, "-" meaning standard output.
 void write_json(const nlohmann::json& report, const std::string& json);

@@ -13,6 +13,7 @@
 #include "tools/mini_bench/measure.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
+#include "train/pass.h"
 
 namespace mini::bench {
 namespace {
@@ -23,7 +24,7 @@ struct Setting {
   Tensor hr, lr_reference, z;
 };
 
-Setting make_setting(const NetworkOptions& options) {
+Setting make_setting_on_host(const NetworkOptions& options) {
   Generator generator{10, 0};
   const std::int64_t side = options.size, small = side / options.scale;
   if (options.from.empty()) {
@@ -50,6 +51,14 @@ Setting make_setting(const NetworkOptions& options) {
   return setting;
 }
 
+Setting make_setting(const NetworkOptions& options, Device device) {
+  Setting setting = make_setting_on_host(options);
+  setting.network->to(device);
+  for (Tensor* tensor : {&setting.hr, &setting.lr_reference, &setting.z})
+    if (tensor->defined()) *tensor = ops::to_device(*tensor, device);
+  return setting;
+}
+
 // Multiplications and additions of the 3x3 convolutions in one pass of the flow, in 1e9. The
 // transform and everything elementwise is left out.
 double gflop_of(const models::Flow& flow, std::int64_t scale, const Tensor& hr) {
@@ -72,16 +81,19 @@ double resident_peak() {
 
 void run(const char* name, double gflop, const CommonOptions& common, const NetworkOptions& options,
          const std::function<void()>& work) {
-  Allocator& memory = allocator({});
+  Allocator& memory = allocator(common.device);
+  // A captured pass takes its memory once and for all: its peak is that of the capture.
+  const bool captured = options.replay && common.device.is_cuda();
   if (options.on_request) {
     for (std::string line; std::getline(std::cin, line);) {
-      memory.reset_peak();
+      if (!captured) memory.reset_peak();
       const std::size_t live = memory.stats().live;
-      const Measurement one = measure(name, gflop, 0, 1, work);
+      const Measurement one = measure(name, gflop, 0, 1, work, common.device);
+      const double peak = common.device.is_cpu() ? peak_gflops(max_threads()) : 0;
       std::cout << nlohmann::json{{"seconds", one.seconds},
                                   {"cpu_seconds", one.cpu_seconds},
                                   {"gflop", gflop},
-                                  {"peak_gflops", peak_gflops(max_threads())},
+                                  {"peak_gflops", peak},
                                   {"peak_bytes", memory.stats().peak},
                                   {"live_bytes", live},
                                   {"resident_bytes", resident_peak()}}
@@ -92,9 +104,10 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
   }
   work();
   memory.reset_peak();
+  for (int i = 0; captured && i < 3; ++i) work();
   const std::size_t live = memory.stats().live;
   const std::uint64_t before = memory.stats().system_allocations;
-  const Measurement row = measure(name, gflop, 1, common.runs, work);
+  const Measurement row = measure(name, gflop, 1, common.runs, work, common.device);
   const MemoryStats stats = memory.stats();
   report({row},
          {{"command", name},
@@ -102,7 +115,7 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
           {"live_bytes", live},
           {"resident_bytes", resident_peak()},
           {"system_allocations_while_measured", stats.system_allocations - before}},
-         common.json);
+         common.json, common.device);
   if (common.json != "-")
     fmt::print(
         "tensor memory: {:.1f} MB between runs, {:.1f} MB more at the peak; resident: {:.1f} MB; "
@@ -115,7 +128,7 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
 }  // namespace
 
 void run_step(const CommonOptions& common, const NetworkOptions& options) {
-  const Setting setting = make_setting(options);
+  const Setting setting = make_setting(options, common.device);
   const models::Rescaler& network = *setting.network;
   setting.network->set_memory(options.memory);
   const train::ObjectiveOptions weights{.lambda_forw = network.scale() == 4 ? 16.0 : 4.0,
@@ -132,35 +145,38 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     for (const auto& term : losses.terms)
       file.tensors["loss." + term.name] = Tensor::scalar(term.value.item(), DType::float64);
     for (const auto& [name, tensor] : network.named_parameters())
-      if (tensor.grad().defined()) file.tensors["grad." + name] = tensor.grad();
+      if (tensor.grad().defined())
+        file.tensors["grad." + name] = ops::to_device(tensor.grad(), Device{});
     io::write_safetensors(options.results, file);
     setting.network->zero_grad();
   }
   const auto objective = train::make_objective(network.name(), weights);
   train::Adam adam(network.named_parameters(), {.weight_decay = 1e-5});
+  train::TrainingPass pass(network, *objective, {.replay = options.replay});
   Generator generator{10, 0};
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   run("training step", gflop, common, options, [&] {
-    // Gradients keep their memory, so that it counts as what is there between steps.
-    for (const Tensor& parameter : network.parameters())
-      if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);
-    backward((*objective)(network, setting.hr, setting.lr_reference, generator).total);
-    adam.step(2e-4, train::clip_factor(train::gradient_norm(network.parameters()), 10));
+    const auto values = pass.run(setting.hr, setting.lr_reference, generator);
+    adam.step(2e-4, train::clip_factor(values.back().second, 10));
   });
 }
 
 void run_roundtrip(const CommonOptions& common, const NetworkOptions& options) {
-  const Setting setting = make_setting(options);
+  const Setting setting = make_setting(options, common.device);
   const NoGrad guard;
   Tensor lr, hr;
   const auto work = [&] {
     lr = setting.network->downscale(setting.hr);
-    hr = setting.network->upscale(io::codec_roundtrip(lr, io::ImageFormat::jpeg, options.quality));
+    const Tensor decoded =
+        io::codec_roundtrip(ops::to_device(lr, Device{}), io::ImageFormat::jpeg, options.quality);
+    hr = setting.network->upscale(ops::to_device(decoded, common.device));
   };
   if (!options.results.empty()) {
     work();
-    io::write_safetensors(options.results, {{{"lr", lr}, {"hr", hr}}, {}});
+    io::write_safetensors(
+        options.results,
+        {{{"lr", ops::to_device(lr, Device{})}, {"hr", ops::to_device(hr, Device{})}}, {}});
   }
   const models::Flow flow = setting.network->flow();  // the small image needs a part of it
   const std::int64_t scale = setting.network->scale();

@@ -87,7 +87,7 @@ struct Images {
 };
 
 void moving_bytes(Table& table, const Images& images) {
-  const auto& [hr, small, rest, other] = images;
+  const Tensor &hr = images.hr, &small = images.small, &rest = images.rest, &other = images.other;
   const auto add = [&](const char* name, std::initializer_list<const Tensor*> moved,
                        const std::function<void()>& work) {
     table.row(name, gigabytes(moved), 0, work);
@@ -130,7 +130,8 @@ void moving_bytes(Table& table, const Images& images) {
 void dense_blocks(Table& table, const Images& images, std::int64_t growth) {
   Generator generator{2, 0};
   const Device device = images.rest.device();
-  for (const auto& [x, y] : {std::pair(images.rest, images.small), {images.small, images.rest}}) {
+  for (const bool down : {true, false}) {  // from the details to the small image, and back
+    const Tensor &x = down ? images.rest : images.small, &y = down ? images.small : images.rest;
     Tensors weights, biases;
     std::int64_t channels = x.size(1);
     double products = 0;  // per pixel

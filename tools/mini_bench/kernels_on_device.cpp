@@ -142,7 +142,8 @@ void dense_blocks(Table& table, const Images& images, std::int64_t growth) {
       products += 9.0 * static_cast<double>(channels * outputs);
       channels += outputs;
     }
-    const double gflop = 2e-9 * products * static_cast<double>(x.numel() / x.size(1));
+    const std::int64_t pixels = x.numel() / x.size(1);
+    const double gflop = 2e-9 * products * static_cast<double>(pixels);
     const std::string name = concat_text("dense block ", x.size(1), " to ", y.size(1));
     Tensor features;
     table.row(name, 0, gflop, [&] { ops::dense_block(x, weights, biases, 0.2); });

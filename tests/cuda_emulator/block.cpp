@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <memory>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <vector>
 
+#include "context.h"
 #include "cuda_runtime.h"
 
 #ifndef __has_feature
@@ -27,7 +27,7 @@ dim3 blockDim, gridDim;
 namespace mini::emulator {
 namespace {
 
-constexpr std::size_t stack_bytes = 512 << 10;
+constexpr std::size_t stack_bytes = 256 << 10;
 
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "cuda emulator: %s (block %u,%u,%u, thread %u,%u,%u)\n", what, blockIdx.x,
@@ -38,7 +38,7 @@ constexpr std::size_t stack_bytes = 512 << 10;
 enum class State { ready, at_block_barrier, at_warp_barrier };
 
 struct Fiber {
-  ucontext_t context{};
+  Context context{};
   void* stack = nullptr;
   unsigned thread = 0;  // the one it runs
   State state = State::ready;
@@ -107,30 +107,24 @@ class Block {
     fiber.stack = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (fiber.stack == MAP_FAILED) die("no memory for a stack");
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack;
-    fiber.context.uc_stack.ss_size = stack_bytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, &Block::enter, 0);
+    prepare(fiber.context, fiber.stack, stack_bytes, &Block::enter);
     return &fiber;
   }
 
   // Everybody waits: lets those go on whose warp, or whose block, is complete.
   void release() {
     ready_ = 0;
+    std::array<unsigned, 32> waiting{};  // lanes of each warp
+    for (const auto& fiber : fibers_)
+      if (!fiber->idle && fiber->state == State::at_warp_barrier) ++waiting[fiber->thread / 32];
     bool any = false;
     for (unsigned warp = 0; warp * 32 < threads_; ++warp) {
-      unsigned waiting = 0;
-      for (const auto& fiber : fibers_)
-        waiting +=
-            !fiber->idle && fiber->thread / 32 == warp && fiber->state == State::at_warp_barrier;
-      if (waiting == 0) continue;
-      if (waiting != std::min(32u, threads_ - warp * 32))
+      if (waiting[warp] > 0 && waiting[warp] != std::min(32u, threads_ - warp * 32))
         die("a warp barrier that not every lane reaches");
-      for (const auto& fiber : fibers_)
-        if (!fiber->idle && fiber->thread / 32 == warp) fiber->state = State::ready;
-      any = true;
+      any = any || waiting[warp] > 0;
     }
+    for (const auto& fiber : fibers_)
+      if (!fiber->idle && waiting[fiber->thread / 32] > 0) fiber->state = State::ready;
     if (any) return;
     if (finished_ > 0) die("a block barrier that not every thread reaches");
     for (const auto& fiber : fibers_)
@@ -144,7 +138,7 @@ class Block {
     void* fake = nullptr;
     __sanitizer_start_switch_fiber(&fake, fiber.stack, stack_bytes);
 #endif
-    swapcontext(&main_, &fiber.context);
+    change(main_, fiber.context);
 #if MINI_ASAN
     __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
 #endif
@@ -155,7 +149,7 @@ class Block {
 #if MINI_ASAN
     __sanitizer_start_switch_fiber(&fiber.fake_stack, main_stack_, main_stack_bytes_);
 #endif
-    swapcontext(&fiber.context, &main_);
+    change(fiber.context, main_);
 #if MINI_ASAN
     __sanitizer_finish_switch_fiber(fiber.fake_stack, nullptr, nullptr);
 #endif
@@ -196,7 +190,7 @@ class Block {
   std::vector<Shown> shown_;
   std::vector<unsigned> shows_;
   Fiber* running_ = nullptr;
-  ucontext_t main_{};
+  Context main_{};
   [[maybe_unused]] const void* main_stack_ = nullptr;
   [[maybe_unused]] std::size_t main_stack_bytes_ = 0;
 };

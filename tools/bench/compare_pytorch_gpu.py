@@ -345,7 +345,7 @@ def main():
              Task("step", 4, batch, patch, patch, 75)]
     order = [(task, precision) for task in tasks for precision in args.precisions]
     report = {"title": title, "ceilings": ceiling, "agreement": {}, "ways": {}}
-    results, failures, left_out = {}, [], []
+    results, failures, left_out, rows = {}, [], [], []
 
     def save():
         rows = [summary(task, precision, results[task, precision], ceiling)
@@ -363,7 +363,11 @@ def main():
         folder = pathlib.Path(folder)
         print("agreement with PyTorch's float32, |a - b| / |b|")
         for task in tasks[:2]:
-            errors = agreement(task, args, folder, device)
+            try:
+                errors = agreement(task, args, folder, device)
+            except SystemExit as error:
+                failures.append(f"{task.name}: {error}")
+                continue
             report["agreement"][task.name] = errors
             failures += [f"{task.name}: {group}" for group, error in errors.get("float32", {}).items()
                          if not error <= 1e-3]
@@ -372,7 +376,11 @@ def main():
                 if clock.left() < (25 if compiled and not args.quick else 10):
                     left_out.append(f"{task.name}, {precision}{', compiled' if compiled else ''}")
                     continue
-                result = measure(task, precision, args, folder, device, clock, compiled)
+                try:
+                    result = measure(task, precision, args, folder, device, clock, compiled)
+                except SystemExit as error:  # mini_bench failed; the others may not
+                    failures.append(f"{task.name}, {precision}: {error}")
+                    continue
                 results.setdefault((task, precision), []).append(result)
                 for name, value in result.items():
                     print(f"{task.name}, {precision}: {name:26} {value['seconds'] * 1e3:9.2f} ms "
@@ -385,7 +393,7 @@ def main():
         f"{r['task'].split(',')[0]} {r['precision']} {r.get('times', float('nan')):.2f} times PyTorch"
         for r in rows))
     if failures:
-        sys.exit("compare_pytorch_gpu: mini and PyTorch disagree: " + ", ".join(failures))
+        sys.exit("compare_pytorch_gpu: mini failed, or disagrees with PyTorch: " + ", ".join(failures))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ report() {
 rows=() failed=0
 for name in "${parts[@]}"; do
   log="$work/logs/$name.log" start=$EPOCHREALTIME
-  timeout -k 1 $((limit[$name] * slow)) bash "$0" --part "$name" >"$log" 2>&1 </dev/null
+  timeout -k 1 $((limit[$name] * slow)) bash tools/device/check.sh --part "$name" >"$log" 2>&1 </dev/null
   code=$?
   seconds=$(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $start}")
   key=$(sed -n 's/^key: //p' "$log" | tail -n 1)

@@ -159,6 +159,7 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   run("training step", gflop, common, options, [&] {
     const auto values = pass.run(setting.hr, setting.lr_reference, generator);
     adam.step(2e-4, train::clip_factor(values.back().second, 10));
+    setting.network->zero_grad();  // as in training: what is counted between steps has no gradients
   });
 }
 

@@ -94,11 +94,11 @@ TrainingPass::Replay TrainingPass::capture(int variant, const Generator& random)
 std::vector<Named> TrainingPass::run(const Tensor& hr, const Tensor& lr_reference,
                                      Generator& random) {
   const int variant = objective_.variant(random);
-  for (Tensor parameter : parameters_) parameter.set_grad({});
   if (!is_warm(hr, lr_reference)) {
     ++eager_passes_;
     return queue(hr, lr_reference, variant, random).wait();
   }
+  for (Tensor parameter : parameters_) parameter.set_grad({});
   ops::copy(hr, hr_);
   ops::copy(lr_reference, lr_reference_);
   if (!replays_.contains(variant)) replays_.emplace(variant, capture(variant, random));

@@ -31,9 +31,9 @@ class TrainingPass {
   TrainingPass(const models::Rescaler& network, const Objective& objective,
                PassOptions options = {});
 
-  // hr, lr_reference: as for the objective, of one shape in all passes. Draws from `random`. When it
-  // returns the parameters hold their gradients, until the next pass. The loss, its terms and
-  // "gradient_norm", the norm of all gradients together.
+  // hr, lr_reference: as for the objective, of one shape in all passes. Draws from `random`. The
+  // parameters hold no gradients, or zeros, before; their gradients after, until the next pass. The
+  // loss, its terms and "gradient_norm", the norm of all gradients together.
   std::vector<Named> run(const Tensor& hr, const Tensor& lr_reference, Generator& random);
 
  private:

@@ -18,7 +18,7 @@ class SmallDevice final : public Allocator {
  public:
   explicit SmallDevice(std::size_t capacity) : free_(capacity) {}
   ~SmallDevice() override { trim(); }
-  std::size_t free_bytes() const { return free_; }
+  std::size_t available() const override { return free_; }
 
  protected:
   void* system_allocate(std::size_t bytes) override {
@@ -88,7 +88,7 @@ TEST(Allocator, TrimGivesEverythingBack) {
   device.trim();
   EXPECT_EQ(device.stats().cached, 0u);
   EXPECT_EQ(device.stats().live, 64u);
-  EXPECT_EQ(device.free_bytes(), (1u << 20) - 64);
+  EXPECT_EQ(device.available(), (1u << 20) - 64);
   device.release(kept);
 }
 
@@ -100,7 +100,7 @@ TEST(Allocator, CacheHasALimit) {
   device.release(a);
   device.release(b);  // would make 1280
   EXPECT_EQ(device.stats().cached, 640u);
-  EXPECT_EQ(device.free_bytes(), (1u << 20) - 640);
+  EXPECT_EQ(device.available(), (1u << 20) - 640);
   device.set_cache_limit(100);
   EXPECT_EQ(device.stats().cached, 0u);
 }
@@ -114,7 +114,7 @@ TEST(Allocator, CachedAndLiveKeepBelowTheTotalLimit) {
   EXPECT_EQ(device.stats().cached, 6'400u);
   const Block more = device.allocate(64);
   EXPECT_EQ(device.stats().cached, 0u);
-  EXPECT_EQ(device.free_bytes(), (1u << 20) - 3'904);
+  EXPECT_EQ(device.available(), (1u << 20) - 3'904);
   const Block large = device.allocate(20'480);  // no bound for what is in use
   device.release(more);
   EXPECT_EQ(device.stats().cached, 64u);
@@ -160,7 +160,7 @@ TEST(Allocator, CountsAreExactUnderParallelUse) {
   const MemoryStats stats = device.stats();
   EXPECT_EQ(stats.live, 0u);
   EXPECT_EQ(stats.requests, std::uint64_t{workers * rounds});
-  EXPECT_EQ(device.free_bytes() + stats.cached, std::size_t{1} << 30);
+  EXPECT_EQ(device.available() + stats.cached, std::size_t{1} << 30);
 }
 
 TEST(Allocator, TensorsUseIt) {

@@ -156,10 +156,13 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   Generator generator{10, 0};
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
+  const bool replayed = options.replay && common.device.is_cuda();
   run("training step", gflop, common, options, [&] {
+    // Gradients keep their memory, so that it counts as what is there between steps.
+    for (const Tensor& parameter : network.parameters())
+      if (!replayed && parameter.grad().defined()) ops::fill(parameter.grad(), 0);
     const auto values = pass.run(setting.hr, setting.lr_reference, generator);
     adam.step(2e-4, train::clip_factor(values.back().second, 10));
-    setting.network->zero_grad();  // as in training: what is counted between steps has no gradients
   });
 }
 

@@ -68,7 +68,7 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
 
   // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
-  const auto images = [&](const std::string& key) {
+  const auto images = [&, dtype = dtype](const std::string& key) {
     return test::on_device(
         ops::contiguous(ops::permute(ops::cast(expected.at(key), dtype), to_nchw)));
   };

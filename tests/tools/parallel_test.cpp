@@ -88,7 +88,8 @@ TEST_F(ParallelTool, TwoProcessesTakeTheStepsOfOne) {
   for (const std::string network : {"sain", "irn"})
     for (const auto& [precision, tolerance] : {std::pair{"float64", 1e-14}, {"float32", 1e-6}}) {
       const fs::path one = out() / (network + precision), two = out() / (network + precision + "2");
-      const auto run_as = [&](const Words& launcher, const fs::path& folder) {
+      const auto run_as = [&, precision = precision](const Words& launcher,
+                                                     const fs::path& folder) {
         launcher_ = launcher;
         return run_tiny(with({"--steps", "4", "--set", "model.network=" + network, "--set",
                               std::string("precision=") + precision, "--out", folder.string()}));

@@ -8,7 +8,7 @@ namespace mini {
 
 class Graph::State {};
 
-Graph::Graph(Device, std::shared_ptr<Allocator::Pool>) { fail_without_cuda(); }
+Graph::Graph(Device, const std::shared_ptr<Allocator::Pool>&) { fail_without_cuda(); }
 Graph::~Graph() = default;
 void Graph::capture(const Generator&, const std::function<void()>&) { fail_without_cuda(); }
 void Graph::replay(const Generator&) { fail_without_cuda(); }

@@ -22,7 +22,7 @@ class Graph {
  public:
   // Graphs that share a pool share memory: tensors made in one's step do not outlive its replay
   // unless somebody holds them.
-  explicit Graph(Device device, std::shared_ptr<Allocator::Pool> pool = nullptr);
+  explicit Graph(Device device, const std::shared_ptr<Allocator::Pool>& pool = nullptr);
   ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;

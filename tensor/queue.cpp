@@ -41,14 +41,14 @@ void synchronize([[maybe_unused]] Device device) {
 }
 
 Tensor from_host(const Shape& shape, DType dtype, Device device,
-                 std::function<void(const Tensor& values)> make) {
+                 const std::function<void(const Tensor& values)>& make) {
   if (device.is_cpu()) {
     Tensor values = Tensor::empty(shape, dtype);
     make(values);
     return values;
   }
 #ifdef MINI_CUDA
-  return cuda::from_host(shape, dtype, device, std::move(make));
+  return cuda::from_host(shape, dtype, device, make);
 #else
   fail_without_cuda();
 #endif

@@ -37,6 +37,6 @@ class HostCopy {
 // shape and dtype. The host does so at once, while the device may still be busy with what was queued
 // before.
 Tensor from_host(const Shape& shape, DType dtype, Device device,
-                 std::function<void(const Tensor& values)> make);
+                 const std::function<void(const Tensor& values)>& make);
 
 }  // namespace mini

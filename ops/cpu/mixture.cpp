@@ -16,6 +16,7 @@ std::vector<functors::MixtureComponent<T>> components_of(const Tensor& parameter
   const auto count = static_cast<int>(parameters.shape()[1]);
   const functors::MixtureComponents<T> components(parameters.data<T>(), count);
   std::vector<functors::MixtureComponent<T>> result;
+  result.reserve(static_cast<std::size_t>(count));
   for (int k = 0; k < count; ++k) result.push_back(components[k]);
   return result;
 }
@@ -62,7 +63,8 @@ void sample_mixture_gradient(const Tensor& dz, const Tensor& parameters, const T
     for (std::size_t i = 0; i < partial.size(); ++i) total[i % entries] += partial[i];
     const functors::MixtureComponents<T> parts(parameters.data<T>(), count);
     for (int k = 0; k < count; ++k)
-      total[static_cast<std::size_t>(2 * count + k)] *= parts.deviation_slope(k);
+      total[2 * static_cast<std::size_t>(count) + static_cast<std::size_t>(k)] *=
+          parts.deviation_slope(k);
     std::transform(total.begin(), total.end(), gradient.data<T>(),
                    [](double value) { return static_cast<T>(value); });
   });

@@ -234,8 +234,8 @@ class Graph::State {
   cuda::Event position_read_;
 };
 
-Graph::Graph(Device device, std::shared_ptr<Allocator::Pool> pool)
-    : state_(std::make_unique<State>(device, std::move(pool))) {}
+Graph::Graph(Device device, const std::shared_ptr<Allocator::Pool>& pool)
+    : state_(std::make_unique<State>(device, pool)) {}
 Graph::~Graph() = default;
 
 void Graph::capture(const Generator& random, const std::function<void()>& step) {

@@ -73,6 +73,6 @@ if ! $quick; then
 fi
 
 echo
-[ $skipped -eq 0 ] || echo "Skipped tests need material outside the checkout: MINI_SHARED or MINI_GOLDEN names its folder."
+[ $skipped -eq 0 ] || echo "Skipped tests need a GPU (tests/cuda, .../Cuda; the sanitizer build emulates one), or material outside the checkout, whose folder MINI_SHARED or MINI_GOLDEN names."
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

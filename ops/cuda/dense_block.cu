@@ -17,12 +17,12 @@
 // of TF32: the floor is 23 us; mma.sync reaches about 60 % of it, so 53 us with the padding. Memory:
 // 576 bytes of features a pixel, written once, read 2.8 times, 180 MB, which would take 38 us at
 // 4.8 TB/s if its cache of 50 MB held none. Shared memory, a line of 128 bytes a cycle: a warp reads
-// 132 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
-// about 230, so it is busy 57 % of the time; for the weight gradient's 192 products, 144, 47 %.
+// 144 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
+// about 230, so it is busy 63 % of the time; for the weight gradient's 192 products, 144, 47 %.
 // bfloat16 halves all of it. Exactly, at 67 TFLOP/s: 235 us.
 // THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills but 28
 // bytes in the weight gradient; three blocks of the convolution or two of the weight gradient on a
-// multiprocessor; 365 instructions for a chunk's 144 products, 325 for a patch's 192) and tested on
+// multiprocessor; 273 instructions for a chunk's 144 products, 325 for a patch's 192) and tested on
 // the emulated device, but have never run on a GPU.
 //
 // Considered: convolving each feature, once made, into all later outputs at once. Products are up to

@@ -19,7 +19,7 @@ constexpr int stage_bytes(int columns) { return halo_bytes + weight_bytes(column
 // Slabs of channels next to each other in a channels-last buffer: of pixel p, at first + p * pixel.
 struct PixelView {
   std::byte* first = nullptr;
-  std::int64_t pixel = 0;  // bytes from one to the next
+  int pixel = 0;  // bytes from one to the next
 };
 
 struct ConvolutionJob {
@@ -72,7 +72,7 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
 #pragma unroll
     for (int n = 0; n < columns; ++n)
 #pragma unroll
-      for (int k = 0; k < 2; ++k) values[n][k] = sums[y / 2][n][y % 2 * 2 + k] + bias[n][k];
+      for (int k = 0; k < 2; ++k) values[n][k] = sums[y % 4][n][y / 4 * 2 + k] + bias[n][k];
     if (job.slab.first != nullptr) {
       const Pair* const gate = job.gate.first != nullptr ? pairs(job.gate) : nullptr;
       Pair* const to = pairs(job.slab);
@@ -115,36 +115,42 @@ __global__ void __launch_bounds__(convolution_threads, 3)
   const int top = static_cast<int>(block % job.tiles_down) * tile;
   const std::int64_t image = block / job.tiles_down;
 
-  // Which pixels this thread brings, half a chunk each; -1 outside the image, where there are zeros.
+  // What this thread brings of each chunk: half of some pixels, zeros outside the image, and weights.
+  // From where and to where is worked out once; from one chunk to the next only `in`, `weights` and
+  // `stage` change.
   constexpr int pieces = halo * halo * 2;
   constexpr int each = (pieces + convolution_threads - 1) / convolution_threads;
-  int pixels[each];
+  int pixels[each], places[each];
+  bool inside[each];
 #pragma unroll
   for (int k = 0; k < each; ++k) {
-    const int pixel = (thread + k * convolution_threads) / 2;
-    const int row = top - 1 + pixel / halo, column = left - 1 + pixel % halo;
-    const bool inside = row >= 0 && row < job.height && column >= 0 && column < job.width;
-    pixels[k] = inside ? row * job.width + column : -1;
+    const int pixel = (thread + k * convolution_threads) / 2, y = pixel / halo, x = pixel % halo;
+    const int row = top - 1 + y, column = left - 1 + x;
+    inside[k] = row >= 0 && row < job.height && column >= 0 && column < job.width;
+    pixels[k] = inside[k] ? row * job.width + column : 0;
+    places[k] = half_at(y * halo_row + x, thread % 2);
   }
-  const std::byte* const in = job.in.first + image * job.height * job.width * job.in.pixel;
-  const std::byte* const weights =
-      job.weights + std::int64_t{group} * job.chunks * weight_bytes(columns);
-  const auto bring = [&](int chunk) {
-    if (chunk < job.chunks) {
-      std::byte* const stage = shared + chunk % stages * stage_bytes(columns);
+  const std::byte* in =
+      job.in.first + image * job.height * job.width * job.in.pixel + thread % 2 * half_bytes;
+  const std::byte* weights =
+      job.weights + std::int64_t{group} * job.chunks * weight_bytes(columns) + thread * 16;
+  const SharedAddress first_stage = shared_address(shared);
+  const auto after = [](int stage) { return stage + 1 == stages ? 0 : stage + 1; };
+  int to_bring = job.chunks, stage = 0;
+  const auto bring = [&] {
+    if (to_bring-- > 0) {
+      const SharedAddress to = first_stage + stage * stage_bytes(columns);
+      stage = after(stage);
 #pragma unroll
-      for (int k = 0; k < each; ++k) {
-        const int piece = thread + k * convolution_threads, half = piece % 2;
-        if (piece >= pieces) continue;
-        const std::int64_t pixel = pixels[k] < 0 ? 0 : pixels[k];
-        const int place = piece / 2 / halo * halo_row + piece / 2 % halo;
-        copy_async(stage + half_at(place, half),
-                   in + pixel * job.in.pixel + chunk * chunk_bytes + half * half_bytes,
-                   pixels[k] >= 0);
-      }
-      for (int i = thread * 16; i < weight_bytes(columns); i += convolution_threads * 16)
-        copy_async(stage + halo_bytes + i,
-                   weights + std::int64_t{chunk} * weight_bytes(columns) + i, true);
+      for (int k = 0; k < each; ++k)
+        if (thread + k * convolution_threads < pieces)
+          copy_async(to + places[k], in + std::int64_t{pixels[k]} * job.in.pixel, inside[k]);
+#pragma unroll
+      for (int at = 0; at < weight_bytes(columns); at += convolution_threads * 16)
+        if (at + thread * 16 < weight_bytes(columns))
+          copy_async(to + halo_bytes + thread * 16 + at, weights + at, true);
+      in += chunk_bytes;
+      weights += weight_bytes(columns);
     }
     commit_copies();
   };
@@ -152,15 +158,15 @@ __global__ void __launch_bounds__(convolution_threads, 3)
   const int warp_top = warp / 2 * 8, warp_left = warp % 2 * 8;
   const bool works = top + warp_top < job.height && left + warp_left < job.width;
   ConvolutionSums<columns> sums{};
-  for (int chunk = 0; chunk < stages - 1; ++chunk) bring(chunk);
-  for (int chunk = 0; chunk < job.chunks; ++chunk) {
+  for (int chunk = 0; chunk < stages - 1; ++chunk) bring();
+  for (int chunk = 0, current = 0; chunk < job.chunks; ++chunk, current = after(current)) {
     wait_copies<stages - 2>();
     __syncthreads();  // all see the chunk, and have done with the one whose place is filled next
-    bring(chunk + stages - 1);
-    const std::byte* const stage = shared + chunk % stages * stage_bytes(columns);
+    bring();
+    const std::byte* const arrived = shared + current * stage_bytes(columns);
     if (works)
-      convolve<Way, halo_row, columns>(sums, stage, warp_top * halo_row + warp_left,
-                                       stage + halo_bytes, lane);
+      convolve<Way, halo_row, columns>(sums, arrived, warp_top * halo_row + warp_left,
+                                       arrived + halo_bytes, lane);
   }
   wait_copies<0>();
   if (!works) return;

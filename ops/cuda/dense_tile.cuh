@@ -69,7 +69,7 @@ struct alignas(8) FloatPair {
 };
 
 // Convolution. A warp makes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk, `across`
-// pixels wide, in which the window of its first pixel begins at pixel `first`. Pixel row 2i + (r / 2)
+// pixels wide, in which the window of its first pixel begins at pixel `first`. Pixel row i + 4 (r / 2)
 // and column g, output 8n + 2t + r % 2 is sums[i][n][r].
 template <int columns>
 using ConvolutionSums = float[4][columns][4];
@@ -80,16 +80,15 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
                          const std::byte* weights, int lane) {
   static_assert(across % 8 == 0);
   if constexpr (Way::tensor_cores) {
-    // Lanes 0-7 name 8 pixels' first halves, 8-15 those of the row below, 16-31 the second halves: what
-    // is loaded is a tile's a as it stands. Five of them, two rows each, serve all dy: an odd row's is
-    // put together from its neighbours.
-    const int mine = first + lane / 8 % 2 * across + lane % 8, half = lane / 16;
+    // Lanes 0-7 name 8 pixels' first halves, 8-15 those four rows below, 16-31 the second halves: what
+    // is loaded is a tile's a as it stands. Six of them, rows y and y + 4, serve all dy.
+    const int mine = first + lane / 8 % 2 * 4 * across + lane % 8, half = lane / 16;
 #pragma unroll
     for (int dx = 0; dx < 3; ++dx) {
-      Word rows[5][4];
+      Word rows[6][4];
 #pragma unroll
-      for (int y = 0; y < 5; ++y)
-        load_matrices(rows[y], tile + half_at(mine + dx, half) + 2 * y * across * chunk_bytes);
+      for (int y = 0; y < 6; ++y)
+        load_matrices(rows[y], tile + half_at(mine + dx, half) + y * across * chunk_bytes);
 #pragma unroll
       for (int dy = 0; dy < 3; ++dy) {
         Word b[columns][2];
@@ -101,18 +100,9 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
           for (int k = 0; k < 4; ++k) b[n + k / 2][k % 2] = quad.words[k];
         }
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const Word(&above)[4] = rows[i + dy / 2];
-          if (dy % 2 == 0) {
+        for (int i = 0; i < 4; ++i)
 #pragma unroll
-            for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], above, b[n]);
-          } else {
-            const Word(&below)[4] = rows[i + 1];
-            const Word a[4] = {above[1], below[0], above[3], below[2]};
-#pragma unroll
-            for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], a, b[n]);
-          }
-        }
+          for (int n = 0; n < columns; ++n) Way::multiply(sums[i][n], rows[i + dy], b[n]);
       }
     }
   } else {
@@ -140,7 +130,7 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
               for (int y = 0; y < 8; ++y)
 #pragma unroll
                 for (int k = 0; k < 4; ++k) {
-                  float& sum = sums[y / 2][n + k / 2][y % 2 * 2 + k % 2];
+                  float& sum = sums[y % 4][n + k / 2][y / 4 * 2 + k % 2];
                   sum = std::fma(rows[y + dy].values[c], quad.values[k], sum);
                 }
             }

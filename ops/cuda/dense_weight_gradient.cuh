@@ -65,7 +65,8 @@ __global__ void __launch_bounds__(gradient_threads, 2)
       const bool valid = inside && k < chunks;
       const std::int64_t at =
           valid ? (image * job.height + row) * job.width + column : std::int64_t{0};
-      copy_async(to + k * bytes + half_at(pixel / across * row_pixels + pixel % across, half),
+      copy_async(shared_address(to) + k * bytes +
+                     half_at(pixel / across * row_pixels + pixel % across, half),
                  view.first + at * view.pixel +
                      (valid ? (chunk + k) * chunk_bytes + half * half_bytes : 0),
                  valid);

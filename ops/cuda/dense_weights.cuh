@@ -21,7 +21,7 @@ struct Slabs {
       first.push_back(first.back() + static_cast<int>((size + per_chunk - 1) / per_chunk));
   }
   int chunks(std::size_t slab) const { return first[slab + 1] - first[slab]; }
-  std::int64_t pixel_bytes() const { return std::int64_t{first.back()} * chunk_bytes; }
+  int pixel_bytes() const { return first.back() * chunk_bytes; }
 };
 
 template <class Way>

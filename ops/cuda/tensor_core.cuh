@@ -28,20 +28,24 @@ namespace mini::cuda {
 
 using Word = std::uint32_t;
 
+// A place in shared memory as instructions want it: a pointer would be converted at each use.
 #ifdef __CUDACC__
-__device__ inline Word shared_address(const void* place) {
+using SharedAddress = Word;
+__device__ inline SharedAddress shared_address(const void* place) {
   return static_cast<Word>(__cvta_generic_to_shared(place));
 }
+#else
+using SharedAddress = std::byte*;
+inline SharedAddress shared_address(std::byte* place) { return place; }
 #endif
 
 // Begins to copy 16 bytes from global to shared memory, both aligned; zeros if not `valid`, when
 // nothing is read. There once the group that the next commit_copies() closes has been waited for,
 // and a barrier passed if another thread is to see them.
-__device__ inline void copy_async(void* to, const void* from, bool valid) {
+__device__ inline void copy_async(SharedAddress to, const void* from, bool valid) {
 #ifdef __CUDACC__
   const Word bytes = valid ? 16 : 0;
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
-               "r"(bytes)
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
                : "memory");
 #else
   emulator::copy_async(to, from, valid ? 16 : 0);

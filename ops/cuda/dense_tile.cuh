@@ -161,107 +161,135 @@ __device__ WeightPlace weight_place(int word, int columns, int part) {
 // 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is sums[dy][i][n][r].
 using CorrelationSums = float[3][2][4][4];
 
-// A row of features meets three rows of gradients, and each of those three of features: rows of
-// gradients stay in registers until all have passed. Both tiles hold 32 channels as chunks, one
-// behind the other. The features' is `across` pixels wide, and the first pixel under tap dy = 0 is
-// `first` of them; `own` is the first pixel of the gradients, 8 to a row.
+// A row of features meets three rows of gradients, and each of those three of features: gradients stay
+// in registers until all have passed. `features(y)` and `gradients(y)` load rows,
+// `multiply(dy, a, b)` takes what they returned.
+template <int rows, class Features, class Gradients, class Multiply>
+__device__ void pass_rows(const Features& features, const Gradients& gradients,
+                          const Multiply& multiply) {
+  decltype(gradients(0)) b[3];  // of rows y, y - 1 and y - 2
+#pragma unroll
+  for (int y = 0; y < rows + 2; ++y) {
+    const auto a = features(y);
+    if (y < rows) b[y % 3] = gradients(y);
+#pragma unroll
+    for (int dy = 0; dy < 3; ++dy)
+      if (y >= dy && y - dy < rows) multiply(dy, a, b[(y - dy) % 3]);
+  }
+}
+
+template <int count, int words>
+struct Operands {
+  Word of[count][words];
+};
+template <int count>
+struct Floats {
+  float of[count];
+};
+
+// Both tiles hold 32 channels as chunks, one behind the other. The features' is `across` pixels wide,
+// and the first pixel under tap dy = 0 is `first` of them; `own` is the first pixel of the gradients,
+// 8 to a row.
 template <class Way, int across, int rows, int feature_bytes, int gradient_bytes>
 __device__ void correlate(CorrelationSums& sums, const std::byte* features, int first,
                           const std::byte* gradients, int own, int lane) {
   static_assert(across % 8 == 0);
   const int g = lane / 4, t = lane % 4;
-  if constexpr (std::is_same_v<Way, Bfloat16>) {
-    // Two rows of 8 pixels a step. Pixels are what is summed over, and must lie along a register.
-    const int below = lane / 16, half = lane / 8 % 2, x = lane % 8;
-    Word kept[4][4] = {};  // of rows y - 2 to y + 1, a word of each column
-#pragma unroll
-    for (int y = 0; y < rows + 2; y += 2) {
-      Word a[2][4];
+  if constexpr (Way::tensor_cores) {
+    const auto multiply = [&](int dy, const Operands<2, 4>& a, const Operands<4, 2>& b) {
 #pragma unroll
       for (int i = 0; i < 2; ++i)
-        load_matrices_transposed(a[i], features + i * feature_bytes +
-                                           half_at(first + below * across + x, half) +
-                                           y * across * chunk_bytes);
 #pragma unroll
-      for (int n = 0; n < 4; n += 2) {
-        Word loaded[4] = {};
-        if (y < rows)
-          load_matrices_transposed(loaded, gradients + n / 2 * gradient_bytes +
-                                               half_at(own + below * 8 + x, half) +
-                                               y * 8 * chunk_bytes);
+        for (int n = 0; n < 4; ++n) Way::multiply(sums[dy][i][n], a.of[i], b.of[n]);
+    };
+    if constexpr (std::is_same_v<Way, Bfloat16>) {
+      // Pixels are what is summed over, and must lie along a register: 8 of row y and the 8 four rows
+      // below, so that half as many pairs of rows pass.
+      constexpr int pairs = rows / 2;
+      const int x = lane % 8, low = lane / 8 % 2, high = lane / 16;
+      const std::byte* const a_place = features + half_at(first + high * pairs * across + x, low);
+      const std::byte* const b_place = gradients + half_at(own + low * pairs * 8 + x, high);
+      pass_rows<pairs>(
+          [&](int y) {
+            Operands<2, 4> a;
 #pragma unroll
-        for (int k = 0; k < 4; ++k) {
-          Word(&row)[4] = kept[2 + k / 2];
-          kept[k / 2][n + k % 2] = row[n + k % 2];
-          row[n + k % 2] = loaded[k];
-        }
-      }
+            for (int i = 0; i < 2; ++i)
+              load_matrices_transposed(a.of[i],
+                                       a_place + i * feature_bytes + y * across * chunk_bytes);
+            return a;
+          },
+          [&](int y) {
+            Operands<4, 2> b;
 #pragma unroll
-      for (int dy = 0; dy < 3; ++dy) {
-        if (dy == 2 ? y == 0 : dy == 0 && y == rows) continue;  // no such rows
+            for (int n = 0; n < 4; n += 2) {
+              Word both[4];
+              load_matrices_transposed(both,
+                                       b_place + n / 2 * gradient_bytes + y * 8 * chunk_bytes);
 #pragma unroll
-        for (int n = 0; n < 4; ++n) {
-          const Word b[2] = {kept[2 - dy][n], kept[3 - dy][n]};
+              for (int k = 0; k < 4; ++k) b.of[n + k / 2][k % 2] = both[k];
+            }
+            return b;
+          },
+          multiply);
+    } else {
+      // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
+      pass_rows<rows>(
+          [&](int y) {
+            Operands<2, 4> a;
 #pragma unroll
-          for (int i = 0; i < 2; ++i) Way::multiply(sums[dy][i][n], a[i], b);
-        }
-      }
-    }
-  } else if constexpr (Way::tensor_cores) {
-    // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
-    Word b[3][4][2];  // of rows y, y - 1 and y - 2
+            for (int i = 0; i < 2; ++i)
 #pragma unroll
-    for (int y = 0; y < rows + 2; ++y) {
-      Word a[2][4];
+              for (int k = 0; k < 4; ++k)
+                a.of[i][k] = read<Word>(
+                    word_at(features + (2 * i + k % 2) * feature_bytes, first + t + k / 2 * 4, g) +
+                    y * across * chunk_bytes);
+            return a;
+          },
+          [&](int y) {
+            Operands<4, 2> b;
 #pragma unroll
-      for (int k = 0; k < 4; ++k)
+            for (int n = 0; n < 4; ++n)
 #pragma unroll
-        for (int i = 0; i < 2; ++i)
-          a[i][k] = read<Word>(
-              word_at(features + (2 * i + k % 2) * feature_bytes, first + t + k / 2 * 4, g) +
-              y * across * chunk_bytes);
-      if (y < rows)
-#pragma unroll
-        for (int n = 0; n < 4; ++n)
-#pragma unroll
-          for (int k = 0; k < 2; ++k)
-            b[y % 3][n][k] = read<Word>(
-                word_at(gradients + n * gradient_bytes, own + t + k * 4, g) + y * 8 * chunk_bytes);
-#pragma unroll
-      for (int dy = 0; dy < 3; ++dy) {
-        if (y < dy || y - dy >= rows) continue;
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-#pragma unroll
-          for (int n = 0; n < 4; ++n) Way::multiply(sums[dy][i][n], a[i], b[(y - dy) % 3][n]);
-      }
+              for (int k = 0; k < 2; ++k)
+                b.of[n][k] =
+                    read<Word>(word_at(gradients + n * gradient_bytes, own + t + k * 4, g) +
+                               y * 8 * chunk_bytes);
+            return b;
+          },
+          multiply);
     }
   } else {
 #pragma unroll 1
-    for (int y = 0; y < rows + 2; ++y)
-#pragma unroll 1
-      for (int x = 0; x < 8; ++x) {
-        float a[4];
+    for (int x = 0; x < 8; ++x)
+      pass_rows<rows>(
+          [&](int y) {
+            Floats<4> a;
 #pragma unroll
-        for (int k = 0; k < 4; ++k)
-          a[k] = read<float>(word_at(features + k * feature_bytes, first + y * across + x, g));
+            for (int k = 0; k < 4; ++k)
+              a.of[k] = read<float>(word_at(features + k * feature_bytes, first + x, g) +
+                                    y * across * chunk_bytes);
+            return a;
+          },
+          [&](int y) {
+            Floats<8> b;
 #pragma unroll
-        for (int dy = 0; dy < 3; ++dy) {
-          if (y < dy || y - dy >= rows) continue;
+            for (int n = 0; n < 4; ++n) {
+              const auto pair = read<FloatPair>(
+                  word_at(gradients + n * gradient_bytes, own + x, 2 * t) + y * 8 * chunk_bytes);
 #pragma unroll
-          for (int n = 0; n < 4; ++n) {
-            const auto b = read<FloatPair>(
-                word_at(gradients + n * gradient_bytes, own + (y - dy) * 8 + x, 2 * t));
+              for (int j = 0; j < 2; ++j) b.of[2 * n + j] = pair.values[j];
+            }
+            return b;
+          },
+          [&](int dy, const Floats<4>& a, const Floats<8>& b) {
 #pragma unroll
             for (int k = 0; k < 4; ++k)
 #pragma unroll
-              for (int j = 0; j < 2; ++j) {
-                float& sum = sums[dy][k / 2][n][k % 2 * 2 + j];
-                sum = std::fma(a[k], b.values[j], sum);
+              for (int j = 0; j < 8; ++j) {
+                float& sum = sums[dy][k / 2][j / 2][k % 2 * 2 + j % 2];
+                sum = std::fma(a.of[k], b.of[j], sum);
               }
-          }
-        }
-      }
+          });
   }
 }
 

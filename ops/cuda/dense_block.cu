@@ -20,10 +20,10 @@
 // 144 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
 // about 230, so it is busy 63 % of the time; for the weight gradient's 192 products, 144, 47 %.
 // bfloat16 halves all of it. Exactly, at 67 TFLOP/s: 235 us.
-// THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills but 28
-// bytes in the weight gradient; three blocks of the convolution or two of the weight gradient on a
-// multiprocessor; 273 instructions for a chunk's 144 products, 325 for a patch's 192) and tested on
-// the emulated device, but have never run on a GPU.
+// THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills; three
+// blocks of the convolution or two of the weight gradient on a multiprocessor; 273 instructions for a
+// chunk's 144 products, 640 for a patch's 192, what brings the next one included) and tested on the
+// emulated device, but have never run on a GPU.
 //
 // Considered: convolving each feature, once made, into all later outputs at once. Products are up to
 // 137 wide then, and the tensor cores would be better fed; but the sums of the later outputs wait in

@@ -5,6 +5,8 @@
 // its way. Parts are then added in order: the same bits in every run.
 #pragma once
 
+#include <algorithm>
+
 #include "ops/cuda/dense_convolution.cuh"
 
 namespace mini::cuda::dense {
@@ -44,6 +46,55 @@ struct GradientJob {
   Pair pairs[most_pairs];
 };
 
+// Where the patches begin, image by image, from left to right and downward.
+struct Patch {
+  std::int64_t before;  // pixels of the images in front
+  int top, left;
+
+  __device__ Patch(const GradientJob& job, std::int64_t index)
+      : before(index / job.tiles_across / job.tiles_down * job.height * job.width),
+        top(static_cast<int>(index / job.tiles_across % job.tiles_down) * patch_rows),
+        left(static_cast<int>(index % job.tiles_across) * patch_across) {}
+  __device__ void advance(const GradientJob& job) {
+    if ((left += patch_across) < job.width) return;
+    left = 0;
+    if ((top += patch_rows) < job.height) return;
+    top = 0;
+    before += std::int64_t{job.height} * job.width;
+  }
+};
+
+// Brings `chunks` chunks of a patch and of `margin` pixels around it, the first `own` of which are
+// there in the pixels; zeros for the others and outside the image, where the nearest pixel of it is
+// named but not read. A warp brings every sixth row; lanes next to each other bring what is next to
+// each other in a pixel.
+template <int chunks, int margin>
+__device__ void bring_patch(SharedAddress to, const GradientJob& job, const PixelView& view,
+                            int first, int own, const Patch& patch, int warp, int lane) {
+  constexpr int rows = patch_rows + 2 * margin, across = patch_across + 2 * margin;
+  constexpr int row_pixels = margin == 0 ? patch_across : around_row;
+  constexpr int tile_bytes = margin == 0 ? gradient_tile : feature_tile;
+  constexpr int halves = 2 * chunks, at_once = 32 / halves;  // pixels
+  const int k = lane % halves / 2, half = lane % 2;
+  const std::byte* const from = view.first + patch.before * view.pixel +
+                                (first + std::min(k, own - 1)) * chunk_bytes + half * half_bytes;
+#pragma unroll 1
+  for (int y = warp; y < rows; y += gradient_warps) {
+    const int row = patch.top + y - margin, near_row = std::clamp(row, 0, job.height - 1);
+#pragma unroll
+    for (int first_x = 0; first_x < across; first_x += at_once) {
+      const int x = first_x + lane / halves;
+      if (x >= row_pixels) continue;
+      const int column = patch.left + x - margin,
+                near_column = std::clamp(column, 0, job.width - 1);
+      copy_async(to + k * tile_bytes + y * row_pixels * chunk_bytes + half_at(x, half),
+                 from + std::int64_t{near_row} * (job.width * view.pixel) +
+                     std::int64_t{near_column} * view.pixel,
+                 row == near_row && column == near_column && k < own && x < across);
+    }
+  }
+}
+
 template <class Way>
 __global__ void __launch_bounds__(gradient_threads, 2)
     weight_gradient(const __grid_constant__ GradientJob job) {
@@ -52,50 +103,31 @@ __global__ void __launch_bounds__(gradient_threads, 2)
   const int part = static_cast<int>(blockIdx.x) % job.parts;
   const Pair& pair = job.pairs[static_cast<int>(blockIdx.x) / job.parts];
   const std::int64_t begin = job.tiles * part / job.parts;
-  const std::int64_t end = job.tiles * (part + 1) / job.parts;
+  const auto count = static_cast<int>(job.tiles * (part + 1) / job.parts - begin);
 
-  const auto bring_chunks = [&](std::byte* to, int bytes, const PixelView& view, int chunk,
-                                int chunks, std::int64_t image, int top, int left, int rows,
-                                int across, int row_pixels) {
-    constexpr int halves = 2 * pair_chunks<Way>;  // of one pixel, which threads in a row bring
-    for (int piece = thread; piece < rows * across * halves; piece += gradient_threads) {
-      const int pixel = piece / halves, k = piece % halves / 2, half = piece % 2;
-      const int row = top + pixel / across, column = left + pixel % across;
-      const bool inside = row >= 0 && row < job.height && column >= 0 && column < job.width;
-      const bool valid = inside && k < chunks;
-      const std::int64_t at =
-          valid ? (image * job.height + row) * job.width + column : std::int64_t{0};
-      copy_async(shared_address(to) + k * bytes +
-                     half_at(pixel / across * row_pixels + pixel % across, half),
-                 view.first + at * view.pixel +
-                     (valid ? (chunk + k) * chunk_bytes + half * half_bytes : 0),
-                 valid);
-    }
-  };
-  const auto bring = [&](std::int64_t index) {
-    if (index < end) {
-      std::byte* const to = shared + (index - begin) % 2 * patch_bytes<Way>;
-      const int left = static_cast<int>(index % job.tiles_across) * patch_across;
-      const int top = static_cast<int>(index / job.tiles_across % job.tiles_down) * patch_rows;
-      const std::int64_t image = index / job.tiles_across / job.tiles_down;
-      bring_chunks(to, feature_tile, job.features, pair.feature_chunk, pair.feature_chunks, image,
-                   top - 1, left - 1, patch_rows + 2, around, around_row);
-      bring_chunks(to + pair_chunks<Way> * feature_tile, gradient_tile, job.gradients,
-                   pair.gradient_chunk, pair.gradient_chunks, image, top, left, patch_rows,
-                   patch_across, patch_across);
+  const SharedAddress places = shared_address(shared);
+  Patch next(job, begin);
+  const auto bring = [&](int index) {
+    if (index < count) {
+      const SharedAddress to = places + index % 2 * patch_bytes<Way>;
+      bring_patch<pair_chunks<Way>, 1>(to, job, job.features, pair.feature_chunk,
+                                       pair.feature_chunks, next, warp, lane);
+      bring_patch<pair_chunks<Way>, 0>(to + pair_chunks<Way> * feature_tile, job, job.gradients,
+                                       pair.gradient_chunk, pair.gradient_chunks, next, warp, lane);
+      next.advance(job);
     }
     commit_copies();
   };
 
   const int dx = warp % 3, lower = warp / 3;
   CorrelationSums sums{};
-  float bias = 0;  // of gradient `lane`, every sixth pixel
-  bring(begin);
-  for (std::int64_t index = begin; index < end; ++index) {
+  float bias = 0;  // of gradient `lane`, every sixth row
+  bring(0);
+  for (int index = 0; index < count; ++index) {
     bring(index + 1);
     wait_copies<1>();
     __syncthreads();
-    const std::byte* const features = shared + (index - begin) % 2 * patch_bytes<Way>;
+    const std::byte* const features = shared + index % 2 * patch_bytes<Way>;
     const std::byte* const gradients = features + pair_chunks<Way> * feature_tile;
     correlate<Way, around_row, half_rows, feature_tile, gradient_tile>(
         sums, features, lower * half_rows * around_row + dx, gradients,
@@ -103,12 +135,15 @@ __global__ void __launch_bounds__(gradient_threads, 2)
     if (pair.db != nullptr) {
       using Stored = typename Way::Stored;
       constexpr int in_half = half_bytes / static_cast<int>(sizeof(Stored));
-      const std::byte* const own = gradients + lane / chunk_channels<Way> * gradient_tile;
       const int channel = lane % chunk_channels<Way>;
-      for (int pixel = warp; pixel < patch_rows * patch_across; pixel += gradient_warps)
-        bias +=
-            static_cast<float>(read<Stored>(own + half_at(pixel, channel / in_half) +
-                                            channel % in_half * static_cast<int>(sizeof(Stored))));
+      const std::byte* const own = gradients + lane / chunk_channels<Way> * gradient_tile +
+                                   channel % in_half * static_cast<int>(sizeof(Stored));
+#pragma unroll 1
+      for (int y = warp; y < patch_rows; y += gradient_warps)
+#pragma unroll
+        for (int x = 0; x < patch_across; ++x)
+          bias += static_cast<float>(
+              read<Stored>(own + y * patch_across * chunk_bytes + half_at(x, channel / in_half)));
     }
     __syncthreads();  // before this place is filled again
   }

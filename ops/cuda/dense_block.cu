@@ -206,7 +206,7 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
   std::vector<Pair> pairs;
   constexpr std::int64_t step = pair_channels;
   const auto chunks = [](std::int64_t channels) {
-    return static_cast<int>((channels + chunk_channels<Way> - 1) / chunk_channels<Way>);
+    return chunks_of<Way>(static_cast<int>(channels));
   };
   for (std::size_t k = 0; k < dw.size(); ++k) {
     const std::size_t slab = dw.size() - 1 - k;  // of g_k
@@ -217,9 +217,7 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
         for (std::int64_t c = 0; c < features.sizes[s]; c += step) {
           const std::int64_t channels = std::min(step, features.sizes[s] - c);
           pairs.push_back({.feature_chunk = features.first[s] + chunks(c),
-                           .feature_chunks = chunks(channels),
                            .gradient_chunk = gradients.first[slab] + chunks(o),
-                           .gradient_chunks = chunks(outputs),
                            .dw = dw[k].data<float>(),
                            .db = before + c == 0 ? db[k].data<float>() : nullptr,
                            .inputs = static_cast<int>(dw[k].size(1)),
@@ -233,26 +231,41 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
   return pairs;
 }
 
-template <class Way>
-void parameter_gradients(const Images& images, PixelView features, PixelView gradients,
-                         const std::vector<Pair>& pairs, Device device) {
+// Shares blocks out among the pairs, so that all have about as much to do. Returns how many there are.
+int share_blocks(std::span<Pair> pairs, std::int64_t patches) {
   // Twice the multiprocessors of an H200, all there at once, whatever the device, so that the bits are
   // the same on each.
   constexpr std::int64_t blocks_wanted = 264;
+  // A patch of a full pair is 8 products of a tile and a column; to bring one is like 2 more.
+  const auto work = [](const Pair& pair) { return pair.tiles() * pair.columns() + 2; };
+  std::int64_t all = 0;
+  for (const Pair& pair : pairs) all += work(pair);
+  int blocks = 0;
+  for (Pair& pair : pairs) {
+    pair.parts =
+        static_cast<int>(std::clamp<std::int64_t>(blocks_wanted * work(pair) / all, 1, patches));
+    pair.first_block = blocks;
+    blocks += pair.parts;
+  }
+  return blocks;
+}
+
+template <class Way>
+void parameter_gradients(const Images& images, PixelView features, PixelView gradients,
+                         const std::vector<Pair>& pairs, Device device) {
   GradientJob job{};
   job.features = features;
   job.gradients = gradients;
   job.height = images.height;
   job.width = images.width;
-  job.tiles_down = (images.height + patch_rows - 1) / patch_rows;
-  job.tiles_across = (images.width + patch_across - 1) / patch_across;
-  job.tiles = images.count * job.tiles_down * job.tiles_across;
+  job.patches_down = (images.height + patch_rows - 1) / patch_rows;
+  job.patches_across = (images.width + patch_across - 1) / patch_across;
+  job.patches = images.count * job.patches_down * job.patches_across;
   for (std::size_t first = 0; first < pairs.size(); first += most_pairs) {
     job.pair_count = static_cast<int>(std::min<std::size_t>(most_pairs, pairs.size() - first));
     std::copy_n(pairs.begin() + static_cast<std::ptrdiff_t>(first), job.pair_count, job.pairs);
-    job.parts =
-        static_cast<int>(std::clamp<std::int64_t>(blocks_wanted / job.pair_count, 1, job.tiles));
-    const std::int64_t blocks = std::int64_t{job.pair_count} * job.parts;
+    const std::int64_t blocks =
+        share_blocks({job.pairs, static_cast<std::size_t>(job.pair_count)}, job.patches);
     const Tensor records = Tensor::empty({blocks * record}, DType::float32, device);
     job.records = records.data<float>();
     launch({blocks, gradient_threads, static_cast<std::size_t>(2 * patch_bytes<Way>)},

@@ -157,9 +157,10 @@ __device__ WeightPlace weight_place(int word, int columns, int part) {
 }
 
 // Weight gradient. A warp adds up, for the three taps below each other in a column, the products of
-// 32 channels of features and 32 of gradients over 8 x rows pixels. Tap dy, channel
+// 16 * tiles channels of features and 8 * columns of gradients over 8 x rows pixels. Tap dy, channel
 // 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is sums[dy][i][n][r].
-using CorrelationSums = float[3][2][4][4];
+template <int tiles, int columns>
+using CorrelationSums = float[3][tiles][columns][4];
 
 // A row of features meets three rows of gradients, and each of those three of features: gradients stay
 // in registers until all have passed. `features(y)` and `gradients(y)` load rows,
@@ -187,20 +188,21 @@ struct Floats {
   float of[count];
 };
 
-// Both tiles hold 32 channels as chunks, one behind the other. The features' is `across` pixels wide,
+// Both tiles hold channels as chunks, one behind the other. The features' is `across` pixels wide,
 // and the first pixel under tap dy = 0 is `first` of them; `own` is the first pixel of the gradients,
 // 8 to a row.
-template <class Way, int across, int rows, int feature_bytes, int gradient_bytes>
-__device__ void correlate(CorrelationSums& sums, const std::byte* features, int first,
-                          const std::byte* gradients, int own, int lane) {
+template <class Way, int across, int rows, int feature_bytes, int gradient_bytes, int tiles,
+          int columns>
+__device__ void correlate(CorrelationSums<tiles, columns>& sums, const std::byte* features,
+                          int first, const std::byte* gradients, int own, int lane) {
   static_assert(across % 8 == 0);
   const int g = lane / 4, t = lane % 4;
   if constexpr (Way::tensor_cores) {
-    const auto multiply = [&](int dy, const Operands<2, 4>& a, const Operands<4, 2>& b) {
+    const auto multiply = [&](int dy, const Operands<tiles, 4>& a, const Operands<columns, 2>& b) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i)
+      for (int i = 0; i < tiles; ++i)
 #pragma unroll
-        for (int n = 0; n < 4; ++n) Way::multiply(sums[dy][i][n], a.of[i], b.of[n]);
+        for (int n = 0; n < columns; ++n) Way::multiply(sums[dy][i][n], a.of[i], b.of[n]);
     };
     if constexpr (std::is_same_v<Way, Bfloat16>) {
       // Pixels are what is summed over, and must lie along a register: 8 of row y and the 8 four rows
@@ -211,22 +213,23 @@ __device__ void correlate(CorrelationSums& sums, const std::byte* features, int 
       const std::byte* const b_place = gradients + half_at(own + low * pairs * 8 + x, high);
       pass_rows<pairs>(
           [&](int y) {
-            Operands<2, 4> a;
+            Operands<tiles, 4> a;
 #pragma unroll
-            for (int i = 0; i < 2; ++i)
+            for (int i = 0; i < tiles; ++i)
               load_matrices_transposed(a.of[i],
                                        a_place + i * feature_bytes + y * across * chunk_bytes);
             return a;
           },
           [&](int y) {
-            Operands<4, 2> b;
+            Operands<columns, 2> b;
 #pragma unroll
-            for (int n = 0; n < 4; n += 2) {
+            for (int n = 0; n < columns; n += 2) {
               Word both[4];
               load_matrices_transposed(both,
                                        b_place + n / 2 * gradient_bytes + y * 8 * chunk_bytes);
 #pragma unroll
-              for (int k = 0; k < 4; ++k) b.of[n + k / 2][k % 2] = both[k];
+              for (int k = 0; k < 4; ++k)
+                if (n + k / 2 < columns) b.of[n + k / 2][k % 2] = both[k];
             }
             return b;
           },
@@ -235,9 +238,9 @@ __device__ void correlate(CorrelationSums& sums, const std::byte* features, int 
       // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
       pass_rows<rows>(
           [&](int y) {
-            Operands<2, 4> a;
+            Operands<tiles, 4> a;
 #pragma unroll
-            for (int i = 0; i < 2; ++i)
+            for (int i = 0; i < tiles; ++i)
 #pragma unroll
               for (int k = 0; k < 4; ++k)
                 a.of[i][k] = read<Word>(
@@ -246,9 +249,9 @@ __device__ void correlate(CorrelationSums& sums, const std::byte* features, int 
             return a;
           },
           [&](int y) {
-            Operands<4, 2> b;
+            Operands<columns, 2> b;
 #pragma unroll
-            for (int n = 0; n < 4; ++n)
+            for (int n = 0; n < columns; ++n)
 #pragma unroll
               for (int k = 0; k < 2; ++k)
                 b.of[n][k] =
@@ -263,17 +266,17 @@ __device__ void correlate(CorrelationSums& sums, const std::byte* features, int 
     for (int x = 0; x < 8; ++x)
       pass_rows<rows>(
           [&](int y) {
-            Floats<4> a;
+            Floats<2 * tiles> a;
 #pragma unroll
-            for (int k = 0; k < 4; ++k)
+            for (int k = 0; k < 2 * tiles; ++k)
               a.of[k] = read<float>(word_at(features + k * feature_bytes, first + x, g) +
                                     y * across * chunk_bytes);
             return a;
           },
           [&](int y) {
-            Floats<8> b;
+            Floats<2 * columns> b;
 #pragma unroll
-            for (int n = 0; n < 4; ++n) {
+            for (int n = 0; n < columns; ++n) {
               const auto pair = read<FloatPair>(
                   word_at(gradients + n * gradient_bytes, own + x, 2 * t) + y * 8 * chunk_bytes);
 #pragma unroll
@@ -281,11 +284,11 @@ __device__ void correlate(CorrelationSums& sums, const std::byte* features, int 
             }
             return b;
           },
-          [&](int dy, const Floats<4>& a, const Floats<8>& b) {
+          [&](int dy, const Floats<2 * tiles>& a, const Floats<2 * columns>& b) {
 #pragma unroll
-            for (int k = 0; k < 4; ++k)
+            for (int k = 0; k < 2 * tiles; ++k)
 #pragma unroll
-              for (int j = 0; j < 8; ++j) {
+              for (int j = 0; j < 2 * columns; ++j) {
                 float& sum = sums[dy][k / 2][j / 2][k % 2 * 2 + j % 2];
                 sum = std::fma(a.of[k], b.of[j], sum);
               }

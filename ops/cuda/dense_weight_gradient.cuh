@@ -1,5 +1,5 @@
 // The dense block's weight gradient, dw[o,c,tap] = sum of g[p,o] f[p + tap,c] over all pixels p: for
-// 32 channels of features and 32 of gradients (a pair) one matrix product a tap. A block of threads
+// up to 32 channels of features and 32 of gradients (a pair) one matrix product a tap. A block of threads
 // walks over a part of the image's patches, 8 x 16 pixels, three of its warps over the upper half and
 // three over the lower, one for each column of taps; while a patch is multiplied the next one is on
 // its way. Parts are then added in order: the same bits in every run.
@@ -18,30 +18,35 @@ constexpr int half_rows = patch_rows / 2;
 constexpr int feature_tile = (patch_rows + 2) * around_row * chunk_bytes;
 constexpr int gradient_tile = patch_rows * patch_across * chunk_bytes;
 template <class Way>
-constexpr int pair_chunks = pair_channels / chunk_channels<Way>;
+constexpr int chunks_of(int channels) {
+  return (channels + chunk_channels<Way> - 1) / chunk_channels<Way>;
+}
 template <class Way>
-constexpr int patch_bytes = pair_chunks<Way>*(feature_tile + gradient_tile);
+constexpr int patch_bytes = chunks_of<Way>(pair_channels) * (feature_tile + gradient_tile);
 
 // What a block leaves: products [tap][channel][output], then each warp's sums of gradients.
 constexpr int products = pair_channels * pair_channels;
 constexpr int record = taps * products + gradient_warps * pair_channels;
 
 struct Pair {
-  int feature_chunk, feature_chunks;  // the first, and how many of it are its own
-  int gradient_chunk, gradient_chunks;
+  int feature_chunk, gradient_chunk;  // the first
   // Where the result goes: dw [.., inputs, 3, 3] from its channel and output on, this many of them.
   float* dw;
   float* db;  // from the output on; null if another pair does it
   int inputs, channel, channels, output, outputs;
+  int first_block = 0, parts = 1;  // which blocks do it, a part of the patches each
+
+  // What is multiplied: 16 channels of features each, 8 of gradients each.
+  constexpr int tiles() const { return channels <= 16 ? 1 : 2; }
+  constexpr int columns() const { return outputs <= 8 ? 1 : outputs <= 16 ? 2 : 4; }
 };
 
 constexpr int most_pairs = 48;  // in one launch: parameters of a kernel are limited to 4 KB
 struct GradientJob {
   PixelView features, gradients;
-  int height, width, tiles_down, tiles_across;
-  std::int64_t tiles;  // of all images
-  int parts;
-  float* records;  // [pair][part][record]
+  int height, width, patches_down, patches_across;
+  std::int64_t patches;  // of all images
+  float* records;        // [block][record]
   int pair_count;
   Pair pairs[most_pairs];
 };
@@ -52,9 +57,9 @@ struct Patch {
   int top, left;
 
   __device__ Patch(const GradientJob& job, std::int64_t index)
-      : before(index / job.tiles_across / job.tiles_down * job.height * job.width),
-        top(static_cast<int>(index / job.tiles_across % job.tiles_down) * patch_rows),
-        left(static_cast<int>(index % job.tiles_across) * patch_across) {}
+      : before(index / job.patches_across / job.patches_down * job.height * job.width),
+        top(static_cast<int>(index / job.patches_across % job.patches_down) * patch_rows),
+        left(static_cast<int>(index % job.patches_across) * patch_across) {}
   __device__ void advance(const GradientJob& job) {
     if ((left += patch_across) < job.width) return;
     left = 0;
@@ -95,32 +100,33 @@ __device__ void bring_patch(SharedAddress to, const GradientJob& job, const Pixe
   }
 }
 
-template <class Way>
-__global__ void __launch_bounds__(gradient_threads, 2)
-    weight_gradient(const __grid_constant__ GradientJob job) {
-  std::byte* const shared = dynamic_shared<std::byte>();
+// What one block does of a pair with that many tiles and columns.
+template <class Way, int tiles, int columns>
+__device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte* shared) {
+  constexpr int feature_chunks = chunks_of<Way>(16 * tiles);
+  constexpr int gradient_chunks = chunks_of<Way>(8 * columns);
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
-  const int part = static_cast<int>(blockIdx.x) % job.parts;
-  const Pair& pair = job.pairs[static_cast<int>(blockIdx.x) / job.parts];
-  const std::int64_t begin = job.tiles * part / job.parts;
-  const auto count = static_cast<int>(job.tiles * (part + 1) / job.parts - begin);
+  const int part = static_cast<int>(blockIdx.x) - pair.first_block;
+  const std::int64_t begin = job.patches * part / pair.parts;
+  const auto count = static_cast<int>(job.patches * (part + 1) / pair.parts - begin);
 
   const SharedAddress places = shared_address(shared);
   Patch next(job, begin);
   const auto bring = [&](int index) {
     if (index < count) {
       const SharedAddress to = places + index % 2 * patch_bytes<Way>;
-      bring_patch<pair_chunks<Way>, 1>(to, job, job.features, pair.feature_chunk,
-                                       pair.feature_chunks, next, warp, lane);
-      bring_patch<pair_chunks<Way>, 0>(to + pair_chunks<Way> * feature_tile, job, job.gradients,
-                                       pair.gradient_chunk, pair.gradient_chunks, next, warp, lane);
+      bring_patch<feature_chunks, 1>(to, job, job.features, pair.feature_chunk,
+                                     chunks_of<Way>(pair.channels), next, warp, lane);
+      bring_patch<gradient_chunks, 0>(to + feature_chunks * feature_tile, job, job.gradients,
+                                      pair.gradient_chunk, chunks_of<Way>(pair.outputs), next, warp,
+                                      lane);
       next.advance(job);
     }
     commit_copies();
   };
 
   const int dx = warp % 3, lower = warp / 3;
-  CorrelationSums sums{};
+  CorrelationSums<tiles, columns> sums{};
   float bias = 0;  // of gradient `lane`, every sixth row
   bring(0);
   for (int index = 0; index < count; ++index) {
@@ -128,11 +134,11 @@ __global__ void __launch_bounds__(gradient_threads, 2)
     wait_copies<1>();
     __syncthreads();
     const std::byte* const features = shared + index % 2 * patch_bytes<Way>;
-    const std::byte* const gradients = features + pair_chunks<Way> * feature_tile;
+    const std::byte* const gradients = features + feature_chunks * feature_tile;
     correlate<Way, around_row, half_rows, feature_tile, gradient_tile>(
         sums, features, lower * half_rows * around_row + dx, gradients,
         lower * half_rows * patch_across, lane);
-    if (pair.db != nullptr) {
+    if (pair.db != nullptr && lane < 8 * columns) {
       using Stored = typename Way::Stored;
       constexpr int in_half = half_bytes / static_cast<int>(sizeof(Stored));
       const int channel = lane % chunk_channels<Way>;
@@ -154,9 +160,9 @@ __global__ void __launch_bounds__(gradient_threads, 2)
 #pragma unroll
     for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
-      for (int i = 0; i < 2; ++i)
+      for (int i = 0; i < tiles; ++i)
 #pragma unroll
-        for (int n = 0; n < 4; ++n)
+        for (int n = 0; n < columns; ++n)
 #pragma unroll
           for (int r = 0; r < 4; ++r)
             f((dy * 3 + dx) * products + (16 * i + lane / 4 + r / 2 * 8) * pair_channels + 8 * n +
@@ -173,6 +179,30 @@ __global__ void __launch_bounds__(gradient_threads, 2)
   out[taps * products + warp * pair_channels + lane] = bias;
 }
 
+template <class Way>
+__global__ void __launch_bounds__(gradient_threads, 2)
+    weight_gradient(const __grid_constant__ GradientJob job) {
+  const auto* pair = job.pairs;
+  while (pair + 1 < job.pairs + job.pair_count &&
+         pair[1].first_block <= static_cast<int>(blockIdx.x))
+    ++pair;
+  const auto add = [&]<int tiles>(std::integral_constant<int, tiles>) {
+    std::byte* const shared = dynamic_shared<std::byte>();
+    switch (pair->columns()) {
+      case 1:
+        return add_patches<Way, tiles, 1>(job, *pair, shared);
+      case 2:
+        return add_patches<Way, tiles, 2>(job, *pair, shared);
+      default:
+        return add_patches<Way, tiles, 4>(job, *pair, shared);
+    }
+  };
+  if (pair->tiles() == 1)
+    add(std::integral_constant<int, 1>{});
+  else
+    add(std::integral_constant<int, 2>{});
+}
+
 // Adds the parts up: a thread for each number of a pair, the last 32 for the biases.
 constexpr int results_per_pair = taps * products + pair_channels;
 
@@ -183,19 +213,19 @@ struct AddParts {
     const auto which = static_cast<int>(index / results_per_pair);
     const auto number = static_cast<int>(index % results_per_pair);
     const Pair& pair = job.pairs[which];
-    const float* const records = job.records + std::int64_t{which} * job.parts * record;
+    const float* const records = job.records + std::int64_t{pair.first_block} * record;
     const int tap = number / products, channel = number % products / pair_channels;
     const int output = number % pair_channels;
     if (output >= pair.outputs) return;
     float sum = 0;
     if (tap < taps) {
       if (channel >= pair.channels) return;
-      for (int part = 0; part < job.parts; ++part)
+      for (int part = 0; part < pair.parts; ++part)
         sum += records[std::int64_t{part} * record + number];
       pair.dw[(std::int64_t{pair.output + output} * pair.inputs + pair.channel + channel) * taps +
               tap] = sum;
     } else if (pair.db != nullptr) {
-      for (int part = 0; part < job.parts; ++part)
+      for (int part = 0; part < pair.parts; ++part)
         for (int warp = 0; warp < gradient_warps; ++warp)
           sum += records[std::int64_t{part} * record + number + warp * pair_channels];
       pair.db[pair.output + output] = sum;

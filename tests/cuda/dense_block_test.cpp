@@ -132,7 +132,9 @@ TEST_F(CudaDenseBlock, IsExactOnIntegers) {
   std::vector<Block> blocks{Block({1, 3, 17, 9}, {8, 9}, 0.5, true)};
   if (!test::address_sanitizer) {  // which makes the emulated device ten times slower
     blocks.emplace_back(Shape{1, 9, 6, 8}, std::vector<std::int64_t>{32, 32, 3}, 0.5, true);
-    blocks.emplace_back(Shape{1, 18, 3, 12}, std::vector<std::int64_t>{17, 33, 3}, 0.5, true);
+    blocks.emplace_back(Shape{1, 18, 3, 12}, std::vector<std::int64_t>{17, 33, 10}, 0.5, true);
+    // So many patches that a block of the weight gradient has several, of both images.
+    blocks.emplace_back(Shape{2, 3, 33, 100}, std::vector<std::int64_t>{2, 2, 2, 2}, 0.5, true);
   }
   for (const Block& block : blocks) {
     const Result wanted = run(block);

@@ -12,14 +12,14 @@
 //
 // What it can reach. SAIN's blocks make four times 32 features of C channels, then O: forward is
 // 18 (32 (4C + 192) + O (C + 128)) operations a pixel, 139 thousand for C = 9 and O = 3; with C padded
-// to 16 and O to 16 the kernel does 189 thousand; backward does twice that. For a batch of
-// 16 x 72 x 72 pixels forward is 11.5 GFLOP (15.7 padded). By its data sheet an H200 does 495 TFLOP/s
-// of TF32: the floor is 23 us; mma.sync reaches about 60 % of it, so 53 us with the padding. Memory:
+// to 16 and O to 8 the kernel does 168 thousand; backward does twice that. For a batch of
+// 16 x 72 x 72 pixels forward is 11.5 GFLOP (14.0 padded). By its data sheet an H200 does 495 TFLOP/s
+// of TF32: the floor is 23 us; mma.sync reaches about 60 % of it, so 47 us with the padding. Memory:
 // 576 bytes of features a pixel, written once, read 2.8 times, 180 MB, which would take 38 us at
 // 4.8 TB/s if its cache of 50 MB held none. Shared memory, a line of 128 bytes a cycle: a warp reads
 // 144 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
 // about 230, so it is busy 63 % of the time; for the weight gradient's 192 products, 144, 47 %.
-// bfloat16 halves all of it. Exactly, at 67 TFLOP/s: 235 us.
+// bfloat16 halves all of it. Exactly, C being padded to 12 only, at 67 TFLOP/s: 196 us.
 // THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills; three
 // blocks of the convolution or two of the weight gradient on a multiprocessor; 273 instructions for a
 // chunk's 144 products, 640 for a patch's 192, what brings the next one included) and tested on the
@@ -119,17 +119,18 @@ void convolve_images(const Images& images, const PackedWeights& packed, std::siz
   job.outputs = c.outputs;
   const Grid grid{images.count * job.tiles_down * job.tiles_across * c.groups, convolution_threads,
                   static_cast<std::size_t>(stages * stage_bytes(c.columns))};
-  if (c.columns == 2)
+  if (c.columns == 1)
+    launch(grid, convolution<Way, 1>, job);
+  else if (c.columns == 2)
     launch(grid, convolution<Way, 2>, job);
   else
     launch(grid, convolution<Way, 4>, job);
 }
 
 // How the job ends that leaves its result in slab s of a buffer.
-template <class Way>
 void into_slab(ConvolutionJob& job, const Slabs& slabs, std::size_t s, std::byte* buffer) {
   job.slab = {buffer + slabs.first[s] * chunk_bytes, slabs.pixel_bytes()};
-  job.stored = slabs.chunks(s) * chunk_channels<Way>;
+  job.stored = slabs.channels(s);
 }
 // Or in rows of a tensor, which row `first_row` of the buffer is the first of.
 void into_tensor(ConvolutionJob& job, const Tensor& y, std::int64_t first_row) {
@@ -149,10 +150,11 @@ void forward(const Tensor& x, const Slabs& slabs, const PackedWeights& packed,
   for (std::size_t k = 0; k < biases.size(); ++k) {
     ConvolutionJob job{};
     job.in = {buffer, slabs.pixel_bytes()};
+    job.half_chunk = slabs.half_chunk();
     job.bias = biases[k].data<float>();
     if (k + 1 < biases.size()) {
       job.slope = static_cast<float>(slope);
-      into_slab<Way>(job, slabs, k + 1, buffer);
+      into_slab(job, slabs, k + 1, buffer);
     } else {
       into_tensor(job, y, first_row);
     }
@@ -334,10 +336,11 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
       if (j == 0 && !dx.defined()) break;
       dense::ConvolutionJob job{};
       job.in = gradient_view;
+      job.half_chunk = gradient.half_chunk();
       if (j > 0) {
         job.slope = static_cast<float>(slope);
         job.gate = {feature_view.first + feature.first[j] * dense::chunk_bytes, feature_view.pixel};
-        dense::into_slab<Way>(job, gradient, count - j, buffer.raw_data());
+        dense::into_slab(job, gradient, count - j, buffer.raw_data());
       } else {
         dense::into_tensor(job, dx, 0);
       }

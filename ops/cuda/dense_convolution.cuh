@@ -1,5 +1,5 @@
 // The dense block's convolution: an implicit matrix product, pixels by outputs over channels and
-// taps. A block of threads makes 16 x 16 pixels by 16 or 32 outputs, each of its warps 8 x 8 of the
+// taps. A block of threads makes 16 x 16 pixels by 8, 16 or 32 outputs, each of its warps 8 x 8 of the
 // pixels. It goes through the channels chunk by chunk: while one chunk (of the pixels and those
 // around them, and its weights) is multiplied, the next ones are on their way into shared memory.
 #pragma once
@@ -24,7 +24,8 @@ struct PixelView {
 
 struct ConvolutionJob {
   PixelView in;
-  int chunks;  // of it that are read
+  int chunks;      // of it that are read
+  int half_chunk;  // the one of which only the first half is channels, if any
   int height, width;
   int tiles_down, tiles_across;
   int groups;                // of outputs, each 8 * columns
@@ -166,7 +167,7 @@ __global__ void __launch_bounds__(convolution_threads, 3)
     const std::byte* const arrived = shared + current * stage_bytes(columns);
     if (works)
       convolve<Way, halo_row, columns>(sums, arrived, warp_top * halo_row + warp_left,
-                                       arrived + halo_bytes, lane);
+                                       arrived + halo_bytes, chunk == job.half_chunk ? 1 : 2, lane);
   }
   wait_copies<0>();
   if (!works) return;

@@ -58,14 +58,10 @@ template <class T>
 __device__ T read(const std::byte* place) {
   return *reinterpret_cast<const T*>(place);
 }
-struct alignas(16) Quad {
-  Word words[4];
-};
-struct alignas(16) FloatQuad {
-  float values[4];
-};
-struct alignas(8) FloatPair {
-  float values[2];
+// What is read at once.
+template <class T, int count>
+struct alignas(sizeof(T) * count) Vector {
+  T at[count];
 };
 
 // Convolution. A warp makes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk, `across`
@@ -74,11 +70,16 @@ struct alignas(8) FloatPair {
 template <int columns>
 using ConvolutionSums = float[4][columns][4];
 
-// Weights of a chunk: [tap][pair of columns][lane][b of both], 16 bytes a lane.
+// Columns whose weights are read at once.
+constexpr int columns_together(int columns) { return columns == 1 ? 1 : 2; }
+
+// Weights of a chunk: [tap][pair of columns][lane][b of both], 16 bytes a lane. Exactly, channels can
+// be left out: the second half of a chunk if `halves` is 1.
 template <class Way, int across, int columns>
 __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, int first,
-                         const std::byte* weights, int lane) {
+                         const std::byte* weights, int halves, int lane) {
   static_assert(across % 8 == 0);
+  constexpr int together = columns_together(columns);
   if constexpr (Way::tensor_cores) {
     // Lanes 0-7 name 8 pixels' first halves, 8-15 those four rows below, 16-31 the second halves: what
     // is loaded is a tile's a as it stands. Six of them, rows y and y + 4, serve all dy.
@@ -93,11 +94,11 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
       for (int dy = 0; dy < 3; ++dy) {
         Word b[columns][2];
 #pragma unroll
-        for (int n = 0; n < columns; n += 2) {
-          const Quad quad =
-              read<Quad>(weights + (((dy * 3 + dx) * (columns / 2) + n / 2) * 32 + lane) * 16);
+        for (int n = 0; n < columns; n += together) {
+          const auto words = read<Vector<Word, 2 * together>>(
+              weights + (((dy * 3 + dx) * columns + n) * 32 + lane * together) * 8);
 #pragma unroll
-          for (int k = 0; k < 4; ++k) b[n + k / 2][k % 2] = quad.words[k];
+          for (int k = 0; k < 2 * together; ++k) b[n + k / 2][k % 2] = words.at[k];
         }
 #pragma unroll
         for (int i = 0; i < 4; ++i)
@@ -111,12 +112,12 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
 #pragma unroll 1
     for (int dx = 0; dx < 3; ++dx)
 #pragma unroll 1
-      for (int half = 0; half < 2; ++half) {
-        FloatQuad rows[10];
+      for (int half = 0; half < halves; ++half) {
+        Vector<float, 4> rows[10];
 #pragma unroll
         for (int y = 0; y < 10; ++y)
-          rows[y] =
-              read<FloatQuad>(tile + half_at(first + dx + g, half) + y * across * chunk_bytes);
+          rows[y] = read<Vector<float, 4>>(tile + half_at(first + dx + g, half) +
+                                           y * across * chunk_bytes);
 #pragma unroll
         for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
@@ -124,14 +125,14 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
             const std::byte* const b =
                 weights + (((dy * 3 + dx) * 8 + half * 4 + c) * 4 + t) * columns * 8;
 #pragma unroll
-            for (int n = 0; n < columns; n += 2) {
-              const FloatQuad quad = read<FloatQuad>(b + n * 8);
+            for (int n = 0; n < columns; n += together) {
+              const auto outputs = read<Vector<float, 2 * together>>(b + n * 8);
 #pragma unroll
               for (int y = 0; y < 8; ++y)
 #pragma unroll
-                for (int k = 0; k < 4; ++k) {
+                for (int k = 0; k < 2 * together; ++k) {
                   float& sum = sums[y % 4][n + k / 2][y / 4 * 2 + k % 2];
-                  sum = std::fma(rows[y + dy].values[c], quad.values[k], sum);
+                  sum = std::fma(rows[y + dy].at[c], outputs.at[k], sum);
                 }
             }
           }
@@ -147,7 +148,8 @@ struct WeightPlace {
 template <class Way>
 __device__ WeightPlace weight_place(int word, int columns, int part) {
   if constexpr (Way::tensor_cores) {
-    const int lane = word / 4 % 32, column = word / 128 * 2 + word % 4 / 2;
+    const int together = columns_together(columns), place = word / (2 * together);
+    const int lane = place % 32, column = place / 32 * together + word % (2 * together) / 2;
     const int row = lane % 4 + word % 2 * 4;  // a word of the chunk
     return {column * 8 + lane / 4, row * (chunk_channels<Way> / chunk_words) + part};
   } else {
@@ -277,10 +279,10 @@ __device__ void correlate(CorrelationSums<tiles, columns>& sums, const std::byte
             Floats<2 * columns> b;
 #pragma unroll
             for (int n = 0; n < columns; ++n) {
-              const auto pair = read<FloatPair>(
+              const auto pair = read<Vector<float, 2>>(
                   word_at(gradients + n * gradient_bytes, own + x, 2 * t) + y * 8 * chunk_bytes);
 #pragma unroll
-              for (int j = 0; j < 2; ++j) b.of[2 * n + j] = pair.values[j];
+              for (int j = 0; j < 2; ++j) b.of[2 * n + j] = pair.at[j];
             }
             return b;
           },

@@ -14,13 +14,20 @@ namespace mini::cuda::dense {
 struct Slabs {
   std::vector<std::int64_t> sizes;  // channels of each slab
   std::vector<int> first;           // its first chunk; one entry more than slabs
+  int per_chunk;
 
-  Slabs(std::vector<std::int64_t> slab_sizes, std::int64_t per_chunk)
-      : sizes(std::move(slab_sizes)), first{0} {
+  Slabs(std::vector<std::int64_t> slab_sizes, int channels_per_chunk)
+      : sizes(std::move(slab_sizes)), first{0}, per_chunk(channels_per_chunk) {
     for (const std::int64_t size : sizes)
       first.push_back(first.back() + static_cast<int>((size + per_chunk - 1) / per_chunk));
   }
   int chunks(std::size_t slab) const { return first[slab + 1] - first[slab]; }
+  int channels(std::size_t slab) const { return chunks(slab) * per_chunk; }  // padding included
+  // The chunk, if any, that the first slab fills no more than half of.
+  int half_chunk() const {
+    const std::int64_t rest = sizes[0] % per_chunk;
+    return rest > 0 && 2 * rest <= per_chunk ? chunks(0) - 1 : -1;
+  }
   int pixel_bytes() const { return first.back() * chunk_bytes; }
 };
 
@@ -97,10 +104,10 @@ class PackedWeights {
     std::int64_t at;  // in words
   };
 
-  // A convolution from `chunks` to `outputs` channels.
-  void add(std::int64_t outputs, int chunks) {
-    const int columns = outputs <= 16 ? 2 : 4;
-    const auto groups = static_cast<int>((outputs + columns * 8 - 1) / (columns * 8));
+  // A convolution from `chunks` to `outputs` channels, of which `stored` are written.
+  void add(std::int64_t outputs, std::int64_t stored, int chunks) {
+    const int columns = stored <= 8 ? 1 : stored <= 16 ? 2 : 4;
+    const auto groups = static_cast<int>((stored + columns * 8 - 1) / (columns * 8));
     convolutions_.push_back({static_cast<int>(outputs), columns, groups, chunks, words_});
     words_ += std::int64_t{groups} * chunks * weight_bytes(columns) / 4;
   }
@@ -146,7 +153,8 @@ PackedWeights forward_weights(std::span<const Tensor> weights, const Slabs& slab
   PackedWeights packed;
   for (std::size_t k = 0; k < weights.size(); ++k) {
     const Tensor& w = weights[k];
-    packed.add(w.size(0), slabs.first[k + 1]);
+    packed.add(w.size(0), k + 1 < weights.size() ? slabs.channels(k + 1) : w.size(0),
+               slabs.first[k + 1]);
     std::int64_t channel = 0;
     for (std::size_t s = 0; s <= k; channel += slabs.sizes[s++])
       packed.add_piece(w.data<float>() + channel * taps, w.size(1) * taps, taps, slabs.sizes[s],
@@ -163,7 +171,8 @@ PackedWeights backward_weights(std::span<const Tensor> weights, const Slabs& fea
   const std::size_t count = weights.size();
   for (std::size_t j = 0; j < count; ++j) {
     const std::int64_t first = j == 0 ? 0 : weights[j - 1].size(1);
-    packed.add(features.sizes[j], gradients.first[count - j]);
+    packed.add(features.sizes[j], j > 0 ? gradients.channels(count - j) : features.sizes[0],
+               gradients.first[count - j]);
     for (std::size_t s = 0; s < count - j; ++s) {
       const Tensor& w = weights[count - 1 - s];
       packed.add_piece(w.data<float>() + first * taps, taps, w.size(1) * taps, w.size(0), true,

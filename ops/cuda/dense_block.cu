@@ -21,7 +21,7 @@
 // about 230, so it is busy 63 % of the time; for the weight gradient's 192 products, 144, 47 %.
 // bfloat16 halves all of it. Exactly, C being padded to 12 only, at 67 TFLOP/s: 196 us.
 // THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills; three
-// blocks of the convolution or two of the weight gradient on a multiprocessor; 273 instructions for a
+// blocks of the convolution or two of the weight gradient on a multiprocessor; 275 instructions for a
 // chunk's 144 products, 640 for a patch's 192, what brings the next one included) and tested on the
 // emulated device, but have never run on a GPU.
 //

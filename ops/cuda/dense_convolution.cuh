@@ -54,6 +54,14 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
   };
   const int column = left + lane / 4, output = first + lane % 4 * 2;
   if (column >= job.width) return;
+  // f(row of ours, column of outputs), where there is such a pixel.
+  const auto each = [&](const auto& f) {
+#pragma unroll
+    for (int y = 0; y < 8; ++y)
+      if (top + y < job.height)
+#pragma unroll
+        for (int n = 0; n < columns; ++n) f(y, n);
+  };
   float bias[columns][2] = {};
   if (job.bias != nullptr)
 #pragma unroll
@@ -61,45 +69,45 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
 #pragma unroll
       for (int k = 0; k < 2; ++k)
         if (output + 8 * n + k < job.outputs) bias[n][k] = job.bias[output + 8 * n + k];
-#pragma unroll
-  for (int y = 0; y < 8; ++y) {
-    const int row = top + y;
-    if (row >= job.height) return;
-    const std::int64_t pixel = (image * job.height + row) * job.width + column;
-    const auto pairs = [&](const PixelView& view) {
-      return reinterpret_cast<Pair*>(view.first + pixel * view.pixel) + output / 2;
+  const auto value = [&](int y, int n, int k) {
+    return sums[y % 4][n][y / 4 * 2 + k] + bias[n][k];
+  };
+
+  if (job.slab.first != nullptr) {
+    const std::int64_t pixel = (image * job.height + top) * job.width + column;
+    const auto pairs = [&](const PixelView& view, int y) {
+      return reinterpret_cast<Pair*>(view.first + pixel * view.pixel +
+                                     std::int64_t{y} * (job.width * view.pixel)) +
+             output / 2;
     };
-    float values[columns][2];
+    // All gates are asked for before the first is looked at.
+    const bool gated = job.gate.first != nullptr;
+    Pair gates[8][columns] = {};
+    if (gated)
+      each([&](int y, int n) {
+        if (output + 8 * n < job.stored) gates[y][n] = pairs(job.gate, y)[4 * n];
+      });
+    each([&](int y, int n) {
+      if (output + 8 * n >= job.stored) return;
+      Pair result;
 #pragma unroll
-    for (int n = 0; n < columns; ++n)
-#pragma unroll
-      for (int k = 0; k < 2; ++k) values[n][k] = sums[y % 4][n][y / 4 * 2 + k] + bias[n][k];
-    if (job.slab.first != nullptr) {
-      const Pair* const gate = job.gate.first != nullptr ? pairs(job.gate) : nullptr;
-      Pair* const to = pairs(job.slab);
-#pragma unroll
-      for (int n = 0; n < columns; ++n) {
-        if (output + 8 * n >= job.stored) continue;
-        Pair result;
-        const Pair sign = gate != nullptr ? gate[4 * n] : Pair{};
-#pragma unroll
-        for (int k = 0; k < 2; ++k) {
-          const float value = values[n][k];
-          const bool keeps = (gate != nullptr ? static_cast<float>(sign.at[k]) : value) > 0;
-          result.at[k] = Way::keep(keeps ? value : value * job.slope);
-        }
-        to[4 * n] = result;
+      for (int k = 0; k < 2; ++k) {
+        const float sum = value(y, n, k);
+        const bool keeps = (gated ? static_cast<float>(gates[y][n].at[k]) : sum) > 0;
+        result.at[k] = Way::keep(keeps ? sum : sum * job.slope);
       }
-    } else if (row >= job.first_row && row < job.first_row + job.rows) {
-      const std::int64_t* const s = job.y_strides;
-      float* const to =
-          job.y + image * s[0] + output * s[1] + (row - job.first_row) * s[2] + column * s[3];
+      pairs(job.slab, y)[4 * n] = result;
+    });
+  } else {
+    const std::int64_t* const s = job.y_strides;
+    float* const to =
+        job.y + image * s[0] + output * s[1] + (top - job.first_row) * s[2] + column * s[3];
+    each([&](int y, int n) {
+      if (top + y < job.first_row || top + y >= job.first_row + job.rows) return;
 #pragma unroll
-      for (int n = 0; n < columns; ++n)
-#pragma unroll
-        for (int k = 0; k < 2; ++k)
-          if (output + 8 * n + k < job.outputs) to[(8 * n + k) * s[1]] = values[n][k];
-    }
+      for (int k = 0; k < 2; ++k)
+        if (output + 8 * n + k < job.outputs) to[(8 * n + k) * s[1] + y * s[2]] = value(y, n, k);
+    });
   }
 }
 
@@ -108,12 +116,12 @@ __global__ void __launch_bounds__(convolution_threads, 3)
     convolution(const __grid_constant__ ConvolutionJob job) {
   std::byte* const shared = dynamic_shared<std::byte>();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
-  std::int64_t block = blockIdx.x;
-  const int group = static_cast<int>(block % job.groups);
+  auto block = static_cast<int>(blockIdx.x);
+  const int group = block % job.groups;
   block /= job.groups;
-  const int left = static_cast<int>(block % job.tiles_across) * tile;
+  const int left = block % job.tiles_across * tile;
   block /= job.tiles_across;
-  const int top = static_cast<int>(block % job.tiles_down) * tile;
+  const int top = block % job.tiles_down * tile;
   const std::int64_t image = block / job.tiles_down;
 
   // What this thread brings of each chunk: half of some pixels, zeros outside the image, and weights.

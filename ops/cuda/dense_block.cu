@@ -272,7 +272,7 @@ void parameter_gradients(const Images& images, PixelView features, PixelView gra
     job.records = records.data<float>();
     launch({blocks, gradient_threads, static_cast<std::size_t>(2 * patch_bytes<Way>)},
            weight_gradient<Way>, job);
-    for_each(std::int64_t{job.pair_count} * results_per_pair, AddParts{job});
+    for_each(std::int64_t{job.pair_count} * record, AddParts{job});
   }
 }
 

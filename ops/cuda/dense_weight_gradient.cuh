@@ -24,9 +24,9 @@ constexpr int chunks_of(int channels) {
 template <class Way>
 constexpr int patch_bytes = chunks_of<Way>(pair_channels) * (feature_tile + gradient_tile);
 
-// What a block leaves: products [tap][channel][output], then each warp's sums of gradients.
+// What a block leaves: products [tap][channel][output], then sums of gradients.
 constexpr int products = pair_channels * pair_channels;
-constexpr int record = taps * products + gradient_warps * pair_channels;
+constexpr int record = taps * products + pair_channels;
 
 struct Pair {
   int feature_chunk, gradient_chunk;  // the first
@@ -169,14 +169,20 @@ __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte*
                   lane % 4 * 2 + r % 2,
               sums[dy][i][n][r]);
   };
-  // The patches are done with: their memory brings the lower half's sums to the upper's.
-  static_assert(2 * patch_bytes<Way> >= taps * products * 4);
+  // The patches are done with: their memory brings the lower half's sums to the upper's, and all
+  // warps' sums of gradients to the last one.
+  static_assert(2 * patch_bytes<Way> >= (taps * products + gradient_threads) * 4);
   auto* const passed = reinterpret_cast<float*>(shared);
+  float* const biases = passed + taps * products + lane;
   float* const out = job.records + std::int64_t{blockIdx.x} * record;
   if (lower == 1) each_sum([&](int place, float sum) { passed[place] = sum; });
+  biases[warp * 32] = bias;
   __syncthreads();
   if (lower == 0) each_sum([&](int place, float sum) { out[place] = sum + passed[place]; });
-  out[taps * products + warp * pair_channels + lane] = bias;
+  if (warp == gradient_warps - 1) {
+    for (int w = 0; w + 1 < gradient_warps; ++w) bias += biases[w * 32];
+    out[taps * products + lane] = bias;
+  }
 }
 
 template <class Way>
@@ -203,33 +209,27 @@ __global__ void __launch_bounds__(gradient_threads, 2)
     add(std::integral_constant<int, 2>{});
 }
 
-// Adds the parts up: a thread for each number of a pair, the last 32 for the biases.
-constexpr int results_per_pair = taps * products + pair_channels;
-
+// Adds the parts up, a thread for each number of a pair's record.
 struct AddParts {
   GradientJob job;
 
   __device__ void operator()(std::int64_t index) const {
-    const auto which = static_cast<int>(index / results_per_pair);
-    const auto number = static_cast<int>(index % results_per_pair);
-    const Pair& pair = job.pairs[which];
-    const float* const records = job.records + std::int64_t{pair.first_block} * record;
+    const Pair& pair = job.pairs[index / record];
+    const auto number = static_cast<int>(index % record);
     const int tap = number / products, channel = number % products / pair_channels;
     const int output = number % pair_channels;
+    const bool is_bias = tap == taps;
     if (output >= pair.outputs) return;
+    if (is_bias ? pair.db == nullptr : channel >= pair.channels) return;
+    const float* const records = job.records + std::int64_t{pair.first_block} * record;
     float sum = 0;
-    if (tap < taps) {
-      if (channel >= pair.channels) return;
-      for (int part = 0; part < pair.parts; ++part)
-        sum += records[std::int64_t{part} * record + number];
+    for (int part = 0; part < pair.parts; ++part)
+      sum += records[std::int64_t{part} * record + number];
+    if (is_bias)
+      pair.db[pair.output + output] = sum;
+    else
       pair.dw[(std::int64_t{pair.output + output} * pair.inputs + pair.channel + channel) * taps +
               tap] = sum;
-    } else if (pair.db != nullptr) {
-      for (int part = 0; part < pair.parts; ++part)
-        for (int warp = 0; warp < gradient_warps; ++warp)
-          sum += records[std::int64_t{part} * record + number + warp * pair_channels];
-      pair.db[pair.output + output] = sum;
-    }
   }
 };
 

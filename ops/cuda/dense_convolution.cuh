@@ -53,15 +53,8 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
     Stored at[2];
   };
   const int column = left + lane / 4, output = first + lane % 4 * 2;
+  const int rows = std::min(8, job.height - top);  // in the image
   if (column >= job.width) return;
-  // f(row of ours, column of outputs), where there is such a pixel.
-  const auto each = [&](const auto& f) {
-#pragma unroll
-    for (int y = 0; y < 8; ++y)
-      if (top + y < job.height)
-#pragma unroll
-        for (int n = 0; n < columns; ++n) f(y, n);
-  };
   float bias[columns][2] = {};
   if (job.bias != nullptr)
 #pragma unroll
@@ -74,40 +67,46 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
   };
 
   if (job.slab.first != nullptr) {
-    const std::int64_t pixel = (image * job.height + top) * job.width + column;
-    const auto pairs = [&](const PixelView& view, int y) {
-      return reinterpret_cast<Pair*>(view.first + pixel * view.pixel +
-                                     std::int64_t{y} * (job.width * view.pixel)) +
-             output / 2;
+    // f(pair of outputs in the view, y, n), where there is such a pixel and output.
+    const auto each = [&](const PixelView& view, const auto& f) {
+      const std::int64_t pixel = (image * job.height + top) * job.width + column;
+      std::byte* place = view.first + pixel * view.pixel + output * int{sizeof(Stored)};
+#pragma unroll
+      for (int y = 0; y < 8; ++y, place += job.width * view.pixel) {
+        if (y >= rows) break;
+#pragma unroll
+        for (int n = 0; n < columns; ++n)
+          if (first + 8 * n < job.stored) f(reinterpret_cast<Pair*>(place)[4 * n], y, n);
+      }
     };
     // All gates are asked for before the first is looked at.
     const bool gated = job.gate.first != nullptr;
     Pair gates[8][columns] = {};
-    if (gated)
-      each([&](int y, int n) {
-        if (output + 8 * n < job.stored) gates[y][n] = pairs(job.gate, y)[4 * n];
-      });
-    each([&](int y, int n) {
-      if (output + 8 * n >= job.stored) return;
-      Pair result;
+    if (gated) each(job.gate, [&](const Pair& gate, int y, int n) { gates[y][n] = gate; });
+    each(job.slab, [&](Pair& result, int y, int n) {
+      Pair both;
 #pragma unroll
       for (int k = 0; k < 2; ++k) {
         const float sum = value(y, n, k);
         const bool keeps = (gated ? static_cast<float>(gates[y][n].at[k]) : sum) > 0;
-        result.at[k] = Way::keep(keeps ? sum : sum * job.slope);
+        both.at[k] = Way::keep(keeps ? sum : sum * job.slope);
       }
-      pairs(job.slab, y)[4 * n] = result;
+      result = both;
     });
   } else {
     const std::int64_t* const s = job.y_strides;
-    float* const to =
+    float* place =
         job.y + image * s[0] + output * s[1] + (top - job.first_row) * s[2] + column * s[3];
-    each([&](int y, int n) {
-      if (top + y < job.first_row || top + y >= job.first_row + job.rows) return;
 #pragma unroll
-      for (int k = 0; k < 2; ++k)
-        if (output + 8 * n + k < job.outputs) to[(8 * n + k) * s[1] + y * s[2]] = value(y, n, k);
-    });
+    for (int y = 0; y < 8; ++y, place += s[2]) {
+      if (y >= rows) break;
+      if (top + y < job.first_row || top + y >= job.first_row + job.rows) continue;
+#pragma unroll
+      for (int n = 0; n < columns; ++n)
+#pragma unroll
+        for (int k = 0; k < 2; ++k)
+          if (output + 8 * n + k < job.outputs) place[(8 * n + k) * s[1]] = value(y, n, k);
+    }
   }
 }
 

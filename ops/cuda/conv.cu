@@ -164,12 +164,7 @@ struct AddChunks {
 
 void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y,
             const Conv2dParams& params) {
-  if (dnn::convolve(dnn::Direction::forward, x, w, y, params)) {
-    if (!bias.defined()) return;
-    const Tensor along = bias.as_strided(y.shape(), {0, bias.strides()[0], 0, 0}, bias.offset());
-    binary(Binary::add, y, along, y);
-    return;
-  }
+  if (dnn::convolve(dnn::Direction::forward, x, w, y, params, bias)) return;
   visit_floating(x.dtype(), "conv2d", [&](auto type) {
     using T = typename decltype(type)::type;
     for_each(y.numel(), Forward<T>{Convolution<T>(x, w, y, params),

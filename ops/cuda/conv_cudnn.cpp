@@ -3,15 +3,18 @@
 // every run and are content with a limited workspace.
 //
 // Images are channels-last, filters [O,kh,kw,C]. A channel slice of a wider buffer is offered as it
-// is first; where cuDNN refuses that, as a packed copy.
+// is first; where cuDNN refuses that, as a packed copy. A bias is added in the same pass over y where
+// the algorithm can do so, else in another.
 #include "ops/cuda/conv_cudnn.h"
 
+#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
 
 #include "ops/cuda/runtime.h"
+#include "ops/kernels.h"
 #include "tensor/view.h"
 
 namespace mini::cuda::dnn {
@@ -19,7 +22,7 @@ namespace {
 
 constexpr std::size_t workspace_limit = std::size_t{256} << 20;
 
-template <class Handle, cudnnStatus_t (*create)(Handle*), cudnnStatus_t (*destroy)(Handle)>
+template <class Handle, const auto& create, const auto& destroy>
 class Descriptor {
  public:
   Descriptor() { check_status(create(&handle_), "cudnnCreate..Descriptor"); }
@@ -38,10 +41,9 @@ using FilterDescriptor =
 using ConvolutionDescriptor =
     Descriptor<cudnnConvolutionDescriptor_t, cudnnCreateConvolutionDescriptor,
                cudnnDestroyConvolutionDescriptor>;
-
-bool is_refusal(cudnnStatus_t status) {
-  return status / 1000 * 1000 == CUDNN_STATUS_NOT_SUPPORTED;  // the category of a full code
-}
+using ActivationDescriptor =
+    Descriptor<cudnnActivationDescriptor_t, cudnnCreateActivationDescriptor,
+               cudnnDestroyActivationDescriptor>;
 
 cudnnDataType_t data_type(DType dtype) {
   return dtype == DType::float32    ? CUDNN_DATA_FLOAT
@@ -49,16 +51,22 @@ cudnnDataType_t data_type(DType dtype) {
                                     : CUDNN_DATA_HALF;
 }
 
-// The same images in the memory that cuDNN expects; without a copy if `t` is so or a slice of such.
+// cuDNN's kernels read 16 bytes at a time.
+bool is_aligned(const Tensor& t) {
+  return reinterpret_cast<std::uintptr_t>(t.raw_data()) % 16 == 0;
+}
+Tensor aligned(const Tensor& t) { return is_aligned(t) ? t : ops::clone(t); }
+
+// Whether `t` lies as cuDNN expects images: channels-last, or a channel slice of such.
 bool is_pixelwise(const Tensor& t) {
   const std::size_t size = element_size(t.dtype());
-  const auto aligned = [&](std::int64_t step) {
+  const auto is_whole = [&](std::int64_t step) {
     return static_cast<std::size_t>(step) * size % 16 == 0;
   };
-  if (reinterpret_cast<std::uintptr_t>(t.raw_data()) % 16 != 0) return false;
+  if (!is_aligned(t)) return false;
   const Shape& s = t.strides();
   return t.is_channels_last() ||
-         (s[1] == 1 && aligned(s[0]) && aligned(s[2]) && aligned(s[3]) && s[3] >= t.size(1) &&
+         (s[1] == 1 && is_whole(s[0]) && is_whole(s[2]) && is_whole(s[3]) && s[3] >= t.size(1) &&
           s[2] >= s[3] * t.size(3) && s[0] >= s[2] * t.size(2));
 }
 Tensor packed_like(const Tensor& t) {
@@ -71,13 +79,28 @@ Shape image_strides(const Tensor& t) {
   return t.is_channels_last() ? Shape{c * h * w, 1, w * c, c} : t.strides();
 }
 
+// One of cuDNN's ways to compute.
+struct Algorithm {
+  int number = 0;
+  cudnnMathType_t math = CUDNN_DEFAULT_MATH;
+  std::size_t workspace = 0;  // bytes
+};
+
 struct Plan {
-  ImageDescriptor x, y;
+  ImageDescriptor x, y, bias;
   FilterDescriptor w;
   ConvolutionDescriptor convolution;
-  bool usable = true;
-  int algorithm = 0;
-  std::size_t workspace = 0;  // bytes
+  ActivationDescriptor identity;
+  std::deque<Algorithm> algorithms;  // those to be used, the fastest first
+  bool adds_bias = false;            // in the same pass
+  bool packed = true;                // the images are no slices
+
+  // Whether cuDNN says that it cannot, rather than that something failed.
+  bool refused(cudnnStatus_t status) const {
+    const int category = status / 1000 * 1000;
+    return category == CUDNN_STATUS_NOT_SUPPORTED ||
+           (!packed && category == CUDNN_STATUS_BAD_PARAM);
+  }
 };
 
 void describe(const ImageDescriptor& descriptor, const Tensor& t) {
@@ -108,58 +131,94 @@ void describe(const Plan& plan, const Tensor& x, const Tensor& w, const Tensor& 
   check_status(cudnnSetConvolutionMathType(plan.convolution, math), "cudnnSetConvolutionMathType");
 }
 
-// `list(room, &count, entries)` is one of cudnnGetConvolution..Algorithm_v7.
-template <class Entry, class List>
-void choose(Plan& plan, cudnnMathType_t math, const List& list) {
+void set_math(const Plan& plan, cudnnMathType_t math) {
+  check_status(cudnnSetConvolutionMathType(plan.convolution, math), "cudnnSetConvolutionMathType");
+}
+
+// `list(room, &count, entries)` is one of cudnnGetConvolution..Algorithm_v7, `workspace(algorithm,
+// &bytes)` one of cudnnGetConvolution..WorkspaceSize.
+template <class Entry, class List, class Workspace>
+void choose(Plan& plan, cudnnMathType_t math, const List& list, const Workspace& workspace) {
   std::array<Entry, 16> entries{};
   int count = 0;
   const cudnnStatus_t status = list(static_cast<int>(entries.size()), &count, entries.data());
-  plan.usable = false;
-  if (is_refusal(status)) return;
+  if (plan.refused(status)) return;
   check_status(status, "cudnnGetConvolution..Algorithm_v7");
   for (int i = 0; i < count; ++i) {
     const Entry& entry = entries[static_cast<std::size_t>(i)];
-    if (entry.status != CUDNN_STATUS_SUCCESS || entry.determinism != CUDNN_DETERMINISTIC ||
-        entry.memory > workspace_limit)
-      continue;
-    plan.usable = true;
-    plan.algorithm = static_cast<int>(entry.algo);
-    plan.workspace = entry.memory;
-    // An entry may name tensor cores even where only FMA was asked for.
-    check_status(cudnnSetConvolutionMathType(plan.convolution,
-                                             math == CUDNN_FMA_MATH ? math : entry.mathType),
-                 "cudnnSetConvolutionMathType");
-    return;
+    if (entry.status != CUDNN_STATUS_SUCCESS || entry.determinism != CUDNN_DETERMINISTIC) continue;
+    // An entry may name tensor cores even where only FMA was asked for, and then its need of
+    // memory is another.
+    Algorithm algorithm{static_cast<int>(entry.algo),
+                        math == CUDNN_FMA_MATH ? math : entry.mathType};
+    set_math(plan, algorithm.math);
+    if (workspace(entry.algo, &algorithm.workspace) == CUDNN_STATUS_SUCCESS &&
+        algorithm.workspace <= workspace_limit)
+      plan.algorithms.push_back(algorithm);
   }
 }
 
 void choose(Direction direction, Plan& plan, cudnnMathType_t math) {
+  const auto &x = plan.x, &y = plan.y;
+  const auto& w = plan.w;
+  const ConvolutionDescriptor& convolution = plan.convolution;
   switch (direction) {
     case Direction::forward:
-      return choose<cudnnConvolutionFwdAlgoPerf_t>(plan, math, [&](auto... room) {
-        return cudnnGetConvolutionForwardAlgorithm_v7(cudnn(), plan.x, plan.w, plan.convolution,
-                                                      plan.y, room...);
-      });
+      return choose<cudnnConvolutionFwdAlgoPerf_t>(
+          plan, math,
+          [&](auto... room) {
+            return cudnnGetConvolutionForwardAlgorithm_v7(cudnn(), x, w, convolution, y, room...);
+          },
+          [&](auto... size) {
+            return cudnnGetConvolutionForwardWorkspaceSize(cudnn(), x, w, convolution, y, size...);
+          });
     case Direction::input_gradient:
-      return choose<cudnnConvolutionBwdDataAlgoPerf_t>(plan, math, [&](auto... room) {
-        return cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnn(), plan.w, plan.y,
-                                                           plan.convolution, plan.x, room...);
-      });
+      return choose<cudnnConvolutionBwdDataAlgoPerf_t>(
+          plan, math,
+          [&](auto... room) {
+            return cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnn(), w, y, convolution, x,
+                                                               room...);
+          },
+          [&](auto... size) {
+            return cudnnGetConvolutionBackwardDataWorkspaceSize(cudnn(), w, y, convolution, x,
+                                                                size...);
+          });
     case Direction::weight_gradient:
-      return choose<cudnnConvolutionBwdFilterAlgoPerf_t>(plan, math, [&](auto... room) {
-        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnn(), plan.x, plan.y,
-                                                             plan.convolution, plan.w, room...);
-      });
+      return choose<cudnnConvolutionBwdFilterAlgoPerf_t>(
+          plan, math,
+          [&](auto... room) {
+            return cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnn(), x, y, convolution, w,
+                                                                 room...);
+          },
+          [&](auto... size) {
+            return cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnn(), x, y, convolution, w,
+                                                                  size...);
+          });
   }
+}
+
+// Lets the plan add a bias. Its algorithm must be the one that can without an activation function
+// (NVIDIA's reference of cudnnConvolutionBiasActivationForward).
+void describe_bias(Plan& plan, const Tensor& bias) {
+  const std::int64_t o = bias.numel();
+  describe(plan.bias, bias.as_strided({1, o, 1, 1}, {o, 1, o, o}, bias.offset()));
+  check_status(cudnnSetActivationDescriptor(plan.identity, CUDNN_ACTIVATION_IDENTITY,
+                                            CUDNN_NOT_PROPAGATE_NAN, 0),
+               "cudnnSetActivationDescriptor");
+  plan.adds_bias = true;
 }
 
 // Everything that cuDNN's decision may depend on.
 using Key = std::vector<std::int64_t>;
 
 Key key_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
-           const Conv2dParams& p, cudnnMathType_t math) {
-  Key key{static_cast<std::int64_t>(direction), static_cast<std::int64_t>(x.dtype()), math,
-          x.device().index, p.groups};
+           const Conv2dParams& p, const Tensor& bias, cudnnMathType_t math) {
+  Key key{static_cast<std::int64_t>(direction),
+          static_cast<std::int64_t>(x.dtype()),
+          math,
+          x.device().index,
+          p.groups,
+          bias.defined()};
   for (const auto& pair : {p.stride, p.padding, p.dilation})
     key.insert(key.end(), pair.begin(), pair.end());
   for (const Shape& shape : {x.shape(), image_strides(x), w.shape(), y.shape(), image_strides(y)})
@@ -168,7 +227,7 @@ Key key_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& 
 }
 
 Plan& plan_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
-              const Conv2dParams& p) {
+              const Conv2dParams& p, const Tensor& bias) {
   // float32 in full unless TF32 is allowed; for 16 bits tensor cores lose nothing.
   const cudnnMathType_t math = x.dtype() != DType::float32 ? CUDNN_TENSOR_OP_MATH
                                : tf32_allowed()            ? CUDNN_DEFAULT_MATH
@@ -177,58 +236,76 @@ Plan& plan_of(Direction direction, const Tensor& x, const Tensor& w, const Tenso
   static std::mutex mutex;
   static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
   const std::scoped_lock lock(mutex);
-  std::unique_ptr<Plan>& plan = plans[key_of(direction, x, w, y, p, math)];
+  std::unique_ptr<Plan>& plan = plans[key_of(direction, x, w, y, p, bias, math)];
   if (plan == nullptr) {
     auto made = std::make_unique<Plan>();
+    made->packed = x.is_channels_last() && y.is_channels_last();
     describe(*made, x, w, y, p, math);
     choose(direction, *made, math);
+    if (bias.defined()) describe_bias(*made, bias);
     plan = std::move(made);
   }
   return *plan;
 }
 
-// x and y pixelwise, w channels-last.
-bool attempt(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
-             const Conv2dParams& params) {
-  Plan& plan = plan_of(direction, x, w, y, params);
-  if (!plan.usable) return false;
-  const auto bytes = static_cast<std::int64_t>(plan.workspace);
+cudnnStatus_t run(Direction direction, Plan& plan, const Algorithm& algorithm, const Tensor& x,
+                  const Tensor& w, const Tensor& y, const Tensor& bias) {
+  const auto bytes = static_cast<std::int64_t>(algorithm.workspace);
   const Tensor scratch = Tensor::empty({bytes}, DType::uint8, x.device());
   void* const room = bytes > 0 ? scratch.raw_data() : nullptr;
   const float one = 1, zero = 0;
-  cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
+  set_math(plan, algorithm.math);
   switch (direction) {
-    case Direction::forward:
-      status = cudnnConvolutionForward(cudnn(), &one, plan.x, x.raw_data(), plan.w, w.raw_data(),
-                                       plan.convolution,
-                                       static_cast<cudnnConvolutionFwdAlgo_t>(plan.algorithm), room,
-                                       plan.workspace, &zero, plan.y, y.raw_data());
-      break;
+    case Direction::forward: {
+      const auto number = static_cast<cudnnConvolutionFwdAlgo_t>(algorithm.number);
+      if (plan.adds_bias && number == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
+        const cudnnStatus_t status = cudnnConvolutionBiasActivationForward(
+            cudnn(), &one, plan.x, x.raw_data(), plan.w, w.raw_data(), plan.convolution, number,
+            room, algorithm.workspace, &zero, plan.y, y.raw_data(), plan.bias, bias.raw_data(),
+            plan.identity, plan.y, y.raw_data());
+        if (!plan.refused(status)) return status;
+      }
+      plan.adds_bias = false;
+      return cudnnConvolutionForward(cudnn(), &one, plan.x, x.raw_data(), plan.w, w.raw_data(),
+                                     plan.convolution, number, room, algorithm.workspace, &zero,
+                                     plan.y, y.raw_data());
+    }
     case Direction::input_gradient:
-      status = cudnnConvolutionBackwardData(
+      return cudnnConvolutionBackwardData(
           cudnn(), &one, plan.w, w.raw_data(), plan.y, y.raw_data(), plan.convolution,
-          static_cast<cudnnConvolutionBwdDataAlgo_t>(plan.algorithm), room, plan.workspace, &zero,
-          plan.x, x.raw_data());
-      break;
+          static_cast<cudnnConvolutionBwdDataAlgo_t>(algorithm.number), room, algorithm.workspace,
+          &zero, plan.x, x.raw_data());
     case Direction::weight_gradient:
-      status = cudnnConvolutionBackwardFilter(
-          cudnn(), &one, plan.x, x.raw_data(), plan.y, y.raw_data(), plan.convolution,
-          static_cast<cudnnConvolutionBwdFilterAlgo_t>(plan.algorithm), room, plan.workspace, &zero,
-          plan.w, w.raw_data());
       break;
   }
-  if (is_refusal(status)) {
-    plan.usable = false;
-    return false;
+  return cudnnConvolutionBackwardFilter(
+      cudnn(), &one, plan.x, x.raw_data(), plan.y, y.raw_data(), plan.convolution,
+      static_cast<cudnnConvolutionBwdFilterAlgo_t>(algorithm.number), room, algorithm.workspace,
+      &zero, plan.w, w.raw_data());
+}
+
+// x and y pixelwise, w channels-last, bias contiguous, every address a multiple of 16.
+bool attempt(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
+             const Conv2dParams& params, const Tensor& bias) {
+  Plan& plan = plan_of(direction, x, w, y, params, bias);
+  while (!plan.algorithms.empty()) {
+    const cudnnStatus_t status = run(direction, plan, plan.algorithms.front(), x, w, y, bias);
+    if (plan.refused(status)) {  // for good, so that every run computes the same
+      plan.algorithms.pop_front();
+      continue;
+    }
+    check_status(status, "cudnnConvolution..");
+    if (bias.defined() && !plan.adds_bias)
+      binary(Binary::add, y, bias.as_strided(y.shape(), {0, 1, 0, 0}, bias.offset()), y);
+    return true;
   }
-  check_status(status, "cudnnConvolution..");
-  return true;
+  return false;
 }
 
 }  // namespace
 
 bool convolve(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
-              const Conv2dParams& params) {
+              const Conv2dParams& params, const Tensor& bias) {
   const DType dtype = x.dtype();
   if (dtype != DType::float32 && dtype != DType::bfloat16 && dtype != DType::float16) return false;
   for (const Tensor& t : {x, w, y}) {  // cuDNN counts in int
@@ -246,16 +323,17 @@ bool convolve(Direction direction, const Tensor& x, const Tensor& w, const Tenso
     if (!is_result) ops::copy(t, copy);
     return copy;
   };
-  const Tensor filter = makes_w ? packed_like(w) : ops::channels_last(w);
+  const Tensor filter = makes_w ? packed_like(w) : aligned(ops::channels_last(w));
+  const Tensor shift = bias.defined() ? aligned(bias) : bias;
   const auto finish = [&](const Tensor& from, const Tensor& to) {
     if (!from.is_same(to)) ops::copy(from, to);
   };
-  if (is_pixelwise(x) && is_pixelwise(y) && attempt(direction, x, filter, y, params)) {
+  if (is_pixelwise(x) && is_pixelwise(y) && attempt(direction, x, filter, y, params, shift)) {
     if (makes_w) finish(filter, w);
     return true;
   }
   const Tensor packed_x = packed(x, makes_x), packed_y = packed(y, makes_y);
-  if (!attempt(direction, packed_x, filter, packed_y, params)) return false;
+  if (!attempt(direction, packed_x, filter, packed_y, params, shift)) return false;
   if (makes_x) finish(packed_x, x);
   if (makes_y) finish(packed_y, y);
   if (makes_w) finish(filter, w);

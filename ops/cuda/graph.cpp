@@ -82,6 +82,13 @@ class Transfer : public HostCopy::Transfer {
   Event arrived_;  // goes first
 };
 
+// Holds what is under way until it has arrived.
+void hold(std::shared_ptr<const Transfer> transfer) {
+  thread_local std::deque<std::shared_ptr<const Transfer>> under_way;
+  while (!under_way.empty() && under_way.front()->is_done()) under_way.pop_front();
+  under_way.push_back(std::move(transfer));
+}
+
 // One step: graphs, and what the host does between them.
 struct Recording {
   std::vector<std::variant<cudaGraphExec_t, std::function<void()>>> parts;
@@ -124,19 +131,26 @@ void on_host(std::function<void()> work) {
 }
 
 void transfer(const Tensor& from, const Tensor& to) {
-  if (from.device().is_cuda() && to.device().is_cuda()) wait_for(from.device());
   use(to.device().is_cuda() ? to.device() : from.device());
-  if (recording != nullptr && from.device().is_cpu()) {
-    const Tensor constant = pinned_tensor(from.shape(), from.dtype());
-    ops::copy(from, constant);
-    recording->constants.push_back(constant);
-    return copy_bytes(constant, to);
+  if (from.device().is_cpu()) {
+    // Of ordinary memory CUDA does not promise that it has been read when the call returns.
+    const auto transfer = std::make_shared<Transfer>(from.shape(), from.dtype());
+    ops::copy(from, transfer->values());
+    copy_bytes(transfer->values(), to);
+    if (recording != nullptr) {
+      recording->constants.push_back(transfer->values());
+    } else {
+      transfer->mark();
+      hold(transfer);
+    }
+    return;
   }
   check(recording == nullptr,
         "graph: a step that is captured has no values yet; HostCopy brings them when it has run");
-  // From ordinary memory the bytes are taken before the call returns; to it, after the wait.
+  wait_for(from.device());
+  use(to.device().is_cuda() ? to.device() : from.device());
   copy_bytes(from, to);
-  if (to.device().is_cpu()) wait_for(from.device());
+  wait_for(to.device().is_cuda() ? to.device() : from.device());
 }
 
 RandomPosition captured_position(const Generator& generator) {
@@ -164,10 +178,7 @@ Tensor from_host(const Shape& shape, DType dtype, Device device,
   on_host([transfer, make = std::move(make)] { make(transfer->wait()); });
   copy_bytes(transfer->values(), result);
   on_host([transfer] { transfer->mark(); });
-  // Until the copy is done somebody must hold its source.
-  thread_local std::deque<std::shared_ptr<Transfer>> under_way;
-  while (!under_way.empty() && under_way.front()->is_done()) under_way.pop_front();
-  if (!is_capturing()) under_way.push_back(transfer);
+  if (!is_capturing()) hold(transfer);
   return result;
 }
 
@@ -176,10 +187,9 @@ Tensor from_host(const Shape& shape, DType dtype, Device device,
 class Graph::State {
  public:
   State(Device device, std::shared_ptr<Allocator::Pool> pool)
-      : device_(device),
+      : device_((cuda::use(device), device)),
         pool_(pool != nullptr ? std::move(pool)
                               : std::make_shared<Allocator::Pool>(allocator(device))) {
-    cuda::use(device);
     recording_.position = Tensor::empty({2}, DType::int64, device);
     next_position_ = cuda::pinned_tensor({2}, DType::int64);
   }

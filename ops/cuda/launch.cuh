@@ -45,7 +45,7 @@ __device__ inline std::int64_t thread_index() {
 template <class T>
 __device__ T* dynamic_shared() {
 #ifdef __CUDACC__
-  extern __shared__ double dynamic_shared_memory[];
+  extern __shared__ __align__(128) unsigned char dynamic_shared_memory[];
   return reinterpret_cast<T*>(dynamic_shared_memory);
 #else
   return reinterpret_cast<T*>(emulator::dynamic_shared_memory());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 
+#include "ops/cuda/graph.h"
 #include "tensor/allocator.h"
 
 namespace mini::cuda {
@@ -45,9 +46,10 @@ class CudaAllocator final : public Allocator {
 struct DeviceState {
   cudaDeviceProp properties{};
   cudaStream_t stream = nullptr;
+  // From the first use on.
+  std::mutex mutex;
   cublasHandle_t cublas = nullptr;
-  std::once_flag cublas_prepared;
-  Tensor cublas_workspace;  // from the first use on
+  Tensor cublas_workspace;
   cudnnHandle_t cudnn = nullptr;
 };
 
@@ -98,13 +100,14 @@ DeviceState& state_of(int index) {
     check_status(cudaSetDevice(index), "cudaSetDevice");
     check_status(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking),
                  "cudaStreamCreate");
-    check_status(cublasCreate(&made->cublas), "cublasCreate");
-    check_status(cublasSetStream(made->cublas, made->stream), "cublasSetStream");
-    check_status(cudnnCreate(&made->cudnn), "cudnnCreate");
-    check_status(cudnnSetStream(made->cudnn, made->stream), "cudnnSetStream");
     state = std::move(made);
   }
   return *state;
+}
+
+// A library that is set up may wait for the device, which would end a capture.
+void check_not_capturing() {
+  check(!is_capturing(), "graph: a step must have run once before it is captured");
 }
 
 // What this thread uses.
@@ -134,7 +137,9 @@ void check_status(cublasStatus_t status, const char* call) {
 void check_status(cudnnStatus_t status, const char* call) {
   if (status == CUDNN_STATUS_SUCCESS) [[likely]]
     return;
-  throw Failure(concat_text(call, " failed: ", cudnnGetErrorString(status)));
+  char reason[256]{};
+  cudnnGetLastErrorString(reason, sizeof reason);
+  throw Failure(concat_text(call, " failed: ", cudnnGetErrorString(status), " (", reason, ')'));
 }
 
 void use(Device device) {
@@ -149,16 +154,39 @@ void use(Device device) {
 cudaStream_t stream() { return current().stream; }
 cublasHandle_t cublas() {
   DeviceState& state = current();
-  std::call_once(state.cublas_prepared, [&] {
-    state.cublas_workspace =
+  const std::scoped_lock lock(state.mutex);
+  if (state.cublas == nullptr) {
+    check_not_capturing();
+    const Tensor workspace =
         Tensor::empty({cublas_workspace_bytes}, DType::uint8, {DeviceType::cuda, current_index});
-    check_status(cublasSetWorkspace(state.cublas, state.cublas_workspace.raw_data(),
+    cublasHandle_t handle = nullptr;
+    check_status(cublasCreate(&handle), "cublasCreate");
+    check_status(cublasSetStream(handle, state.stream), "cublasSetStream");
+    // Sums of 16-bit products stay in float32 to their end.
+    const int math = CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+    check_status(cublasSetMathMode(handle, static_cast<cublasMath_t>(math)), "cublasSetMathMode");
+    check_status(cublasSetWorkspace(handle, workspace.raw_data(),
                                     static_cast<std::size_t>(cublas_workspace_bytes)),
                  "cublasSetWorkspace");
-  });
+    state.cublas_workspace = workspace;
+    state.cublas = handle;
+  }
   return state.cublas;
 }
-cudnnHandle_t cudnn() { return current().cudnn; }
+
+cudnnHandle_t cudnn() {
+  DeviceState& state = current();
+  const std::scoped_lock lock(state.mutex);
+  if (state.cudnn == nullptr) {
+    check_not_capturing();
+    cudnnHandle_t handle = nullptr;
+    check_status(cudnnCreate(&handle), "cudnnCreate");
+    check_status(cudnnSetStream(handle, state.stream), "cudnnSetStream");
+    state.cudnn = handle;
+  }
+  return state.cudnn;
+}
+
 const cudaDeviceProp& properties() { return current().properties; }
 
 Allocator& allocator(int index) {
@@ -168,7 +196,11 @@ Allocator& allocator(int index) {
   use({DeviceType::cuda, index});
   const std::scoped_lock lock(mutex);
   CudaAllocator*& made = allocators[static_cast<std::size_t>(index)];
-  if (made == nullptr) made = new CudaAllocator(index);
+  if (made == nullptr) {
+    made = new CudaAllocator(index);
+    // cudaMalloc and cudaFree wait for the device; when memory runs out, the cache is emptied.
+    made->set_cache_limit(SIZE_MAX);
+  }
   return *made;
 }
 

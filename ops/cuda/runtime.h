@@ -2,10 +2,9 @@
 // checked. Plain C++; kernels are launched through ops/cuda/launch.cuh.
 #pragma once
 
-#include <cublas_v2.h>
 #include <cuda_runtime.h>
-#include <cudnn.h>
 
+#include "ops/cuda/libraries.h"
 #include "ops/precision.h"
 #include "tensor/backend.h"
 

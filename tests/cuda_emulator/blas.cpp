@@ -70,6 +70,13 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
+// Every sum here is of float32 to its end, which is what mini asks for.
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t mode) {
+  return (mode & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION) != 0
+             ? CUBLAS_STATUS_SUCCESS
+             : CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
 cublasStatus_t cublasSetWorkspace(cublasHandle_t, void* workspace, std::size_t) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(workspace) % 256 == 0;
   return aligned ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;

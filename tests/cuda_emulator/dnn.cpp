@@ -1,6 +1,7 @@
 // cuDNN on the emulated device: plain loops. It refuses what the real one may refuse (images that
 // are slices of wider ones), and ranks first what mini must not take.
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -24,10 +25,18 @@ struct cudnnConvolutionStruct {
   std::int64_t groups = 1;
   cudnnMathType_t math = CUDNN_DEFAULT_MATH;
 };
+struct cudnnActivationStruct {
+  cudnnActivationMode_t mode = CUDNN_ACTIVATION_RELU;
+  cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
+};
 
 namespace {
 
-constexpr std::size_t workspace_bytes = 64;
+// What an algorithm needs where it may use tensor cores, and where it may not.
+std::size_t workspace_of(const cudnnConvolutionStruct& convolution, int algorithm) {
+  if (algorithm == 3) return std::size_t{1} << 40;
+  return convolution.math == CUDNN_FMA_MATH ? 128 : 64;
+}
 
 // Descriptors as they are when the work is queued.
 struct Problem {
@@ -83,8 +92,10 @@ std::size_t count(const std::array<std::int64_t, 4>& size) {
 
 enum class Result { x, w, y };
 
+// bias: added to y, or null.
 template <class T>
-void compute(const Problem& p, Result result, void* x_data, void* w_data, void* y_data) {
+void compute(const Problem& p, Result result, void* x_data, void* w_data, void* y_data,
+             const void* bias) {
   T *const x = static_cast<T*>(x_data), *const w = static_cast<T*>(w_data),
            *const y = static_cast<T*>(y_data);
   const auto operand = [&p](T value) {
@@ -104,49 +115,52 @@ void compute(const Problem& p, Result result, void* x_data, void* w_data, void* 
     else
       sums[static_cast<std::size_t>(at_y)] += operand(w[at_w]) * operand(x[at_x]);
   });
+  if (bias != nullptr)
+    for (std::size_t i = 0; i < sums.size(); ++i)  // packed channels-last
+      sums[i] += static_cast<float>(
+          static_cast<const T*>(bias)[i % static_cast<std::size_t>(p.y.size[1])]);
   std::transform(sums.begin(), sums.end(), out, [](float sum) { return T(sum); });
 }
 
 cudnnStatus_t run(cudnnHandle_t handle, const Problem& p, Result result, const void* alpha,
                   const void* beta, const void* x, const void* w, const void* y, int algorithm,
-                  const void* workspace, std::size_t bytes) {
+                  const void* workspace, std::size_t bytes, const void* bias = nullptr) {
   if (const cudnnStatus_t status = consistent(p); status != CUDNN_STATUS_SUCCESS) return status;
   if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 0 ||
       algorithm != 1)
     return CUDNN_STATUS_NOT_SUPPORTED;
-  if (bytes < workspace_bytes || workspace == nullptr) return CUDNN_STATUS_BAD_PARAM;
+  if (bytes < workspace_of(p.convolution, algorithm) || workspace == nullptr)
+    return CUDNN_STATUS_BAD_PARAM;
+  for (const void* data : {x, w, y, bias})
+    if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return CUDNN_STATUS_BAD_PARAM;
   const auto compute_as = p.x.type == CUDNN_DATA_FLOAT  ? compute<float>
                           : p.x.type == CUDNN_DATA_HALF ? compute<mini::Half>
                                                         : compute<mini::BFloat16>;
   const cudaError_t error = mini::emulator::enqueue(handle->stream, [=] {
-    compute_as(p, result, const_cast<void*>(x), const_cast<void*>(w), const_cast<void*>(y));
+    compute_as(p, result, const_cast<void*>(x), const_cast<void*>(w), const_cast<void*>(y), bias);
   });
   return error == cudaSuccess ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 
-// The fastest gives other bits in every run, the next one wants too much memory.
+// The fastest gives other bits in every run, the next one wants too much memory, and the one after
+// that will not run. Memory is said of tensor cores, whatever was asked for.
 template <class Entry>
 cudnnStatus_t list(const Problem& p, int room, int* count, Entry* entries) {
   *count = 0;
   if (const cudnnStatus_t status = consistent(p); status != CUDNN_STATUS_SUCCESS) return status;
   using Algorithm = decltype(Entry::algo);
-  const cudnnMathType_t math = p.convolution.math;
-  const std::array<Entry, 3> all{
-      {{static_cast<Algorithm>(0), CUDNN_STATUS_SUCCESS, 1, 0, CUDNN_NON_DETERMINISTIC, math, {}},
-       {static_cast<Algorithm>(4),
-        CUDNN_STATUS_SUCCESS,
-        2,
-        std::size_t{1} << 40,
-        CUDNN_DETERMINISTIC,
-        math,
-        {}},
-       {static_cast<Algorithm>(1),
-        CUDNN_STATUS_SUCCESS,
-        3,
-        workspace_bytes,
-        CUDNN_DETERMINISTIC,
-        math,
-        {}}}};
+  const auto entry = [&](int algorithm, float time, cudnnDeterminism_t determinism) {
+    return Entry{static_cast<Algorithm>(algorithm),
+                 CUDNN_STATUS_SUCCESS,
+                 time,
+                 workspace_of({.math = CUDNN_DEFAULT_MATH}, algorithm),
+                 determinism,
+                 CUDNN_DEFAULT_MATH,
+                 {}};
+  };
+  const std::array<Entry, 4> all{entry(0, 1, CUDNN_NON_DETERMINISTIC),
+                                 entry(3, 2, CUDNN_DETERMINISTIC), entry(2, 3, CUDNN_DETERMINISTIC),
+                                 entry(1, 4, CUDNN_DETERMINISTIC)};
   *count = std::min(room, static_cast<int>(all.size()));
   std::copy_n(all.begin(), *count, entries);
   return CUDNN_STATUS_SUCCESS;
@@ -168,6 +182,10 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
       break;
   }
   return "CUDNN_STATUS_NOT_SUPPORTED";
+}
+
+void cudnnGetLastErrorString(char* message, std::size_t room) {
+  std::strncpy(message, "emulated", room);
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
@@ -244,6 +262,21 @@ cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t descripto
   return CUDNN_STATUS_SUCCESS;
 }
 
+cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t* descriptor) {
+  *descriptor = new cudnnActivationStruct;
+  return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t descriptor) {
+  delete descriptor;
+  return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t descriptor,
+                                           cudnnActivationMode_t mode, cudnnNanPropagation_t nan,
+                                           double) {
+  *descriptor = {mode, nan};
+  return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, cudnnTensorDescriptor_t x,
                                                      cudnnFilterDescriptor_t w,
                                                      cudnnConvolutionDescriptor_t convolution,
@@ -265,6 +298,32 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
   return list(Problem{*x, *dy, *dw, *convolution}, room, count, entries);
 }
 
+cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t, cudnnTensorDescriptor_t,
+                                                      cudnnFilterDescriptor_t,
+                                                      cudnnConvolutionDescriptor_t convolution,
+                                                      cudnnTensorDescriptor_t,
+                                                      cudnnConvolutionFwdAlgo_t algorithm,
+                                                      std::size_t* bytes) {
+  *bytes = workspace_of(*convolution, algorithm);
+  return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t, cudnnFilterDescriptor_t,
+                                                           cudnnTensorDescriptor_t,
+                                                           cudnnConvolutionDescriptor_t convolution,
+                                                           cudnnTensorDescriptor_t,
+                                                           cudnnConvolutionBwdDataAlgo_t algorithm,
+                                                           std::size_t* bytes) {
+  *bytes = workspace_of(*convolution, algorithm);
+  return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
+    cudnnHandle_t, cudnnTensorDescriptor_t, cudnnTensorDescriptor_t,
+    cudnnConvolutionDescriptor_t convolution, cudnnFilterDescriptor_t,
+    cudnnConvolutionBwdFilterAlgo_t algorithm, std::size_t* bytes) {
+  *bytes = workspace_of(*convolution, algorithm);
+  return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
                                       cudnnTensorDescriptor_t x_is, const void* x,
                                       cudnnFilterDescriptor_t w_is, const void* w,
@@ -274,6 +333,22 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
                                       cudnnTensorDescriptor_t y_is, void* y) {
   return run(handle, {*x_is, *y_is, *w_is, *convolution}, Result::y, alpha, beta, x, w, y,
              algorithm, workspace, bytes);
+}
+// Something must be left for a pass of its own: kernels of an even width add no bias.
+cudnnStatus_t cudnnConvolutionBiasActivationForward(
+    cudnnHandle_t handle, const void* alpha1, cudnnTensorDescriptor_t x_is, const void* x,
+    cudnnFilterDescriptor_t w_is, const void* w, cudnnConvolutionDescriptor_t convolution,
+    cudnnConvolutionFwdAlgo_t algorithm, void* workspace, std::size_t bytes, const void* alpha2,
+    cudnnTensorDescriptor_t, const void*, cudnnTensorDescriptor_t bias_is, const void* bias,
+    cudnnActivationDescriptor_t activation, cudnnTensorDescriptor_t y_is, void* y) {
+  if (bias_is->type != y_is->type ||
+      bias_is->size != std::array<std::int64_t, 4>{1, y_is->size[1], 1, 1})
+    return CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH;
+  if (activation->mode != CUDNN_ACTIVATION_IDENTITY || activation->nan != CUDNN_NOT_PROPAGATE_NAN ||
+      w_is->size[3] % 2 == 0)
+    return CUDNN_STATUS_NOT_SUPPORTED;
+  return run(handle, {*x_is, *y_is, *w_is, *convolution}, Result::y, alpha1, alpha2, x, w, y,
+             algorithm, workspace, bytes, bias);
 }
 cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alpha,
                                            cudnnFilterDescriptor_t w_is, const void* w,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds, on a machine with the CUDA toolkit but perhaps no GPU, what tools/device/check.sh runs on
-# one that has a GPU and little else: programs that need nothing but the C library, cuBLAS and cuDNN.
+# one that has a GPU and little else: programs that need nothing but the C library and, on the way, the
+# cuBLAS and cuDNN they find there.
 #   tools/device/pack.sh            into build/device, at most 60 MB
 # Golden values come from the folder MINI_GOLDEN, or MINI_SHARED/golden, where one of them is set.
 set -euo pipefail
@@ -8,7 +9,7 @@ cd "$(dirname "$0")/../.."
 source tools/lib/setup.sh
 
 build=build/portable out=build/device limit_mb=60
-tools=(mini_train mini_infer mini_bench)
+tools=(mini_train mini_infer mini_bench mini_gradcheck)
 tests=(test_cuda test_golden)
 
 launcher=()
@@ -21,8 +22,8 @@ mkdir -p "$out/golden"
 for name in "${tools[@]}"; do strip -o "$out/$name" "$build/tools/$name"; done
 for name in "${tests[@]}"; do strip -o "$out/$name" "$build/tests/$name"; done
 
-# What a bare machine has, and what comes with CUDA.
-allowed='^(lib(c|m|pthread|dl|rt)|ld-linux-x86-64)\.so\.[0-9]+$|^lib(cublas|cublasLt|cudnn[a-z_]*|nccl)\.so\.[0-9]+$'
+# What a bare machine has.
+allowed='^(lib(c|m|pthread|dl|rt)|ld-linux-x86-64)\.so\.[0-9]+$'
 for program in "$out"/mini_* "$out"/test_*; do
   needed=$(readelf -d "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
   foreign=$(grep -Ev "$allowed" <<<"$needed" || true)

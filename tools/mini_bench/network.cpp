@@ -158,9 +158,11 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   const bool replayed = options.replay && common.device.is_cuda();
   run("training step", gflop, common, options, [&] {
-    // Gradients keep their memory, so that it counts as what is there between steps.
+    // Gradients keep their memory, so that it counts as what is there between steps; those of a
+    // replayed pass do so anyway.
+    if (replayed) setting.network->zero_grad();
     for (const Tensor& parameter : network.parameters())
-      if (!replayed && parameter.grad().defined()) ops::fill(parameter.grad(), 0);
+      if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);
     const auto values = pass.run(setting.hr, setting.lr_reference, generator);
     adam.step(2e-4, train::clip_factor(values.back().second, 10));
   });

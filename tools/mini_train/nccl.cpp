@@ -14,6 +14,15 @@
 namespace mini {
 namespace {
 
+constinit cuda::Library nccl{"NCCL", "libnccl.so.2", MINI_NCCL_FOUND};
+MINI_LOADED(nccl, ncclAllReduce)
+MINI_LOADED(nccl, ncclBroadcast)
+MINI_LOADED(nccl, ncclCommDestroy)
+MINI_LOADED(nccl, ncclCommInitRank)
+MINI_LOADED(nccl, ncclGetErrorString)
+MINI_LOADED(nccl, ncclGetLastError)
+MINI_LOADED(nccl, ncclGetUniqueId)
+
 void checked(ncclResult_t status, const char* call) {
   check(status == ncclSuccess, "nccl: ", call, " failed: ", ncclGetErrorString(status), " (",
         ncclGetLastError(nullptr), ')');

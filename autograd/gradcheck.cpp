@@ -5,6 +5,7 @@
 
 #include "autograd/engine.h"
 #include "tensor/random.h"
+#include "tensor/view.h"
 
 namespace mini {
 namespace {
@@ -25,14 +26,14 @@ void check_inputs(const Tensors& inputs) {
   }
 }
 
-// The element of x at a row-major position.
-double& element(const Tensor& x, std::int64_t flat) {
-  double* place = x.data<double>();
+// The element of x at a row-major position, as a view: x may be on any device.
+Tensor element(const Tensor& x, std::int64_t flat) {
+  std::int64_t place = x.offset();
   for (int d = x.rank() - 1; d >= 0; --d) {
     place += flat % x.shape()[d] * x.strides()[d];
     flat /= x.shape()[d];
   }
-  return *place;
+  return x.detach().as_strided({}, {}, place);
 }
 
 Shape index_of(const Shape& shape, std::int64_t flat) {
@@ -59,13 +60,13 @@ Matrix numeric_jacobian(const TensorFunction& function, const Tensors& inputs, c
                         double epsilon) {
   Matrix rows;
   for (std::int64_t j = 0; j < input.numel(); ++j) {
-    double& x = element(input, j);
-    const double before = x;
-    x = before + epsilon;
+    const Tensor x = element(input, j);
+    const double before = x.to_vector()[0];
+    ops::fill(x, before + epsilon);
     std::vector<double> row = evaluate(function, inputs);
-    x = before - epsilon;
+    ops::fill(x, before - epsilon);
     const std::vector<double> low = evaluate(function, inputs);
-    x = before;
+    ops::fill(x, before);
     for (std::size_t k = 0; k < row.size(); ++k) row[k] = (row[k] - low[k]) / (2 * epsilon);
     rows.push_back(std::move(row));
   }
@@ -81,8 +82,8 @@ std::vector<Matrix> analytic_jacobians(const Tensors& outputs, const Tensors& in
     for (std::int64_t k = 0; k < output.numel(); ++k) {
       Tensors grads(inputs.size());
       if (output.requires_grad()) {
-        const Tensor one_hot = Tensor::zeros(output.shape(), output.dtype());
-        element(one_hot, k) = 1;
+        const Tensor one_hot = Tensor::zeros(output.shape(), output.dtype(), output.device());
+        ops::fill(element(one_hot, k), 1);
         grads = grad({output}, inputs, {one_hot}, {.retain_graph = true});
       }
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -162,7 +163,9 @@ GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inp
   {
     const NoGrad guard;
     for (const Tensor& output : function(inputs))
-      all.push_back(ops::normal(random, output.shape(), DType::float64).set_requires_grad());
+      all.push_back(
+          ops::to_device(ops::normal(random, output.shape(), DType::float64), output.device())
+              .set_requires_grad());
   }
   const std::size_t count = inputs.size();
   const auto gradient = [count](const TensorFunction& of, const Tensors& arguments) {
@@ -177,7 +180,8 @@ GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inp
     // that records itself: both are then tested against each other.
     Tensors grads = grad(of(at), wanted, weights, {.create_graph = differentiable});
     for (std::size_t i = 0; i < grads.size(); ++i)
-      if (!grads[i].defined()) grads[i] = Tensor::zeros(wanted[i].shape(), wanted[i].dtype());
+      if (!grads[i].defined())
+        grads[i] = Tensor::zeros(wanted[i].shape(), wanted[i].dtype(), wanted[i].device());
     return grads;
   };
   GradCheckOptions second = options;

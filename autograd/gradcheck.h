@@ -36,7 +36,7 @@ struct GradCheckResult {
 };
 
 // Checks d(every output)/d(every input that requires a gradient). Inputs are float64, of any
-// strides but those of an expanded view, and away from kinks of the function by more than epsilon;
+// strides but those of an expanded view, on any device, and away from kinks of the function by more than epsilon;
 // their elements are changed while this runs and then put back. Throws what the function throws.
 GradCheckResult gradcheck(const TensorFunction& function, const Tensors& inputs,
                           const GradCheckOptions& options = {});

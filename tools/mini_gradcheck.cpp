@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "tensor/allocator.h"
 #include "tools/mini_gradcheck/checks.h"
 
 namespace {
@@ -25,14 +26,15 @@ int main(int argc, char** argv) {
       "Checks the functions of mini's catalogue: forward, gradients, second order, adjoints"};
   std::vector<std::string> wanted;
   bool list = false;
+  mini::Device device;
   app.add_option("--op", wanted, "only these functions");
+  app.add_option_function<std::string>(
+         "--device", [&](const std::string& name) { device = mini::parse_device(name); },
+         "where to compute: cpu (the default), cuda, or cuda:N")
+      ->type_name("DEVICE");
   app.add_flag("--list", list, "print the names of all rows");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& stop) {  // also asking for help
-    return app.exit(stop) == 0 ? 0 : 1;
-  }
-  try {
     const auto& rows = mini::suite::registry();
     if (list) {
       for (const auto& row : rows) fmt::print("{}\n", row.name);
@@ -42,6 +44,7 @@ int main(int argc, char** argv) {
       mini::check(
           std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; }),
           "mini_gradcheck: no function is called '", name, "'; --list prints them");
+    mini::allocator(device);  // is there such a device?
     fmt::print("{:<24}{:>8}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}\n", "function", "shapes", "forward",
                "gradient", "second", "adjoint", "checks", "entries");
     std::int64_t checks = 0, entries = 0;
@@ -49,7 +52,7 @@ int main(int argc, char** argv) {
     for (const auto& row : rows) {
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), row.name) == wanted.end())
         continue;
-      const mini::suite::Report report = mini::suite::run(row);
+      const mini::suite::Report report = mini::suite::run(row, device);
       print(report);
       ++run;
       checks += report.checks;
@@ -59,6 +62,8 @@ int main(int argc, char** argv) {
     fmt::print("{} rows, {} checks, {} entries of Jacobians compared, {} rows failed\n", run,
                checks, entries, failed);
     return failed == 0 ? 0 : 1;
+  } catch (const CLI::ParseError& stop) {  // also asking for help
+    return app.exit(stop) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;

@@ -10,7 +10,7 @@
 #include "tensor/view.h"
 #include "tests/cuda/device.h"
 #include "tests/support/support.h"
-#include "tools/mini_gradcheck/row.h"
+#include "tools/mini_gradcheck/checks.h"
 
 namespace mini {
 namespace {
@@ -180,6 +180,18 @@ TEST_F(CudaRegistry, ComputesWhatTheCpuDoes) {
   });
   std::printf("registry on %s: %zu rows, %d results compared in float64 and float32\n",
               to_string(device).c_str(), suite::registry().size(), compared);
+}
+
+// What mini_gradcheck --device does to every row: derivatives against differences, both computed here.
+TEST_F(CudaRegistry, PassesTheSuitesChecks) {
+  const std::set<std::string> some{"conv2d", "coupling", "dense_block", "matmul", "sample_mixture"};
+  for (const suite::Row& row : suite::registry()) {
+    if (!some.contains(row.name)) continue;
+    const suite::Report report = suite::run(row, device);
+    for (const std::string& failure : report.failures) ADD_FAILURE() << failure;
+    EXPECT_GE(report.cases, 12) << row.name;
+    EXPECT_GT(report.entries, 0) << row.name;
+  }
 }
 
 // These refuse 16 bits; everything else computes in them.

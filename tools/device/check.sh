@@ -11,10 +11,11 @@ cd "$(dirname "$0")/../.." || exit 1
 source tools/device/parts.sh
 
 # Seconds, the most valuable first; together, and with a second each for ending a part that hangs,
-# below nine minutes.
+# below nine minutes. Only when asked for: gradcheck, since the tests compare the same derivatives with
+# the CPU's.
 parts=(facts tests golden exact compare kernels train_jpeg train_webp memcheck racecheck)
 declare -A limit=([facts]=30 [tests]=90 [golden]=40 [exact]=45 [compare]=155 [kernels]=25
-  [train_jpeg]=30 [train_webp]=30 [memcheck]=45 [racecheck]=40)
+  [train_jpeg]=30 [train_webp]=30 [memcheck]=45 [racecheck]=40 [gradcheck]=120)
 
 usage() {
   sed -n '2,9s/^# \{0,1\}//p' "$0"

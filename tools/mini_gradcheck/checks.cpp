@@ -12,20 +12,6 @@
 namespace mini::suite {
 namespace {
 
-Tensors tensors(const std::vector<Input>& inputs, DType dtype) {
-  Tensors result;
-  for (const Input& input : inputs) result.push_back(input.tensor(dtype));
-  return result;
-}
-
-// The same, as leaves where a gradient may be asked for.
-Tensors leaves(const std::vector<Input>& inputs, DType dtype) {
-  Tensors result = tensors(inputs, dtype);
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i].differentiable && !inputs[i].integer) result[i].set_requires_grad();
-  return result;
-}
-
 Tensors require_grad(const Tensors& tensors) {
   Tensors result;
   for (const Tensor& x : tensors)
@@ -72,7 +58,8 @@ Case integral(Case c) {
 
 class Checker {
  public:
-  Checker(const Row& row, Report& report) : row_(row), traits_(row.traits), report_(report) {}
+  Checker(const Row& row, Device device, Report& report)
+      : row_(row), traits_(row.traits), device_(device), report_(report) {}
 
   void check_case(const Case& c, std::uint64_t seed) {
     case_ = &c;
@@ -110,6 +97,20 @@ class Checker {
   }
 
  private:
+  Tensors tensors(const std::vector<Input>& inputs, DType dtype) const {
+    Tensors result;
+    for (const Input& input : inputs) result.push_back(input.tensor(dtype, device_));
+    return result;
+  }
+
+  // The same, as leaves where a gradient may be asked for.
+  Tensors leaves(const std::vector<Input>& inputs, DType dtype) const {
+    Tensors result = tensors(inputs, dtype);
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].differentiable && !inputs[i].integer) result[i].set_requires_grad();
+    return result;
+  }
+
   template <class F>
   void guarded(const char* check, const F& f) {
     try {
@@ -233,7 +234,7 @@ class Checker {
     for (const Tensor& d : dy) cast.push_back(ops::cast(d, dtype));
     Tensors result = grad(case_->call(x), wanted, cast, {.create_graph = create_graph});
     for (std::size_t i = 0; i < result.size(); ++i)
-      if (!result[i].defined()) result[i] = Tensor::zeros(wanted[i].shape(), dtype);
+      if (!result[i].defined()) result[i] = Tensor::zeros(wanted[i].shape(), dtype, device_);
     return result;
   }
 
@@ -243,7 +244,7 @@ class Checker {
       const Array dy = generate(y.shape, [&](const Shape&) {
         return static_cast<double>(static_cast<float>(draw(random_)));
       });
-      result.push_back(Tensor::from(dy.values, dy.shape));
+      result.push_back(ops::to_device(Tensor::from(dy.values, dy.shape), device_));
     }
     return result;
   }
@@ -258,8 +259,8 @@ class Checker {
     compare(narrow, plain, traits_.gradient32, "gradient float32");
     Tensors packed, expanded;
     for (const Tensor& d : dy) {
-      expanded.push_back(ops::expand(Tensor::scalar(0.5, DType::float64), d.shape()));
-      packed.push_back(Tensor::full(d.shape(), 0.5, DType::float64));
+      expanded.push_back(ops::expand(Tensor::full({}, 0.5, DType::float64, device_), d.shape()));
+      packed.push_back(Tensor::full(d.shape(), 0.5, DType::float64, device_));
     }
     compare(gradients(DType::float64, expanded), gradients(DType::float64, packed), 1e-12,
             "gradient for an expanded dy");
@@ -271,7 +272,7 @@ class Checker {
     Tensors x = tensors(case_->inputs, DType::float64);
     const Tensors there = case_->call(x);
     Tensors without = x;
-    without[which] = Tensor::zeros(x[which].shape(), DType::float64);
+    without[which] = Tensor::zeros(x[which].shape(), DType::float64, device_);
     const Tensors base = case_->call(without);
     double left = 0, scale = 1;
     for (std::size_t i = 0; i < dy.size(); ++i) {
@@ -303,6 +304,7 @@ class Checker {
 
   const Row& row_;
   const Traits& traits_;
+  const Device device_;
   Report& report_;
   const Case* case_ = nullptr;
   Generator random_;
@@ -317,13 +319,13 @@ std::uint64_t seed_of(const std::string& name) {
 
 }  // namespace
 
-Report run(const Row& row) {
+Report run(const Row& row, Device device) {
   // Tensors of a few elements give a second thread nothing but waiting.
   const int threads = max_threads();
   set_threads(1);
   Report report;
   report.row = &row;
-  Checker checker(row, report);
+  Checker checker(row, device, report);
   std::set<std::string> seen;
   const std::uint64_t seed = seed_of(row.name);
   // A case whose shapes came up before is drawn again.

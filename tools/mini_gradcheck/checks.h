@@ -32,6 +32,7 @@ struct Report {
 
 inline constexpr int cases_per_row = 14;
 
-Report run(const Row& row);
+// Computes on `device`, and the references on the CPU. Not on it: the texts of errors.
+Report run(const Row& row, Device device = {});
 
 }  // namespace mini::suite

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "autograd/functions.h"
+#include "tensor/view.h"
 #include "tools/mini_gradcheck/row.h"
 
 namespace mini::suite {
@@ -88,7 +89,8 @@ Case sample_mixture_case(Sampler& s) {
   c.derivative_of = [offset = Tensor::from(offset.values, noise)](const Tensors& x) {
     const Tensor relaxed = softmax(select(x[0], 0, 0) - log(x[1]), -1);
     const Tensor values = select(x[0], 0, 1) + exp(select(x[0], 0, 2) * 0.5) * x[2];
-    return Tensors{sum((relaxed + offset) * values, std::vector<int>{-1})};
+    const Tensor there = ops::to_device(offset, x[0].device());
+    return Tensors{sum((relaxed + there) * values, std::vector<int>{-1})};
   };
   return c;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "tensor/allocator.h"
+#include "tensor/version.h"
 #include "tools/mini_gradcheck/checks.h"
 
 namespace {
@@ -24,6 +25,7 @@ void print(const mini::suite::Report& report) {
 int main(int argc, char** argv) {
   CLI::App app{
       "Checks the functions of mini's catalogue: forward, gradients, second order, adjoints"};
+  app.set_version_flag("--version", fmt::format("mini_gradcheck {}", mini::version()));
   std::vector<std::string> wanted;
   bool list = false;
   mini::Device device;

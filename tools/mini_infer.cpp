@@ -6,6 +6,7 @@
 
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
+#include "tensor/version.h"
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/memory.h"
 
@@ -210,6 +211,7 @@ int run_evaluate(CommandLine& line) {
 
 int run(int argc, char** argv) {
   CLI::App app(description, "mini_infer");
+  app.set_version_flag("--version", fmt::format("mini_infer {}", version()));
   app.require_subcommand(1);
   CommandLine line;
   add_scale_commands(app, line);

@@ -4,7 +4,7 @@
 # a log of its own, and none stops the others.
 #   tools/device/check.sh [--out DIR] [--only PART,PART..]
 #   tools/device/check.sh --emulated BUILD     try it without a GPU, on a build with MINI_CUDA=EMULATED
-# Runs the programs that tools/device/pack.sh left in build/device, else builds them here. Leaves
+# Runs the programs that tools/device/pack.sh left in build/device.tar.gz, else builds them here. Leaves
 # report.md (the table) and logs.tar.gz in DIR (build/check). Exit code 1 when a part failed.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1

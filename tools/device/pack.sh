@@ -2,7 +2,7 @@
 # Builds, on a machine with the CUDA toolkit but perhaps no GPU, what tools/device/check.sh runs on
 # one that has a GPU and little else: programs that need nothing but the C library and, on the way, the
 # cuBLAS and cuDNN they find there.
-#   tools/device/pack.sh            into build/device, at most 60 MB
+#   tools/device/pack.sh            into build/device.tar.gz, at most 60 MB
 # Golden values come from the folder MINI_GOLDEN, or MINI_SHARED/golden, where one of them is set.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -53,9 +53,10 @@ fi
   echo "libraries: $(readelf -d "$out"/mini_* | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u | paste -sd' ')"
 } >"$out/manifest.txt"
 
-size=$(du -sm "$out" | cut -f1)
+tar -czf "$out.tar.gz" -C "$(dirname "$out")" "$(basename "$out")"
+size=$(du -sm "$out.tar.gz" | cut -f1)
 cat "$out/manifest.txt"
-echo "size: $size MB in $out"
+echo "size: $size MB in $out.tar.gz"
 if [ "$size" -gt $limit_mb ]; then
   echo "pack: that is above $limit_mb MB; pack fewer programs" >&2
   exit 1

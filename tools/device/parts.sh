@@ -18,12 +18,12 @@ find_programs() {
     echo "Without one, --emulated BUILD tries the script on a build with MINI_CUDA=EMULATED." >&2
     return 1
   fi
-  if [ -e build/device/manifest.txt ]; then
+  if [ -e build/device.tar.gz ]; then
     programs=build/device:build/device
-    chmod +x build/device/mini_* build/device/test_* # copying a folder may lose that
+    tar -xzf build/device.tar.gz -C build
     return
   fi
-  echo "no build/device (tools/device/pack.sh makes it elsewhere), so building in build/check-build"
+  echo "no build/device.tar.gz (tools/device/pack.sh makes it elsewhere), so building in build/check-build"
   mkdir -p build/check-build
   if cmake -G Ninja -B build/check-build -DMINI_CUDA=ON >build/check-build/log.txt 2>&1 &&
     cmake --build build/check-build >>build/check-build/log.txt 2>&1; then
@@ -32,7 +32,7 @@ find_programs() {
   fi
   grep -A4 -E 'CMake Error|not found|error:|FAILED' build/check-build/log.txt | head -n 20 >&2
   echo "check: mini cannot be built here (see above, and build/check-build/log.txt). Run" \
-    "tools/device/pack.sh where it can, and bring build/device." >&2
+    "tools/device/pack.sh where it can, and bring build/device.tar.gz." >&2
   return 1
 }
 

@@ -110,7 +110,7 @@ struct LinearMap {
   LinearMap transposed() const;
 };
 
-// Elements per block of a correction (ops/correction.h).
-constexpr std::int64_t correction_block = 16384;
+// Elements per block of a correction (ops/correction.h): few, so that there are blocks enough for a GPU.
+constexpr std::int64_t correction_block = 1024;
 
 }  // namespace mini

@@ -9,7 +9,7 @@ namespace {
 template <class Body>
 void for_blocks(std::int64_t count, const Body& body) {
   const std::int64_t blocks = (count + correction_block - 1) / correction_block;
-  parallel_for(blocks, 1, [&](std::int64_t from, std::int64_t to) {
+  parallel_for(blocks, 16, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t b = from; b < to; ++b)
       body(b, b * correction_block, std::min(count, (b + 1) * correction_block));
   });

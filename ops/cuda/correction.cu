@@ -1,5 +1,6 @@
-// Exact inverses: a block of threads takes one block of elements. What is kept aside is rare, so a
-// block without any does nothing about it.
+// Exact inverses: a block of threads takes one block of elements, a thread a few neighbouring ones, so
+// that what is kept aside lies in the order of the threads. It is rare: a block without any does nothing
+// about it.
 #include "ops/cuda/launch.cuh"
 #include "ops/functors_correction.h"
 #include "ops/kernels.h"
@@ -7,8 +8,9 @@
 namespace mini::cuda {
 namespace {
 
-constexpr int threads = 256, group = 16, groups = threads / group;
-constexpr int run = correction_block / threads;  // elements of a thread that keeps the order
+constexpr int threads = 256, warp = 32, warps = threads / warp;
+constexpr int run = correction_block / threads;  // elements of a thread
+static_assert(run * threads == correction_block);
 
 // The sum of the counts of the threads before this one, and of all. Every thread calls this once.
 struct Ranks {
@@ -16,30 +18,72 @@ struct Ranks {
 };
 
 __device__ Ranks rank_among_threads(std::int64_t count) {
-  __shared__ std::int64_t counts[threads], group_counts[groups];
-  const int thread = static_cast<int>(threadIdx.x), own_group = thread / group;
-  counts[thread] = count;
-  __syncthreads();
-  std::int64_t before = 0;
-  for (int t = own_group * group; t < thread; ++t) before += counts[t];
-  if (thread % group == group - 1) group_counts[own_group] = before + count;
-  __syncthreads();
-  std::int64_t total = 0;
-  for (int g = 0; g < groups; ++g) {
-    if (g == own_group) before += total;
-    total += group_counts[g];
+  __shared__ std::int64_t warp_counts[warps];
+  const int lane = static_cast<int>(threadIdx.x) % warp;
+  const int own_warp = static_cast<int>(threadIdx.x) / warp;
+  std::int64_t upto = count;  // of this thread and the lanes before it
+  for (int step = 1; step < warp; step *= 2) {
+    const std::int64_t lower = __shfl_up_sync(0xffffffffu, upto, static_cast<unsigned>(step));
+    if (lane >= step) upto += lower;
   }
-  return {before, total};
+  if (lane == warp - 1) warp_counts[own_warp] = upto;
+  __syncthreads();
+  Ranks result{upto - count, 0};
+  for (int w = 0; w < warps; ++w) {
+    if (w < own_warp) result.before += warp_counts[w];
+    result.total += warp_counts[w];
+  }
+  return result;
 }
 
 __device__ std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-// The elements of this block of threads.
+// The elements of a thread, in registers.
+template <class T>
+struct alignas(sizeof(T) * run) Run {
+  T at[run];
+};
+
+// Which ones they are. At the end of the tensor fewer than `run`, or none.
 struct Part {
-  std::int64_t begin, end;
+  std::int64_t first, size;
   __device__ explicit Part(std::int64_t count)
-      : begin(std::int64_t{blockIdx.x} * correction_block),
-        end(smaller(count, begin + correction_block)) {}
+      : first(thread_index() * run), size(smaller(run, count - first)) {}
+
+  template <class T>
+  __device__ Run<T> load(const T* x) const {
+    if (moves_at_once(x)) return *reinterpret_cast<const Run<T>*>(x + first);
+    Run<T> values{};
+    for (int i = 0; i < run; ++i)
+      if (i < size) values.at[i] = x[first + i];
+    return values;
+  }
+  template <class T>
+  __device__ void store(const Run<T>& values, T* x) const {
+    if (moves_at_once(x)) {
+      *reinterpret_cast<Run<T>*>(x + first) = values;
+      return;
+    }
+    for (int i = 0; i < run; ++i)
+      if (i < size) x[first + i] = values.at[i];
+  }
+  // Calls f(i) for each one that is kept aside.
+  template <class F>
+  __device__ void for_each_aside(const Run<std::uint8_t>& codes, const F& f) const {
+    for (int i = 0; i < run; ++i)
+      if (i < size && codes.at[i] == 0) f(i);
+  }
+  __device__ std::int64_t count_aside(const Run<std::uint8_t>& codes) const {
+    std::int64_t count = 0;
+    for_each_aside(codes, [&](int) { ++count; });
+    return count;
+  }
+
+ private:
+  template <class T>
+  __device__ bool moves_at_once(const T* x) const {
+    return size == run && reinterpret_cast<std::uintptr_t>(x) % sizeof(Run<T>) == 0;
+  }
 };
 
 // starts[b + 1] = elements kept aside of block b.
@@ -47,13 +91,11 @@ template <class T>
 __global__ void codes_kernel(const T* x, const T* estimate, std::uint8_t* codes,
                              std::int64_t* starts, std::int64_t count) {
   const Part part(count);
-  std::int64_t aside = 0;
-  for (std::int64_t i = part.begin + threadIdx.x; i < part.end; i += threads) {
-    const std::uint8_t code = functors::CorrectionCode{}(x[i], estimate[i]);
-    codes[i] = code;
-    aside += code == 0;
-  }
-  const std::int64_t total = rank_among_threads(aside).total;
+  const Run<T> value = part.load(x), guess = part.load(estimate);
+  Run<std::uint8_t> code;
+  for (int i = 0; i < run; ++i) code.at[i] = functors::CorrectionCode{}(value.at[i], guess.at[i]);
+  part.store(code, codes);
+  const std::int64_t total = rank_among_threads(part.count_aside(code)).total;
   if (threadIdx.x == 0) starts[blockIdx.x + 1] = total;
 }
 
@@ -68,24 +110,17 @@ __global__ void starts_kernel(std::int64_t* starts, std::int64_t blocks) {
   if (threadIdx.x == 0) starts[0] = 0;
 }
 
-// Calls f(i, place among the elements kept aside) for every one of them of this block.
-template <class F>
-__device__ void for_each_aside(const Part& part, const std::uint8_t* codes,
-                               const std::int64_t* starts, const F& f) {
-  if (starts[blockIdx.x] == starts[blockIdx.x + 1]) return;
-  const std::int64_t begin = part.begin + threadIdx.x * run, end = smaller(part.end, begin + run);
-  std::int64_t aside = 0;
-  for (std::int64_t i = begin; i < end; ++i) aside += codes[i] == 0;
-  std::int64_t place = starts[blockIdx.x] + rank_among_threads(aside).before;
-  for (std::int64_t i = begin; i < end; ++i)
-    if (codes[i] == 0) f(i, place++);
-}
-
 template <class T>
 __global__ void aside_kernel(const T* x, const std::uint8_t* codes, const std::int64_t* starts,
                              T* aside, std::int64_t room, std::int64_t count) {
-  for_each_aside(Part(count), codes, starts, [&](std::int64_t i, std::int64_t place) {
-    if (place < room) aside[place] = x[i];
+  const std::int64_t start = starts[blockIdx.x];
+  if (start == starts[blockIdx.x + 1]) return;
+  const Part part(count);
+  const Run<std::uint8_t> code = part.load(codes);
+  std::int64_t place = start + rank_among_threads(part.count_aside(code)).before;
+  part.for_each_aside(code, [&](int i) {
+    if (place < room) aside[place] = x[part.first + i];
+    ++place;
   });
 }
 
@@ -93,11 +128,19 @@ template <class T>
 __global__ void correct_kernel(T* values, const std::uint8_t* codes, const std::int64_t* starts,
                                const T* aside, std::int64_t room, std::int64_t count) {
   const Part part(count);
-  for (std::int64_t i = part.begin + threadIdx.x; i < part.end; i += threads)
-    if (codes[i] != 0) values[i] = functors::Correct{}(values[i], codes[i]);
-  for_each_aside(part, codes, starts, [&](std::int64_t i, std::int64_t place) {
-    values[i] = place < room ? aside[place] : std::numeric_limits<T>::quiet_NaN();
-  });
+  Run<T> value = part.load(values);
+  const Run<std::uint8_t> code = part.load(codes);
+  for (int i = 0; i < run; ++i)
+    if (code.at[i] != 0) value.at[i] = functors::Correct{}(value.at[i], code.at[i]);
+  const std::int64_t start = starts[blockIdx.x];
+  if (start != starts[blockIdx.x + 1]) {
+    std::int64_t place = start + rank_among_threads(part.count_aside(code)).before;
+    part.for_each_aside(code, [&](int i) {
+      value.at[i] = place < room ? aside[place] : std::numeric_limits<T>::quiet_NaN();
+      ++place;
+    });
+  }
+  part.store(value, values);
 }
 
 // Of the blocks of `count` elements.

@@ -87,6 +87,13 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = warpSize) {
 }
 
 template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned steps, int width = warpSize) {
+  const int lane = mini::emulator::lane() % width;
+  const int from = lane - static_cast<int>(steps);
+  return __shfl_sync(mask, value, from >= 0 ? from : lane, width);
+}
+
+template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned steps, int width = warpSize) {
   const int lane = mini::emulator::lane() % width;
   const int from = lane + static_cast<int>(steps);

@@ -1,8 +1,9 @@
 // The walk keeps one set of gradients per node it has reached and always takes the node with the
 // largest sequence number: whatever uses a node's outputs was recorded later, so by then all its
 // gradients have arrived. A leaf has its whole gradient once every input that it is, of any node, is
-// settled; these are counted before the walk where somebody wants to know. State lives on the stack,
-// so a backward may run inside another's.
+// settled; these are counted before the walk where somebody wants to know. What a node adds to leaves
+// waits for its last result: a GPU adds all of it in one launch. State lives on the stack, so a
+// backward may run inside another's.
 #include "autograd/engine.h"
 
 #include <algorithm>
@@ -107,13 +108,17 @@ class Uses {
   std::vector<Meta> leaves_;
 };
 
-// Adds in place where nobody else can see the sum's values.
+// Whether nobody else can see the sum's values, so that it may change in place.
+bool is_own(const Tensor& sum) {
+  return sum.is_unshared() && sum.is_dense() && !sum.requires_grad();
+}
+
 void accumulate(Tensor& sum, const Tensor& term, bool create_graph) {
   if (!sum.defined())
     sum = term;
   else if (create_graph)
     sum = add(sum, term);
-  else if (sum.is_unshared() && sum.is_dense() && !sum.requires_grad())
+  else if (is_own(sum))
     ops::add_(sum, term);
   else
     sum = ops::add(sum, term);
@@ -139,6 +144,7 @@ class Walk : public Backward::Receiver {
     check(!settled_[i], current_->name(), ": backward handed in the gradient of input ", i,
           " twice");
     settled_[i] = true;
+    add_to_leaves();
     const Meta& input = current_->inputs()[i];
     if (uses_ && input && input->node == nullptr && uses_->settle(input.get()))
       options_.leaf_complete(*input);
@@ -178,15 +184,15 @@ class Walk : public Backward::Receiver {
       Tensors grads = current.node->apply(current.grads, needed, *this);
       current.grads.clear();
       if (!retain_graph_) current.node->release();
+      std::vector<std::size_t> returned;  // inputs that were not handed in earlier
       for (std::size_t i = 0; i < inputs.size(); ++i) {
-        Tensor gradient = std::move(grads[i]);
-        if (needed[i] && gradient.defined())
-          add(inputs[i], std::move(gradient));
-        else if (settled_[i])
-          continue;
-        settle(i);
+        const bool arrives = needed[i] && grads[i].defined();
+        if (arrives) add(inputs[i], std::move(grads[i]));
+        if (arrives || !settled_[i]) returned.push_back(i);
       }
+      for (const std::size_t i : returned) settle(i);
     }
+    add_to_leaves();
     if (uses_)
       for (const Meta& leaf : uses_->open()) options_.leaf_complete(*leaf);
   }
@@ -202,13 +208,28 @@ class Walk : public Backward::Receiver {
     Tensors grads;  // one per output
   };
 
-  void arrive_at_leaf(AutogradMeta& leaf, Tensor gradient) const {
+  void arrive_at_leaf(AutogradMeta& leaf, Tensor gradient) {
     if (!leaf.requires_grad) return;
+    const Tensor& sum = leaf.grad;
+    // What is added at once is on one device, and no leaf is in it twice.
+    if (sum.defined() && std::any_of(waiting_.begin(), waiting_.end(), [&](const Addition& other) {
+          return other.sum.storage() == sum.storage() || other.sum.device() != sum.device();
+        }))
+      add_to_leaves();
+    if (sum.defined() && !create_graph_ && is_own(sum)) {
+      waiting_.push_back({sum, std::move(gradient)});
+      return;
+    }
     // A gradient may be shared with another tensor (an expanded view, the caller's own): the leaf
     // keeps it only if nobody else holds it, so that later ones can be added in place.
     if (!leaf.grad.defined() && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
       gradient = ops::clone(gradient);
     accumulate(leaf.grad, gradient, create_graph_);
+  }
+
+  void add_to_leaves() {
+    ops::add_(waiting_);
+    waiting_.clear();
   }
 
   BackwardOptions options_;
@@ -218,7 +239,8 @@ class Walk : public Backward::Receiver {
   const std::unordered_set<const AutogradMeta*>* wanted_;  // null: collect in the leaves
   std::map<std::uint64_t, Pending> pending_;
   std::unordered_map<const AutogradMeta*, Tensor> caught_;
-  std::optional<Uses> uses_;  // only if somebody wants to know
+  std::vector<Addition> waiting_;  // what is still to be added to leaves
+  std::optional<Uses> uses_;       // only if somebody wants to know
   const Node* current_ = nullptr;
   std::vector<bool> settled_;  // the inputs of the current node
 };

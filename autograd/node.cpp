@@ -115,8 +115,14 @@ Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
 }
 
 void Backward::deliver(std::size_t i, Tensor gradient) const {
-  if (needed_[i] && gradient.defined()) receiver_.arrive(node_.inputs()[i], std::move(gradient));
-  receiver_.settle(i);
+  deliver({&i, 1}, Tensors{std::move(gradient)});
+}
+
+void Backward::deliver(std::span<const std::size_t> inputs, Tensors gradients) const {
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    if (needed_[inputs[k]] && gradients[k].defined())
+      receiver_.arrive(node_.inputs()[inputs[k]], std::move(gradients[k]));
+  for (const std::size_t i : inputs) receiver_.settle(i);
 }
 
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,

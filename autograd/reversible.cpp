@@ -224,8 +224,7 @@ class Walk {
       add_gradient(1 - layer.changed, gradients.back());
       gradients.pop_back();
     }
-    for (std::size_t i = 0; i < places.size(); ++i)
-      context_.deliver(places[i], std::move(gradients[i]));
+    context_.deliver(places, std::move(gradients));
   }
 
   void add_gradient(int half, const Tensor& term) {

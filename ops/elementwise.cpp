@@ -54,6 +54,19 @@ void add_(const Tensor& y, const Tensor& x, double scale) {
   MINI_DISPATCH(y.device(), add_scaled, x, scale, y);
 }
 
+void add_(std::span<const Addition> pairs) {
+  if (pairs.empty()) return;
+  const Device device = pairs.front().sum.device();
+  for (const auto& [sum, term] : pairs) {
+    check_pair(sum, term, "add_");
+    check(sum.shape() == term.shape(), "add_: shapes ", sum.shape(), " and ", term.shape(),
+          " differ");
+    check(sum.is_dense(), "add_: a sum ", sum.shape(), " has gaps; add to it alone");
+    check(sum.device() == device, "add_: sums are on ", device, " and ", sum.device());
+  }
+  MINI_DISPATCH(device, add_pairs, pairs);
+}
+
 const char* name_of(Unary op) {
   switch (op) {
     case Unary::neg:

@@ -17,6 +17,10 @@ inline Tensor mul(const Tensor& a, const Tensor& b) { return binary(Binary::mul,
 // In place: y += scale·x, shapes equal.
 void add_(const Tensor& y, const Tensor& x, double scale = 1);
 
+// In place, many at once: sum += term for each pair, of equal shapes and dtypes, all on one device.
+// The sums are dense; no tensor may be a sum and occur a second time.
+void add_(std::span<const Addition> pairs);
+
 const char* name_of(Unary op);
 const char* name_of(Binary op);
 

@@ -80,6 +80,11 @@ struct Padding2d {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
 };
 
+// What add_ (ops/elementwise.h) takes many of: sum += term.
+struct Addition {
+  Tensor sum, term;
+};
+
 // A parameter and what Adam (ops/optimizer.h) needs for it, all of one shape.
 struct AdamSlot {
   Tensor parameter, gradient, mean, square;

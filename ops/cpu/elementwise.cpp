@@ -87,4 +87,8 @@ void add_scaled(const Tensor& x, double scale, const Tensor& y) {
   });
 }
 
+void add_pairs(std::span<const Addition> pairs) {
+  for (const Addition& pair : pairs) add_scaled(pair.term, 1, pair.sum);
+}
+
 }  // namespace mini::cpu

@@ -1,5 +1,6 @@
-// Adam and the norm over all parameters of a network, a launch for each hundred or so: a table of
-// where they lie travels with the launch, and each block of threads takes a piece of one of them.
+// What goes over many tensors at once, a launch for each hundred or so: Adam, the norm, and adding to
+// gradients. A table of where they lie travels with the launch, and each block of threads takes a
+// piece of one of them.
 #include <span>
 
 #include "ops/cuda/launch.cuh"
@@ -62,6 +63,17 @@ __global__ void adam_kernel(const __grid_constant__ Table<4> table, AdamParams p
 }
 
 template <class T>
+__global__ void add_kernel(const __grid_constant__ Table<2> table) {
+  const auto& entry = table.entries[table.find(blockIdx.x)];
+  T* const sum = static_cast<T*>(entry.data[0]);
+  const T* const term = static_cast<const T*>(entry.data[1]);
+  const std::int64_t begin = (blockIdx.x - entry.first_block) * piece;
+  const std::int64_t end = begin + piece < entry.count ? begin + piece : entry.count;
+  for (std::int64_t i = begin + threadIdx.x; i < end; i += threads)
+    sum[i] = T(static_cast<Wide<T>>(sum[i]) + static_cast<Wide<T>>(term[i]));
+}
+
+template <class T>
 __global__ void squares_kernel(const __grid_constant__ Table<1> table, double* sums) {
   __shared__ double partial[threads];
   const auto& entry = table.entries[table.find(blockIdx.x)];
@@ -121,6 +133,22 @@ void adam(std::span<const AdamSlot> slots, const AdamParams& params, const Tenso
           launch({table.blocks, threads}, adam_kernel<T>, table, params, all_steps + first);
         });
       });
+}
+
+void add_pairs(std::span<const Addition> pairs) {
+  const auto operands_of = [&](std::size_t k) -> std::array<Tensor, 2> {
+    const auto& [sum, term] = pairs[k];
+    if (term.strides() == sum.strides()) return {sum, term};
+    const Tensor turned = Tensor::empty_like(sum);
+    ops::copy(term, turned);
+    return {sum, turned};
+  };
+  for_each_table<2>(pairs.size(), operands_of, [](std::size_t, const Table<2>& table, DType dtype) {
+    visit_floating(dtype, "add_", [&](auto type) {
+      using T = typename decltype(type)::type;
+      launch({table.blocks, threads}, add_kernel<T>, table);
+    });
+  });
 }
 
 void sum_of_squares(std::span<const Tensor> xs, const Tensor& y) {

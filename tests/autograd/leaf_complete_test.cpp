@@ -73,6 +73,18 @@ TEST(LeafComplete, WaitsForEveryUse) {
   EXPECT_EQ(c.grad().item(), 60);
 }
 
+TEST(LeafComplete, OfOneNodeThatUsesALeafSeveralTimes) {
+  const Tensor a = leaf(2), b = leaf(3);
+  for (int times = 1; times <= 3; ++times) {
+    Told told({a, b});
+    told.listen(sum(concat({a, b, a, a}, 0)));
+    EXPECT_EQ(told.order, (std::vector<std::size_t>{1, 0}));
+    told.expect_whole();
+    EXPECT_EQ(a.grad().item(), 3 * times);
+    EXPECT_EQ(b.grad().item(), times);
+  }
+}
+
 TEST(LeafComplete, WhileTheWalkGoesOn) {
   const Tensor a = leaf(2), b = leaf(3);
   bool walked = false, told_before = false;

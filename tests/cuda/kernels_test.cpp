@@ -249,6 +249,55 @@ TEST_F(CudaKernels, AdamAndTheNormTakeAllParametersAtOnce) {
   }
 }
 
+TEST_F(CudaKernels, AddsToManyTensorsAtOnce) {
+  std::vector<Addition> here;
+  for (std::int64_t k = 0; k < 300; ++k) {
+    const DType dtype = k % 100 < 7 ? DType::float64 : DType::float32;
+    const Shape shape = k == 100 ? Shape{3, 5, 31, 33} : Shape{k % 3 + 1, 2, k % 5, 1};
+    const Tensor term = normal(shape, dtype);
+    here.push_back({normal(shape, dtype), k % 4 == 1 ? ops::channels_last(term) : term});
+  }
+  std::vector<std::vector<Addition>> runs;
+  test::in_both_orders(device, [&] {
+    std::vector<Addition>& far = runs.emplace_back();
+    for (const Addition& pair : here) {
+      const Tensor term = there(pair.term);
+      far.push_back({there(pair.sum),
+                     term.strides() == pair.term.strides() ? term : ops::channels_last(term)});
+    }
+    ops::add_(far);
+  });
+  ops::add_(here);
+  for (const std::vector<Addition>& far : runs)
+    for (std::size_t k = 0; k < here.size(); ++k)
+      EXPECT_EQ(far[k].sum.to_vector(), here[k].sum.to_vector()) << k;
+  const Tensor on_cpu = normal({2}), on_device = there(on_cpu);
+  EXPECT_EQ(test::error_of([&] {
+              ops::add_(std::vector<Addition>{{on_device, on_device}, {on_cpu, on_cpu}});
+            }),
+            "add_: sums are on cuda:0 and cpu");
+}
+
+#ifdef MINI_CUDA_EMULATED
+// The first backward leaves its results in the parameters, the second one adds to them.
+TEST_F(CudaKernels, GradientsOfANodeAreAddedInOneLaunch) {
+  Tensors weights, biases;
+  for (std::int64_t k = 0; k < 5; ++k) {
+    weights.push_back(there(normal({k < 4 ? 4 : 3, 3 + 4 * k, 3, 3})).set_requires_grad());
+    biases.push_back(there(normal({k < 4 ? 4 : 3})).set_requires_grad());
+  }
+  const Tensor y = dense_block(there(normal({1, 3, 8, 8})), weights, biases, 0.2);
+  const Tensor dy = there(normal(y.shape()));
+  const auto launches_of_backward = [&] {
+    const std::uint64_t before = emulator::launches();
+    backward(y, dy, {.retain_graph = true});
+    return emulator::launches() - before;
+  };
+  const std::uint64_t first = launches_of_backward();
+  EXPECT_EQ(launches_of_backward(), first + 1);
+}
+#endif
+
 TEST_F(CudaKernels, TheNormIsNotFiniteWhereAGradientIsNot) {
   const Tensor x = there(normal({50'000})), bad = there(Tensor::full({3}, INFINITY));
   EXPECT_TRUE(std::isinf(ops::sum_of_squares(Tensors{x, bad}).item()));

@@ -196,8 +196,8 @@ TEST_F(InferTool, InfoDescribesWeights) {
 }
 
 TEST_F(InferTool, HelpIsNoFailure) {
-  EXPECT_EQ(run("--help"), 0);
   EXPECT_EQ(run("--version"), 0);
+  EXPECT_EQ(run("--help"), 0);
   EXPECT_NE(output().find("evaluate"), std::string::npos);
   EXPECT_EQ(run("evaluate --help"), 0);
   EXPECT_NE(output().find("--crop-multiple"), std::string::npos);

@@ -28,6 +28,8 @@ struct Subnet {
   std::function<Tensor(const Tensor&)> function;
   Tensors parameters;     // what the function depends on besides its input
   std::int64_t halo = 0;  // a row of the result depends on that many rows above and below it
+  // Rows of an image give the bits of the whole image where they begin at a multiple of this row.
+  std::int64_t row_grid = 1;
   // Bytes that `function` takes besides its result for an input of this shape and dtype while
   // nothing is recorded. Empty: none worth counting.
   std::function<std::size_t(const Shape&, DType)> workspace{};

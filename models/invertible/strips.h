@@ -75,7 +75,7 @@ class RowStream {
 std::size_t strip_memory(const Flow& flow, Direction direction, const Shape& input, DType dtype,
                          std::int64_t rows);
 // The most rows that a strip may have for that to be at most `bytes`: the whole height, or else a
-// multiple of `unit`; 0 if not even one unit fits.
+// multiple of `unit` times the subnets' row_grid; 0 if not even that fits.
 std::int64_t strip_rows(const Flow& flow, Direction direction, const Shape& input, DType dtype,
                         std::int64_t unit, std::size_t bytes);
 

@@ -1,22 +1,24 @@
 // The fused dense block on the CPU.
 //
 // Forward. One blocked image (ops/cpu/blocked.h) per sample holds the slabs x, f_1 .. f_{K-1}, one
-// behind the other. Convolution k reads the slabs in front of f_k and writes f_k: no concatenation,
-// no copy. When nobody will go backward, the convolutions follow each other row by row instead, and
-// of each slab only the last few rows exist.
+// behind the other. Convolution k (ops/cpu/winograd.h) reads the slabs in front of f_k and writes
+// f_k: no concatenation, no copy. When nobody will go backward, the convolutions follow each other
+// from one row of tiles to the next instead, and of each slab only the last few rows exist.
 //
 // Backward. The gradients g_k (before the activation) lie in a second blocked image in the opposite
 // order, g_K = dy, g_{K-1} .. g_1. What arrives at f_j comes from all later convolutions, which are
-// the slabs in front of g_j: so backward is a dense block as well, run through the same kernel with
-// the weights gathered, flipped and transposed. Then
-//   dw_k = g_k correlated with the slabs in front of f_k,   db_k = Σ g_k,   dx = what arrives at x.
+// the slabs in front of g_j: so backward is a dense block as well, run through the same convolution
+// with the weights gathered, flipped and transposed. Then
+//   dw_k = g_k correlated with the slabs in front of f_k,   db_k = sum of g_k,   dx = what arrives at x.
 //
-// Work is divided by rows (outputs) and by blocks of input channels (weights); every number is
-// computed by one thread in a fixed order, so the results do not depend on how many there are.
+// Work is divided by rows of tiles (outputs) and by blocks of input channels (weights); every number
+// is computed by one thread in a fixed order, so the results do not depend on how many there are.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "ops/cpu/blocked.h"
+#include "ops/cpu/winograd.h"
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
@@ -26,7 +28,10 @@ namespace {
 
 using blocked::block;
 using blocked::Layout;
-using blocked::WeightSource;
+using winograd::Filter;
+using winograd::Rows;
+using winograd::Scratch;
+using winograd::WeightSource;
 
 // A sequence of slabs of channels, each of which begins a new block.
 struct Slabs {
@@ -44,6 +49,11 @@ struct Slabs {
   std::span<const std::int64_t> before(std::size_t s) const {
     return std::span(channels).first(static_cast<std::size_t>(first[s]));
   }
+  // The channels in front of slab s.
+  std::int64_t channels_before(std::size_t s) const {
+    return std::accumulate(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(s),
+                           std::int64_t{0});
+  }
 };
 
 Slabs feature_slabs(std::span<const Tensor> weights) {
@@ -58,19 +68,32 @@ Slabs gradient_slabs(std::span<const Tensor> weights) {
   return Slabs(std::move(sizes));
 }
 
-// Scratch for the packed weights of all convolutions.
-class PackedWeights {
+// The transformed weights of all convolutions, in one piece of memory.
+class Filters {
  public:
-  void reserve(std::int64_t outputs, std::span<const std::int64_t> channels) {
-    const std::int64_t size = blocked::packed_size(outputs, channels);
-    offsets_.push_back(offsets_.back() + (size + block - 1) / block * block);
+  // The next convolution; one to an ordinary image may be narrow.
+  void add(std::int64_t inputs, std::int64_t outputs, bool to_image) {
+    offsets_.push_back(size_);
+    size_ += (Filter::size(inputs, outputs) + block - 1) / block * block;
+    filters_.push_back(
+        {inputs, outputs, to_image && Filter::narrow_is_faster(inputs, outputs), nullptr});
+    most_inputs_ = std::max(most_inputs_, inputs);
+    most_outputs_ = std::max(most_outputs_, outputs);
   }
-  void allocate() { memory_ = Tensor::empty({size()}); }
-  std::int64_t size() const { return offsets_.back(); }  // in floats
-  float* operator[](std::size_t k) const { return memory_.data<float>() + offsets_[k]; }
+  void allocate() {
+    memory_ = Tensor::empty({size_});
+    for (std::size_t k = 0; k < filters_.size(); ++k)
+      filters_[k].memory = memory_.data<float>() + offsets_[k];
+  }
+  std::int64_t size() const { return size_; }  // in floats
+  std::int64_t scratch_size() const { return Scratch::size(most_inputs_, most_outputs_); }
+  Scratch scratch() const { return {most_inputs_, most_outputs_}; }
+  const Filter& operator[](std::size_t k) const { return filters_[k]; }
 
  private:
-  std::vector<std::int64_t> offsets_{0};
+  std::vector<Filter> filters_;
+  std::vector<std::int64_t> offsets_;
+  std::int64_t size_ = 0, most_inputs_ = 0, most_outputs_ = 0;
   Tensor memory_;
 };
 
@@ -78,8 +101,9 @@ struct Images {
   std::int64_t begin, end;
 };
 
-// Calls work(images) so that all are done: by each thread with its share if that is even, and no
-// thread waits for another between two layers; otherwise with all at once, and for_rows shares.
+// Calls work(images) so that all are done. If the images can be divided evenly, each thread takes its
+// share through all layers without waiting for the others; otherwise all images go through a layer
+// at once, and for_rows or for_tile_rows divides them.
 template <class Work>
 void share(std::int64_t images, const Work& work) {
   if (images % max_threads() == 0)
@@ -100,6 +124,20 @@ void for_rows(Images images, const Layout& layout, const Body& body) {
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t i = begin; i < end; ++i)
                    body(images.begin + i / height, i % height);
+               });
+}
+
+// Calls body(n, t, scratch) for every row of tiles of the images.
+template <class Body>
+void for_tile_rows(Images images, const Layout& layout, const Filters& filters, const Body& body) {
+  const std::int64_t height = layout.tile_rows();
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, 32 / std::max<std::int64_t>(1, layout.tile_columns()));
+  parallel_for((images.end - images.begin) * height, grain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 const Scratch scratch = filters.scratch();
+                 for (std::int64_t i = begin; i < end; ++i)
+                   body(images.begin + i / height, i % height, scratch);
                });
 }
 
@@ -136,23 +174,39 @@ void pack_images(const Tensor& from, Images images, float* to, const Layout& lay
   });
 }
 
-// Row y of image n of a contiguous [N,C,H,W] tensor from the window around it.
-void image_row(const blocked::Window& in, const float* packed, const Tensor& to, std::int64_t n,
-               std::int64_t y) {
-  blocked::image_row(in, packed, to.size(1),
-                     to.data<float>() + n * to.strides()[0] + y * to.strides()[2], to.strides()[1]);
+// Tile row t of some blocks, which begin at `image`.
+template <class T>
+Rows<T> blocked_rows(T* image, const Layout& layout, std::int64_t t) {
+  T* const first = image + layout.at(0, 2 * t) + block;
+  return {first, 2 * t + 1 < layout.height ? first + layout.row() : nullptr, layout.plane()};
 }
 
-// The rows of every slab that are there at a time when the convolutions follow each other.
+// Tile row t of image n of a contiguous [N,C,H,W] tensor.
+Rows<float> image_rows(const Tensor& to, std::int64_t n, std::int64_t t) {
+  const Shape& strides = to.strides();
+  float* const first = to.data<float>() + n * strides[0] + 2 * t * strides[2];
+  return {first, 2 * t + 1 < to.size(2) ? first + strides[2] : nullptr, strides[1]};
+}
+
+// The rows of every slab that are there at a time when the convolutions follow each other: the last
+// convolution reads x two rows per convolution behind where x has got to.
 Layout ring_layout(const Slabs& slabs, std::int64_t width) {
-  return {std::ssize(slabs.channels), std::ssize(slabs.sizes), width};
+  return {std::ssize(slabs.channels), 2 * std::ssize(slabs.sizes) + 2, width};
 }
 
-// Into how many strips of rows each image is then cut: as many as there are threads in all.
-std::int64_t strips_per_image(std::int64_t images, std::int64_t height) {
+// Into how many strips each image is then cut: as many as there are threads in all.
+std::int64_t strips_per_image(std::int64_t images, std::int64_t tile_rows) {
   const std::int64_t threads = max_threads();
   return std::clamp<std::int64_t>((threads + images - 1) / std::max<std::int64_t>(images, 1), 1,
-                                  std::max<std::int64_t>(height, 1));
+                                  std::max<std::int64_t>(tile_rows, 1));
+}
+
+// The forward convolutions' filters, not yet packed.
+Filters forward_filters(std::span<const Tensor> weights) {
+  Filters filters;
+  for (std::size_t k = 0; k < weights.size(); ++k)
+    filters.add(weights[k].size(1), weights[k].size(0), k + 1 == weights.size());
+  return filters;
 }
 
 // What the forward passes share.
@@ -162,26 +216,14 @@ struct Forward {
   float slope;
   Slabs slabs = feature_slabs(weights);
   std::size_t last = weights.size() - 1;
-  PackedWeights packed{};
+  Filters filters = forward_filters(weights);
 
   void pack(std::span<const Tensor> biases) {
-    for (std::size_t k = 0; k <= last; ++k) packed.reserve(weights[k].size(0), slabs.before(k + 1));
-    packed.allocate();
+    filters.allocate();
     parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
       const auto k = static_cast<std::size_t>(task);
-      const auto pack = k == last ? blocked::pack_image : blocked::pack_wide;
-      pack(forward_sources(weights[k]), slabs.before(k + 1), biases[k].data<float>(),
-           weights[k].size(0), packed[k]);
+      filters[k].pack(forward_sources(weights[k]), biases[k].data<float>());
     });
-  }
-
-  // A row of slab k + 1, the feature of convolution k (counted from 0), to `out` at pixel 0.
-  void feature_row(std::size_t k, const blocked::Window& in, float* out) const {
-    blocked::wide_row(in, packed[k], weights[k].size(0), out, in.plane);
-    const float factor = slope;  // a copy that `out` cannot alias
-    for (std::int64_t b = slabs.first[k + 1]; b < slabs.first[k + 2]; ++b, out += in.plane)
-      for (std::int64_t i = 0; i < in.width * block; ++i)
-        out[i] = out[i] > 0 ? out[i] : out[i] * factor;
   }
 
   // One convolution after the other; all features stay in the blocked images at `features`.
@@ -189,24 +231,27 @@ struct Forward {
     const Layout layout{std::ssize(slabs.channels), x.size(2), x.size(3)};
     pack_images(x, images, features, layout);
     for (std::size_t k = 0; k <= last; ++k)
-      for_rows(images, layout, [&](std::int64_t n, std::int64_t row) {
-        float* image = features + n * layout.size();
-        const auto in = blocked::window(image, layout, slabs.before(k + 1), row);
-        if (k == last)
-          image_row(in, packed[k], y, n, row);
-        else
-          feature_row(k, in, image + layout.at(slabs.first[k + 1], row) + block);
-      });
+      for_tile_rows(
+          images, layout, filters, [&](std::int64_t n, std::int64_t t, const Scratch& scratch) {
+            float* const image = features + n * layout.size();
+            const auto in = winograd::window(image, layout, slabs.before(k + 1), t);
+            if (k == last)
+              convolve(in, layout.width, filters[k], scratch, image_rows(y, n, t));
+            else
+              convolve(in, layout.width, filters[k], scratch, slope, nullptr,
+                       blocked_rows(image + slabs.first[k + 1] * layout.plane(), layout, t));
+          });
   }
 
-  // Rows [begin, end) of y for image n. At each step every slab advances by one row, slab s being s
-  // rows behind x: the rows that it needs of the slabs in front are then just there. Each slab also
-  // needs rows above and below the strip, those that the convolutions behind it will ask for.
-  // `ring` holds the last last + 3 rows of every slab.
-  void strip(std::int64_t n, std::int64_t begin, std::int64_t end, float* ring) const {
+  // Tile rows [begin, end) of y for image n. At each step every slab advances by one row of tiles,
+  // slab s being s of them behind x: what it needs of the slabs in front has then just been made.
+  // Each slab also needs rows above and below the strip, those that the convolutions behind it ask
+  // for. `ring` holds the last rows of every slab.
+  void strip(std::int64_t n, std::int64_t begin, std::int64_t end, float* ring,
+             const Scratch& scratch) const {
     const auto depth = static_cast<std::int64_t>(weights.size());
     const Layout layout = ring_layout(slabs, x.size(3));
-    const std::int64_t slots = layout.height + 2, height = x.size(2);
+    const std::int64_t slots = layout.rows(), height = x.size(2);
     for (std::int64_t slot = 0; slot < layout.height; ++slot)
       blocked::clear_border(ring, layout, slot);
     const auto at = [&](std::int64_t b, std::int64_t row) {
@@ -214,36 +259,45 @@ struct Forward {
     };
     for (std::int64_t step = begin - depth; step < end + depth; ++step)
       for (std::int64_t s = 0; s <= depth; ++s) {
-        const std::int64_t row = step - s, around = depth - s;
-        if (row < begin - around || row >= end + around) continue;
+        const std::int64_t t = step - s, around = depth - s;
+        if (t < begin - around || t >= end + around) continue;
         const auto slab = static_cast<std::size_t>(s);
-        if (row < 0 || row >= height) {
-          for (std::int64_t b = slabs.first[slab]; b < slabs.first[slab + 1]; ++b)
-            std::fill_n(at(b, row), layout.row(), 0.0f);
-        } else if (s == 0) {
-          pack_row(x, n, row, at(0, row) + block, layout.plane());
-        } else {
-          const blocked::Window in{{at(0, row - 1), at(0, row), at(0, row + 1)},
-                                   layout.plane(),
-                                   slabs.before(slab),
-                                   layout.width};
-          if (s == depth)
-            image_row(in, packed[last], y, n, row);
-          else
-            feature_row(slab - 1, in, at(slabs.first[slab], row) + block);
+        const std::int64_t first = slabs.first[slab];
+        if (s < depth)  // rows beyond the image are its border
+          for (std::int64_t row = 2 * t; row < 2 * t + 2; ++row)
+            if (row < 0 || row >= height)
+              for (std::int64_t b = first; b < slabs.first[slab + 1]; ++b)
+                std::fill_n(at(b, row), layout.row(), 0.0f);
+        if (2 * t < 0 || 2 * t >= height) continue;
+        const bool second = 2 * t + 1 < height;
+        if (s == 0) {
+          pack_row(x, n, 2 * t, at(0, 2 * t) + block, layout.plane());
+          if (second) pack_row(x, n, 2 * t + 1, at(0, 2 * t + 1) + block, layout.plane());
+          continue;
         }
+        const winograd::Window in{
+            {at(0, 2 * t - 1), at(0, 2 * t), at(0, 2 * t + 1), at(0, 2 * t + 2)},
+            layout.plane(),
+            slabs.before(slab)};
+        if (s == depth)
+          convolve(in, layout.width, filters[last], scratch, image_rows(y, n, t));
+        else
+          convolve(in, layout.width, filters[slab - 1], scratch, slope, nullptr,
+                   {at(first, 2 * t) + block, second ? at(first, 2 * t + 1) + block : nullptr,
+                    layout.plane()});
       }
   }
 
   // How the rows are divided changes no value.
   void row_by_row() const {
-    const std::int64_t images = x.size(0), height = x.size(2);
+    const std::int64_t images = x.size(0), height = (x.size(2) + 1) / 2;
     const std::int64_t strips = strips_per_image(images, height);
     parallel_for(images * strips, 1, [&](std::int64_t from, std::int64_t to) {
       const Tensor ring = Tensor::empty({ring_layout(slabs, x.size(3)).size()});
+      const Scratch scratch = filters.scratch();
       for (std::int64_t i = from; i < to; ++i)
         strip(i / strips, height * (i % strips) / strips, height * (i % strips + 1) / strips,
-              ring.data<float>());
+              ring.data<float>(), scratch);
     });
   }
 };
@@ -251,17 +305,16 @@ struct Forward {
 }  // namespace
 
 Shape dense_block_features(const Shape& x, std::span<const Tensor> weights) {
-  return {x[0], std::ssize(feature_slabs(weights).channels), x[2] + 2, x[3] + 2, block};
+  const Layout layout{std::ssize(feature_slabs(weights).channels), x[2], x[3]};
+  return {x[0], layout.blocks, layout.rows(), layout.columns(), block};
 }
 
 std::size_t dense_block_workspace(const Shape& x, std::span<const Tensor> weights) {
-  const Slabs slabs = feature_slabs(weights);
-  PackedWeights packed;
-  for (std::size_t k = 0; k < weights.size(); ++k)
-    packed.reserve(weights[k].size(0), slabs.before(k + 1));
+  const Filters filters = forward_filters(weights);
   const std::int64_t rings =
-      std::min<std::int64_t>(x[0] * strips_per_image(x[0], x[2]), max_threads());
-  return static_cast<std::size_t>(packed.size() + rings * ring_layout(slabs, x[3]).size()) *
+      std::min<std::int64_t>(x[0] * strips_per_image(x[0], (x[2] + 1) / 2), max_threads());
+  const std::int64_t ring = ring_layout(feature_slabs(weights), x[3]).size();
+  return static_cast<std::size_t>(filters.size() + rings * (ring + filters.scratch_size())) *
          sizeof(float);
 }
 
@@ -279,22 +332,28 @@ void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<con
 namespace {
 
 // dw and db from the features and the gradients at all convolutions' outputs, image after image. A
-// task is one convolution and one block of its input channels, or its bias.
+// task is one convolution and a few blocks of its input channels, or its bias.
 class ParameterGradients {
  public:
   ParameterGradients(const Slabs& feature, const Slabs& gradient, std::span<const Tensor> dw,
                      std::span<const Tensor> db)
       : feature_(feature), gradient_(gradient), dw_(dw), db_(db) {
+    std::int64_t size = 0;
     for (std::size_t k = 0; k < dw.size(); ++k) {
+      const auto blocks = feature.before(k + 1);
+      const std::int64_t outputs = dw[k].size(0);
       std::int64_t channel = 0;
-      for (std::int64_t b = 0; b < feature.first[k + 1]; ++b) {
-        tasks_.push_back({k, b, channel});
-        channel += feature.channels[static_cast<std::size_t>(b)];
+      for (std::size_t b = 0; b < blocks.size(); b += blocks_a_task) {
+        const auto part = blocks.subspan(b, std::min(blocks_a_task, blocks.size() - b));
+        const std::int64_t inputs = std::accumulate(part.begin(), part.end(), std::int64_t{0});
+        tasks_.push_back({k, static_cast<std::int64_t>(b), part, channel, inputs, size});
+        channel += inputs;
+        size += winograd::gradient_size(inputs, outputs);
       }
-      tasks_.push_back({k, bias, 0});
-      scratch_ = std::max(scratch_, blocked::gradient_size(dw[k].size(0)));
+      tasks_.push_back({k, 0, {}, 0, 0, size});
+      size += blocked::padded(outputs);
     }
-    sums_ = Tensor::zeros({std::ssize(tasks_), scratch_});
+    sums_ = Tensor::zeros({size});
   }
 
   // What so many images, in these blocked images, contribute.
@@ -307,11 +366,12 @@ class ParameterGradients {
       for (std::int64_t n = 0; n < images; ++n) {
         const float* g = gradients + n * gradient_layout.size() +
                          gradient_.first[slab] * gradient_layout.plane();
-        if (task.block == bias)
-          blocked::channel_sums(g, outputs, layout, sum(index));
+        if (task.is_bias())
+          blocked::channel_sums(g, outputs, layout, sums(task));
         else
-          blocked::weight_gradient(features + n * layout.size() + task.block * layout.plane(),
-                                   inputs(task), g, outputs, layout, sum(index));
+          winograd::add_weight_gradient(
+              features + n * layout.size() + task.first_block * layout.plane(), task.channels, g,
+              outputs, layout, sums(task));
       }
     });
   }
@@ -321,30 +381,30 @@ class ParameterGradients {
     parallel_tasks(std::ssize(tasks_), [&](std::int64_t index) {
       const Task& task = tasks_[static_cast<std::size_t>(index)];
       const std::int64_t outputs = dw_[task.k].size(0);
-      if (task.block == bias)
-        std::copy_n(sum(index), outputs, db_[task.k].data<float>());
+      if (task.is_bias())
+        std::copy_n(sums(task), outputs, db_[task.k].data<float>());
       else
-        blocked::unpack_gradient(sum(index), inputs(task), outputs, dw_[task.k].strides()[0],
-                                 dw_[task.k].data<float>() + task.first_channel * 9);
+        winograd::unpack_weight_gradient(sums(task), task.inputs, outputs, dw_[task.k].strides()[0],
+                                         dw_[task.k].data<float>() + task.first_channel * 9);
     });
   }
 
  private:
-  static constexpr std::int64_t bias = -1;
+  // The more blocks a task has, the less often g_k is transformed; the fewer, the more tasks.
+  static constexpr std::size_t blocks_a_task = 3;
   struct Task {
     std::size_t k;
-    std::int64_t block;          // of the input channels, or `bias`
-    std::int64_t first_channel;  // of that block
+    std::int64_t first_block;                // of the inputs
+    std::span<const std::int64_t> channels;  // of its blocks; none: the bias
+    std::int64_t first_channel, inputs;
+    std::int64_t sums;  // where they are
+    bool is_bias() const { return channels.empty(); }
   };
-  float* sum(std::int64_t index) const { return sums_.data<float>() + index * scratch_; }
-  std::int64_t inputs(const Task& task) const {
-    return feature_.channels[static_cast<std::size_t>(task.block)];
-  }
+  float* sums(const Task& task) const { return sums_.data<float>() + task.sums; }
 
   const Slabs &feature_, &gradient_;
   std::span<const Tensor> dw_, db_;
   std::vector<Task> tasks_;
-  std::int64_t scratch_ = 0;  // floats per sum
   Tensor sums_;
 };
 
@@ -364,15 +424,13 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   const std::size_t count = weights.size();
 
   // Slab j of the features receives the convolution of the `count - j` gradient slabs in front.
-  PackedWeights packed;
+  Filters filters;
   for (std::size_t j = 0; j < count; ++j)
-    packed.reserve(feature.sizes[j], gradient.before(count - j));
-  packed.allocate();
+    filters.add(gradient.channels_before(count - j), feature.sizes[j], j == 0);
+  filters.allocate();
   parallel_tasks(std::ssize(weights), [&](std::int64_t task) {
     const auto j = static_cast<std::size_t>(task);
-    const auto pack = j == 0 ? blocked::pack_image : blocked::pack_wide;
-    pack(backward_sources(weights, j), gradient.before(count - j), nullptr, feature.sizes[j],
-         packed[j]);
+    filters[j].pack(backward_sources(weights, j), nullptr);
   });
 
   const ParameterGradients parameters(feature, gradient, dw, db);
@@ -384,28 +442,23 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
     share(now, [&](Images part) {
       pack_images(dy_now, part, gradients, gradient_layout);
       for (std::size_t j = count - 1; j > 0; --j)
-        for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
-          float* image = gradients + n * gradient_layout.size();
-          float* g = image + gradient_layout.at(gradient.first[count - j], row) + block;
-          const float* f =
-              features_now + n * layout.size() + layout.at(feature.first[j], row) + block;
-          blocked::wide_row(
-              blocked::window(image, gradient_layout, gradient.before(count - j), row), packed[j],
-              feature.sizes[j], g, gradient_layout.plane());
-          const auto a = static_cast<float>(slope);
-          for (std::int64_t b = feature.first[j]; b < feature.first[j + 1]; ++b) {
-            for (std::int64_t i = 0; i < layout.width * block; ++i)
-              g[i] = f[i] > 0 ? g[i] : g[i] * a;
-            f += layout.plane();
-            g += gradient_layout.plane();
-          }
-        });
+        for_tile_rows(
+            part, layout, filters, [&](std::int64_t n, std::int64_t t, const Scratch& scratch) {
+              float* const image = gradients + n * gradient_layout.size();
+              const float* const f = features_now + n * layout.size();
+              const auto sign = blocked_rows(f + feature.first[j] * layout.plane(), layout, t);
+              convolve(winograd::window(image, gradient_layout, gradient.before(count - j), t),
+                       layout.width, filters[j], scratch, static_cast<float>(slope), &sign,
+                       blocked_rows(image + gradient.first[count - j] * gradient_layout.plane(),
+                                    gradient_layout, t));
+            });
       if (dx_now.defined())
-        for_rows(part, layout, [&](std::int64_t n, std::int64_t row) {
-          image_row(blocked::window(gradients + n * gradient_layout.size(), gradient_layout,
-                                    gradient.before(count), row),
-                    packed[0], dx_now, n, row);
-        });
+        for_tile_rows(
+            part, layout, filters, [&](std::int64_t n, std::int64_t t, const Scratch& scratch) {
+              const float* const image = gradients + n * gradient_layout.size();
+              convolve(winograd::window(image, gradient_layout, gradient.before(count), t),
+                       layout.width, filters[0], scratch, image_rows(dx_now, n, t));
+            });
     });
     if (!dw.empty()) parameters.add(now, features_now, layout, gradients, gradient_layout);
   }

@@ -228,7 +228,7 @@ TEST(DenseBlock, RowsDividedAmongThreadsMakeNoDifference) {
 
 TEST(DenseBlock, WithoutGradientItNeedsOnlyAFewRows) {
   Random random;
-  const Block block = make_block(1, 3, 256, 16, {32, 32, 32, 32, 3}, 0.2, random);
+  const Block block = make_block(1, 3, 256, 64, {32, 32, 32, 32, 3}, 0.2, random);
   Allocator& memory = allocator({});
   const int before = max_threads();
   set_threads(1);
@@ -236,7 +236,7 @@ TEST(DenseBlock, WithoutGradientItNeedsOnlyAFewRows) {
   const std::size_t live = memory.stats().live;
   ops::dense_block(block.x, block.weights, block.biases, block.slope);
   set_threads(before);
-  const std::size_t all_features = 128 * 256 * 16 * sizeof(float);
+  const std::size_t all_features = 128 * 256 * 64 * sizeof(float);
   EXPECT_LT(memory.stats().peak - live, all_features / 4);
 }
 

@@ -29,14 +29,15 @@ void clear_border(float* image, const Layout& layout, std::int64_t y) {
 }
 
 void channel_sums(const float* image, std::int64_t channels, const Layout& layout, float* sums) {
-  for (std::int64_t first = 0; first < channels; first += block)
+  for (std::int64_t first = 0; first < channels; first += block) {
+    double total[block] = {};
     for (std::int64_t y = 0; y < layout.height; ++y) {
       const float* pixel = image + layout.at(first / block, y) + block;
-      float row[block] = {};
       for (std::int64_t x = 0; x < layout.width; ++x, pixel += block)
-        for (std::int64_t c = 0; c < block; ++c) row[c] += pixel[c];
-      for (std::int64_t c = 0; c < block; ++c) sums[first + c] += row[c];
+        for (std::int64_t c = 0; c < block; ++c) total[c] += static_cast<double>(pixel[c]);
     }
+    for (std::int64_t c = 0; c < block; ++c) sums[first + c] += static_cast<float>(total[c]);
+  }
 }
 
 }  // namespace mini::cpu::blocked

@@ -1,5 +1,7 @@
 // The dense block's composition against central differences in float64; its fused kernels against
 // the composition in float32.
+#include <cmath>
+
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "tensor/parallel.h"
@@ -56,6 +58,39 @@ TEST(DenseBlockFunction, FusedGradientEqualsComposition) {
     // The last bias's gradient, a sum of the probe, depends on nothing.
     EXPECT_EQ(composed[i].requires_grad(), i + 1 < inputs.size());
     EXPECT_FALSE(fused[i].requires_grad());
+  }
+}
+
+// The fused block multiplies less than the direct sum (ops/cpu/winograd.h) and must not pay for it
+// with exactness. The errors of all gradients against float64, as root mean squares, are compared
+// with those of the composition of direct convolutions.
+TEST(DenseBlockFunction, IsAsExactAsTheDirectSum) {
+  for (const auto& [channels, outputs] : {std::pair{9, 3}, {3, 9}}) {
+    Tensors inputs = make(2, channels, 24, 34, {32, 32, 32, 32, outputs}, DType::float32);
+    std::int64_t fan_in = channels;
+    for (std::size_t k = 1; k <= 5; ++k, fan_in += 32)  // He's scale
+      inputs[k] = inputs[k] * std::sqrt(6.0 / (9.0 * static_cast<double>(fan_in)));
+    Tensors doubles;
+    for (Tensor& input : inputs) {
+      doubles.push_back(ops::cast(input, DType::float64).set_requires_grad());
+      input.set_requires_grad();
+    }
+    const Tensor probe = test::random({2, outputs, 24, 34}, 9, DType::float32);
+    const Tensors fused = grad({block(inputs)}, inputs, {probe});
+    const Tensors direct = grad({block(inputs)}, inputs, {probe}, {.create_graph = true});
+    const Tensors exact = grad({block(doubles)}, doubles, {ops::cast(probe, DType::float64)});
+    double log_ratios = 0;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto rms_error = [&](const Tensor& x) {
+        const Tensor error = ops::cast(x.detach(), DType::float64) - exact[i].detach();
+        return std::sqrt(mean(square(error)).item());
+      };
+      const double ratio = rms_error(fused[i]) / rms_error(direct[i]);
+      log_ratios += std::log(ratio);
+      const bool is_weight = i >= 1 && i <= 5;
+      EXPECT_LT(ratio, is_weight ? 1 : 1.5) << "input " << i;
+    }
+    EXPECT_LT(log_ratios, 0) << "in the geometric mean";
   }
 }
 

@@ -15,6 +15,7 @@
 // is computed by one thread in a fixed order, so the results do not depend on how many there are.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "ops/cpu/blocked.h"
@@ -331,81 +332,72 @@ void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<con
 
 namespace {
 
-// dw and db from the features and the gradients at all convolutions' outputs, image after image. A
-// task is one convolution and a few blocks of its input channels, or its bias.
+// dw and db from the features and the gradients at all convolutions' outputs, some images at a time.
+// Every image has sums of its own, which are then added in the order of the images.
 class ParameterGradients {
  public:
-  ParameterGradients(const Slabs& feature, const Slabs& gradient, std::span<const Tensor> dw,
-                     std::span<const Tensor> db)
-      : feature_(feature), gradient_(gradient), dw_(dw), db_(db) {
-    std::int64_t size = 0;
-    for (std::size_t k = 0; k < dw.size(); ++k) {
-      const auto blocks = feature.before(k + 1);
-      const std::int64_t outputs = dw[k].size(0);
-      std::int64_t channel = 0;
-      for (std::size_t b = 0; b < blocks.size(); b += blocks_a_task) {
-        const auto part = blocks.subspan(b, std::min(blocks_a_task, blocks.size() - b));
-        const std::int64_t inputs = std::accumulate(part.begin(), part.end(), std::int64_t{0});
-        tasks_.push_back({k, static_cast<std::int64_t>(b), part, channel, inputs, size});
-        channel += inputs;
-        size += winograd::gradient_size(inputs, outputs);
-      }
-      tasks_.push_back({k, 0, {}, 0, 0, size});
-      size += blocked::padded(outputs);
-    }
-    sums_ = Tensor::zeros({size});
-  }
+  ParameterGradients(const Slabs& feature, const Slabs& gradient, std::int64_t together,
+                     std::span<const Tensor> dw, std::span<const Tensor> db)
+      : gradient_(gradient),
+        weights_(feature.before(dw.size()), convolutions(feature, gradient, dw)),
+        dw_(dw),
+        db_(db),
+        image_sums_(Tensor::empty({together, rows, weights_.row_size()})),
+        sums_(Tensor::zeros({rows, weights_.row_size()})),
+        bias_sums_(Tensor::zeros({gradient.first.back() * block})) {}
 
   // What so many images, in these blocked images, contribute.
   void add(std::int64_t images, const float* features, const Layout& layout, const float* gradients,
            const Layout& gradient_layout) const {
-    parallel_tasks(std::ssize(tasks_), [&](std::int64_t index) {
-      const Task& task = tasks_[static_cast<std::size_t>(index)];
-      const std::int64_t outputs = dw_[task.k].size(0);
-      const std::size_t slab = dw_.size() - 1 - task.k;  // of g_k
+    parallel_tasks(images * rows, [&](std::int64_t task) {
+      const std::int64_t n = task / rows;
+      weights_.row(static_cast<int>(task % rows), features + n * layout.size(), layout,
+                   gradients + n * gradient_layout.size(), gradient_layout,
+                   image_sums_.data<float>() + task * weights_.row_size());
+    });
+    const std::int64_t size = sums_.numel();
+    float* const sums = sums_.data<float>();
+    parallel_for(size, 16384, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = 0; n < images; ++n) {
-        const float* g = gradients + n * gradient_layout.size() +
-                         gradient_.first[slab] * gradient_layout.plane();
-        if (task.is_bias())
-          blocked::channel_sums(g, outputs, layout, sums(task));
-        else
-          winograd::add_weight_gradient(
-              features + n * layout.size() + task.first_block * layout.plane(), task.channels, g,
-              outputs, layout, sums(task));
+        const float* const of_image = image_sums_.data<float>() + n * size;
+        for (std::int64_t i = begin; i < end; ++i) sums[i] += of_image[i];
       }
+    });
+    parallel_for(gradient_layout.blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t b = begin; b < end; ++b)
+        for (std::int64_t n = 0; n < images; ++n)
+          blocked::channel_sums(
+              gradients + n * gradient_layout.size() + b * gradient_layout.plane(), block,
+              gradient_layout, bias_sums_.data<float>() + b * block);
     });
   }
 
   // Writes the sums to dw and db.
   void finish() const {
-    parallel_tasks(std::ssize(tasks_), [&](std::int64_t index) {
-      const Task& task = tasks_[static_cast<std::size_t>(index)];
-      const std::int64_t outputs = dw_[task.k].size(0);
-      if (task.is_bias())
-        std::copy_n(sums(task), outputs, db_[task.k].data<float>());
-      else
-        winograd::unpack_weight_gradient(sums(task), task.inputs, outputs, dw_[task.k].strides()[0],
-                                         dw_[task.k].data<float>() + task.first_channel * 9);
+    parallel_tasks(std::ssize(dw_), [&](std::int64_t task) {
+      const auto k = static_cast<std::size_t>(task);
+      weights_.unpack(sums_.data<float>(), k, dw_[k].data<float>());
+      std::copy_n(bias_sums_.data<float>() + gradient_.first[dw_.size() - 1 - k] * block,
+                  dw_[k].size(0), db_[k].data<float>());
     });
   }
 
  private:
-  // The more blocks a task has, the less often g_k is transformed; the fewer, the more tasks.
-  static constexpr std::size_t blocks_a_task = 3;
-  struct Task {
-    std::size_t k;
-    std::int64_t first_block;                // of the inputs
-    std::span<const std::int64_t> channels;  // of its blocks; none: the bias
-    std::int64_t first_channel, inputs;
-    std::int64_t sums;  // where they are
-    bool is_bias() const { return channels.empty(); }
-  };
-  float* sums(const Task& task) const { return sums_.data<float>() + task.sums; }
+  static constexpr std::int64_t rows = 4;  // of frequencies
 
-  const Slabs &feature_, &gradient_;
+  static std::vector<winograd::WeightGradients::Convolution> convolutions(
+      const Slabs& feature, const Slabs& gradient, std::span<const Tensor> dw) {
+    std::vector<winograd::WeightGradients::Convolution> result;
+    for (std::size_t k = 0; k < dw.size(); ++k)
+      result.push_back(
+          {feature.channels_before(k + 1), dw[k].size(0), gradient.first[dw.size() - 1 - k]});
+    return result;
+  }
+
+  const Slabs& gradient_;
+  winograd::WeightGradients weights_;
   std::span<const Tensor> dw_, db_;
-  std::vector<Task> tasks_;
-  Tensor sums_;
+  Tensor image_sums_, sums_, bias_sums_;
 };
 
 }  // namespace
@@ -433,7 +425,8 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
     filters[j].pack(backward_sources(weights, j), nullptr);
   });
 
-  const ParameterGradients parameters(feature, gradient, dw, db);
+  std::optional<ParameterGradients> parameters;
+  if (!dw.empty()) parameters.emplace(feature, gradient, together, dw, db);
   for (std::int64_t begin = 0; begin < images; begin += together) {
     const std::int64_t now = std::min(together, images - begin);
     const Tensor dy_now = ops::narrow(dy, 0, begin, now);
@@ -460,9 +453,9 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
                        layout.width, filters[0], scratch, image_rows(dx_now, n, t));
             });
     });
-    if (!dw.empty()) parameters.add(now, features_now, layout, gradients, gradient_layout);
+    if (parameters) parameters->add(now, features_now, layout, gradients, gradient_layout);
   }
-  if (!dw.empty()) parameters.finish();
+  if (parameters) parameters->finish();
 }
 
 }  // namespace mini::cpu

@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "ops/cpu/blocked.h"
 #include "tensor/tensor.h"
@@ -103,14 +104,31 @@ void convolve(const Window& in, std::int64_t width, const Filter& filter, const 
 void convolve(const Window& in, std::int64_t width, const Filter& filter, const Scratch& scratch,
               const Rows<float>& out);
 
-// The gradient of the weights, dg = Gt [ sum over tiles of (A dY At) * (Bt d B) ] G, for a few
-// consecutive blocks of inputs. `in` and `dy` are the first block of their images. The bracket's sum
-// over one image is added to `sums`, gradient_size floats that begin as zeros, and when all images
-// are there, turned into dw[o·stride + 9·i + tap].
-std::int64_t gradient_size(std::int64_t inputs, std::int64_t outputs);
-void add_weight_gradient(const float* in, std::span<const std::int64_t> channels, const float* dy,
-                         std::int64_t outputs, const blocked::Layout& layout, float* sums);
-void unpack_weight_gradient(const float* sums, std::int64_t inputs, std::int64_t outputs,
-                            std::int64_t stride, float* dw);
+// The gradients of the weights of several convolutions that read the first channels of one image,
+//   dg = Gt S G,   S = sum over tiles of (A dY At) * (Bt d B).
+// S is made for one row of its 4x4 frequencies at a time: the transforms of inputs and gradients then
+// serve all convolutions, and the four rows of each image are independent pieces of work.
+class WeightGradients {
+ public:
+  struct Convolution {
+    std::int64_t inputs, outputs;
+    std::int64_t first_block;  // of its outputs in the image of gradients
+  };
+  // channels: the real ones of the input's blocks.
+  WeightGradients(std::span<const std::int64_t> channels, std::vector<Convolution> convolutions);
+
+  // Floats of one row of S, for all convolutions.
+  std::int64_t row_size() const { return offsets_.back(); }
+  // Writes row y of S for one image.
+  void row(int y, const float* in, const blocked::Layout& layout, const float* dy,
+           const blocked::Layout& dy_layout, float* sums) const;
+  // From the four rows of S, dw[outputs][inputs][3][3] of convolution k.
+  void unpack(const float* sums, std::size_t k, float* dw) const;
+
+ private:
+  std::span<const std::int64_t> channels_;
+  std::vector<Convolution> convolutions_;
+  std::vector<std::int64_t> offsets_{0};  // of the convolutions in a row of S
+};
 
 }  // namespace mini::cpu::winograd

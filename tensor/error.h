@@ -1,6 +1,6 @@
-// The one exception type of mini, and the checks that throw it.
+// The one exception type of mini, and the functions that throw it.
 //
-// A message names the operation, what it got and the remedy:
+// A message names the operation, the operands and the remedy:
 //   conv2d: input has 5 channels, weight expects 4 (x=[1,5,9,9], w=[8,4,3,3])
 #pragma once
 
@@ -15,7 +15,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Streams the parts one after the other into a string.
+// The parts, streamed one after the other into a string.
 template <class... Parts>
 std::string concat_text(const Parts&... parts) {
   std::ostringstream out;
@@ -28,7 +28,7 @@ template <class... Parts>
   throw Error(concat_text(parts...));
 }
 
-// Throws Error unless `ok`. The parts are put together only on failure, so that a check costs one
+// Throws Error unless `ok`. The message is put together only on failure, so a check costs one
 // branch.
 template <class... Parts>
 inline void check(bool ok, const Parts&... parts) {

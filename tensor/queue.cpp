@@ -6,7 +6,8 @@
 namespace mini {
 namespace {
 
-// On the CPU there is nothing to wait for. A copy still, since the tensor may change meanwhile.
+// On the CPU there is nothing to wait for, but the caller may change the tensor meanwhile; so the
+// values are copied here, too.
 class Done : public HostCopy::Transfer {
  public:
   explicit Done(Tensor values) : values_(std::move(values)) {}

@@ -144,7 +144,7 @@ class Walk : public Backward::Receiver {
   }
 
   void settle(std::size_t i) override {
-    check(!settled_[i], current_->name(), ": backward handed in the gradient of input ", i,
+    check(!settled_[i], current_->name(), ": backward delivered the gradient of input ", i,
           " twice");
     settled_[i] = true;
     add_to_leaves();
@@ -289,7 +289,7 @@ void backward(const Tensor& output, const Tensor& grad_output, BackwardOptions o
 
 Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
              BackwardOptions options) {
-  check(!options.leaf_complete, "grad: leaves get no gradient here; only backward() tells of them");
+  check(!options.leaf_complete, "grad: leaf_complete is an option of backward() only");
   std::unordered_set<const AutogradMeta*> wanted;
   for (const Tensor& input : inputs) {
     check(input.requires_grad(), "grad: an input does not require a gradient (shape ",

@@ -7,8 +7,8 @@ namespace mini {
 
 struct BackwardOptions {
   bool retain_graph = false;  // keep the graph, so that another walk can use it
-  bool create_graph =
-      false;  // record the walk itself, for higher derivatives; implies retain_graph
+  // Record the walk itself, for higher derivatives; implies retain_graph.
+  bool create_graph = false;
   // For backward() only. Called once for each leaf that the outputs depend on, as soon as its .grad
   // is complete; the walk then continues. The leaves that no gradient reaches come last.
   std::function<void(const AutogradMeta&)> leaf_complete{};

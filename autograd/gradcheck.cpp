@@ -157,7 +157,7 @@ GradCheckResult gradcheck(const TensorFunction& function, const Tensors& inputs,
 
 GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inputs,
                               const GradCheckOptions& options) {
-  // Inputs of the gradient function: those of `function`, then a gradient per output.
+  // The inputs of the gradient function: those of `function`, then a gradient for each output.
   Tensors all = inputs;
   Generator random{1, 0};
   {

@@ -102,7 +102,7 @@ Tensor Backward::output(std::size_t i) const {
 }
 
 Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
-  check(outputs.size() == grads.size(), node_.name(), ": gave ", grads.size(),
+  check(outputs.size() == grads.size(), node_.name(), ": the function returned ", grads.size(),
         " outputs at first and ", outputs.size(), " when evaluated again");
   check_inside(node_, outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -173,7 +173,7 @@ Tensor& Tensor::set_requires_grad(bool value) {
     impl().autograd = std::make_shared<AutogradMeta>();
   }
   check(impl().autograd->node == nullptr,
-        "set_requires_grad: the result of an operation takes part as it is; use detach()");
+        "set_requires_grad: the result of an operation always takes part; use detach()");
   impl().autograd->requires_grad = value;
   return *this;
 }

@@ -160,8 +160,7 @@ class Walk {
         }
         break;
       }
-      case Kind::
-          unscale: {  // dH takes the layer's result, which is there; dG takes dH's by-product
+      case Kind::unscale: {  // dh needs the layer's result, which is at hand; dg = -dx
         {
           const Evaluation h = evaluate(k, 0);
           subnets[0] = h.value();
@@ -338,12 +337,13 @@ ChainResult run_chain(std::span<const Coupling> chain, const Tensor& x1, const T
                       const ChainOptions& options) {
   for (const Coupling& layer : chain) {
     const bool affine = layer.kind == Kind::scale || layer.kind == Kind::unscale;
-    check((layer.changed == 0 || layer.changed == 1) && layer.subnets.size() == (affine ? 2 : 1),
-          "run_chain: a layer changes half 0 or 1, by one subnet, or two if it scales; got half ",
-          layer.changed, " and ", layer.subnets.size(), " subnets");
+    check(
+        (layer.changed == 0 || layer.changed == 1) && layer.subnets.size() == (affine ? 2 : 1),
+        "run_chain: a layer changes half 0 or 1 and has one subnet, or two if it scales; got half ",
+        layer.changed, " and ", layer.subnets.size(), " subnets");
   }
-  check(!options.tap || options.tap->layers <= chain.size(), "run_chain: a tap behind layer ",
-        options.tap ? options.tap->layers : 0, " of ", chain.size());
+  check(!options.tap || options.tap->layers <= chain.size(), "run_chain: a tap after ",
+        options.tap ? options.tap->layers : 0, " layers of ", chain.size());
   const bool one_node = options.memory == Memory::exact || options.memory == Memory::reversible;
   if (!one_node || options.log_scales || !grad_enabled()) return run_layers(chain, x1, x2, options);
   return record_chain(chain, x1, x2, options);

@@ -8,7 +8,7 @@ namespace mini::ops {
 
 Correction correction(const Tensor& x, const Tensor& estimate) {
   check(x.shape() == estimate.shape() && x.dtype() == estimate.dtype(), "correction: ", x.dtype(),
-        x.shape(), " and its estimate ", estimate.dtype(), estimate.shape(), " differ in kind");
+        x.shape(), " and its estimate ", estimate.dtype(), estimate.shape(), " differ");
   check(x.device() == estimate.device(), "correction: a tensor and its estimate are on ",
         x.device(), " and ", estimate.device());
   const Tensor from = contiguous(x), to = contiguous(estimate);

@@ -31,7 +31,7 @@ Tensor as_batch(const Tensor& x, const Shape& batch) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check(a.rank() >= 2 && b.rank() >= 2, "matmul: operands need at least two dimensions, got ",
         a.shape(), " and ", b.shape());
-  check(a.size(-1) == b.size(-2), "matmul: ", a.size(-1), " columns do not meet ", b.size(-2),
+  check(a.size(-1) == b.size(-2), "matmul: a has ", a.size(-1), " columns, but b has ", b.size(-2),
         " rows (a=", a.shape(), ", b=", b.shape(), ")");
   check(a.dtype() == b.dtype(), "matmul: dtypes ", a.dtype(), " and ", b.dtype(),
         " differ; cast one");

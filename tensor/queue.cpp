@@ -31,7 +31,7 @@ std::shared_ptr<const HostCopy::Transfer> begin(const Tensor& x) {
 HostCopy::HostCopy(const Tensor& x) : transfer_(begin(x)) {}
 
 const Tensor& HostCopy::wait() const {
-  check(transfer_ != nullptr, "host copy: of no tensor");
+  check(transfer_ != nullptr, "host copy: it has no values; construct it from a tensor");
   return transfer_->wait();
 }
 

@@ -326,7 +326,7 @@ TEST(Checkpoint, NoticesAnotherResult) {
             "checkpoint: output 0 was [3] at first and is [2] when evaluated again");
   count = 2;
   EXPECT_EQ(test::error_of([&] { backward(y); }),
-            "checkpoint: gave 1 outputs at first and 2 when evaluated again");
+            "checkpoint: the function returned 1 outputs at first and 2 when evaluated again");
 }
 
 TEST(Checkpoint, IsJustTheFunctionWithoutGradMode) {

@@ -151,7 +151,7 @@ TEST(Backward, Errors) {
   EXPECT_EQ(test::error_of([&] { Tensor::arange(3).set_requires_grad(); }),
             "set_requires_grad: a tensor of int64 has no gradient");
   EXPECT_EQ(test::error_of([&] { (x * 2.0).set_requires_grad(); }),
-            "set_requires_grad: the result of an operation takes part as it is; use detach()");
+            "set_requires_grad: the result of an operation always takes part; use detach()");
   const Tensor wrong = record("wrong", {x, x}, ops::clone(x),
                               [](const Backward&, const Tensor& dy) { return Tensors{dy}; });
   EXPECT_EQ(test::error_of([&] { backward(sum(wrong)); }),

@@ -165,7 +165,7 @@ TEST(LeafComplete, HandingInTwiceIsAnError) {
         return Tensors{dy};
       });
   EXPECT_EQ(test::error_of([&] { backward(y); }),
-            "greedy: backward handed in the gradient of input 0 twice");
+            "greedy: backward delivered the gradient of input 0 twice");
   EXPECT_NE(test::error_of([&] {
               grad({square(a)}, {a}, {}, {.leaf_complete = [](const AutogradMeta&) {}});
             }).find("only backward()"),

@@ -279,7 +279,7 @@ TEST(Chain, RefusesWhatIsNoLayer) {
       [&] {
         run_chain(network.chain, x1, x2, {.tap = Tap{5, 0}});
       },
-      "a tap behind layer 5 of 4");
+      "a tap after 5 layers of 4");
 }
 
 TEST(Correction, BringsBackAnyBits) {

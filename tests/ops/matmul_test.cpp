@@ -112,7 +112,7 @@ TEST(Matmul, EmptyOperands) {
 TEST(Matmul, SaysWhatIsWrong) {
   const Tensor a = Tensor::ones({2, 3}), b = Tensor::ones({4, 5});
   EXPECT_EQ(test::error_of([&] { ops::matmul(a, b); }),
-            "matmul: 3 columns do not meet 4 rows (a=[2,3], b=[4,5])");
+            "matmul: a has 3 columns, but b has 4 rows (a=[2,3], b=[4,5])");
   EXPECT_EQ(test::error_of([&] { ops::matmul(a, Tensor::ones({3})); }),
             "matmul: operands need at least two dimensions, got [2,3] and [3]");
 }

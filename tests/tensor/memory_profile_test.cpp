@@ -102,7 +102,7 @@ TEST(MemoryProfile, OneAtATime) {
   {
     const MemoryProfile profile(allocator({}));
     EXPECT_EQ(test::error_of([] { const MemoryProfile another(allocator({})); }),
-              "allocator: is observed already");
+              "allocator: it already has an observer");
   }
   const MemoryProfile profile(allocator({}));
 }

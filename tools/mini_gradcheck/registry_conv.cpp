@@ -243,7 +243,7 @@ std::vector<Row> convolution_rows() {
        {{[] {
            matmul(zeros({2, 3}), zeros({2, 3}));
          },
-         "matmul: 3 columns do not meet 2 rows"},
+         "matmul: a has 3 columns, but b has 2 rows"},
         {[] {
            matmul(zeros({3}), zeros({3, 2}));
          },

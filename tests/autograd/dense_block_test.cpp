@@ -1,5 +1,5 @@
-// The dense block's composition against central differences in float64; its fused kernels against
-// the composition in float32.
+// The composition of the dense block against central differences in float64, and its fused kernels
+// against the composition in float32.
 #include <cmath>
 
 #include "autograd/engine.h"
@@ -34,7 +34,7 @@ Tensor block(const Tensors& all) {
 
 TEST(DenseBlockFunction, DerivativesInDouble) {
   const int before = max_threads();
-  set_threads(1);  // thousands of evaluations too small to share
+  set_threads(1);  // thousands of evaluations, each too small for several threads
   test::expect_gradients(block, make(2, 1, 2, 3, {1, 2, 1}, DType::float64), true, 1e-6);
   test::expect_gradients(block, make(1, 1, 2, 2, {1}, DType::float64), true, 1e-6);
   set_threads(before);
@@ -55,7 +55,7 @@ TEST(DenseBlockFunction, FusedGradientEqualsComposition) {
     SCOPED_TRACE(concat_text("input ", i));
     EXPECT_LT(test::relative_error(ops::cast(fused[i], DType::float64), exact[i]), 1e-5);
     EXPECT_LT(test::relative_error(ops::cast(composed[i], DType::float64), exact[i]), 1e-5);
-    // The last bias's gradient, a sum of the probe, depends on nothing.
+    // The gradient of the last bias is a sum of the probe; it depends on no input.
     EXPECT_EQ(composed[i].requires_grad(), i + 1 < inputs.size());
     EXPECT_FALSE(fused[i].requires_grad());
   }
@@ -95,7 +95,7 @@ TEST(DenseBlockFunction, IsAsExactAsTheDirectSum) {
 }
 
 TEST(DenseBlockFunction, SecondDerivativeOfTheFusedBlock) {
-  // d/dw of |dx|² in float32, where the first backward is recorded, against float64.
+  // The derivative of |dx|² by w in float32, which records the first backward, against float64.
   const auto second = [](DType dtype) {
     Tensors inputs = make(1, 3, 5, 6, {4, 4, 2}, DType::float32);
     for (Tensor& input : inputs) input = ops::cast(input, dtype).set_requires_grad();
@@ -107,11 +107,11 @@ TEST(DenseBlockFunction, SecondDerivativeOfTheFusedBlock) {
 
 TEST(DenseBlockFunction, FeaturesLiveAsLongAsTheGraph) {
   const Tensors inputs = make(1, 3, 32, 32, {32, 32, 3}, DType::float32);
-  allocator({}).trim();  // so that no block is larger than what was asked for
+  allocator({}).trim();  // so that blocks have the size requested
   const std::size_t before = allocator({}).stats().live;
   const std::size_t result = 3 * 32 * 32 * sizeof(float);
   {
-    const Tensor y = block(inputs);  // nothing requires a gradient
+    const Tensor y = block(inputs);  // no input requires a gradient
     EXPECT_EQ(allocator({}).stats().live, before + result);
   }
   for (Tensor input : inputs) input.set_requires_grad();

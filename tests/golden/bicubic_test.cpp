@@ -1,5 +1,5 @@
-// The bicubic rows of the published evaluation: codec, resize and metrics are right when these
-// numbers come out, and no weights are needed.
+// The bicubic rows of the published evaluation. They test codec, resize and metrics together,
+// without any weights.
 #include "tests/support/support.h"
 #include "train/evaluate.h"
 

@@ -1,4 +1,4 @@
-// README's example: learns a 3x3 filter from its effect.
+// The example in README: learns a 3x3 filter from its effect.
 #include <iostream>
 
 #include "autograd/engine.h"

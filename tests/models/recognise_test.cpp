@@ -1,4 +1,4 @@
-// Reading off a file of weights which network it is of, and refusing what no network is.
+// Recognising the network from a state dict, and refusing a state dict of no known network.
 #include "models/rescaler.h"
 #include "tests/support/support.h"
 

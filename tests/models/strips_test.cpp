@@ -1,4 +1,5 @@
-// Rows that stream through a network: the bits of the whole image, in the memory that was foretold.
+// Strips of rows that stream through a network give the bits of the whole image, in the predicted
+// memory.
 #include "models/invertible/strips.h"
 
 #include "autograd/functions.h"
@@ -13,7 +14,7 @@
 namespace mini::models {
 namespace {
 
-// Pushes x in strips of `rows` rows and joins what comes out.
+// Pushes x in strips of `rows` rows and concatenates the results.
 Tensor stream(const Flow& flow, Direction direction, const Tensor& x, const Tensor& latent,
               std::int64_t rows) {
   RowStream network(flow, direction, x.shape(), x.dtype());
@@ -83,10 +84,10 @@ TEST_P(Strips, HaveTheBitsOfTheWholeInDouble) {
     expect_the_bits_of_the_whole(DType::float64, height, width);
 }
 
-// The allocator gives what was asked for: nothing is cached, and rows fill whole cache lines. What
-// is foretold too much: the first strip, which layers share until they drop its upper rows, and the
-// scratch of threads that were not busy together. The worst here, 0.938, is the share of SAIN x4's
-// 26 rows of 40, whose halo is a quarter of the strip.
+// The allocator's counters are exact here: nothing is cached, and rows fill whole cache lines. The
+// prediction is too high by the first strip, which layers share until they drop its upper rows, and
+// by the workspaces of threads that were not busy at the same time. The worst here, 0.938, is the
+// share of SAIN x4's 26 rows of 40, whose halo is a quarter of the strip.
 TEST_P(Strips, TakeTheMemoryThatIsForetold) {
   const std::int64_t s = GetParam().scale, height = 40, width = 32;
   const Flow flow = network_->flow();
@@ -121,7 +122,8 @@ TEST_P(Strips, TakeTheMemoryThatIsForetold) {
   memory.set_cache_limit(std::size_t{4} << 30);
 }
 
-// Without strips, the memory grows with the height; in strips of one height it does not.
+// Without strips, memory grows with the height of the image; in strips of a fixed height it does
+// not.
 TEST_P(Strips, NeedNoMoreForAHigherImage) {
   const std::int64_t s = GetParam().scale;
   const auto needed = [&](std::int64_t height) {

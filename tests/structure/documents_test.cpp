@@ -1,9 +1,9 @@
-// What the documents say of the code is true: links lead somewhere, listings are quoted word for word,
-// and the files, tests and functions that they name exist.
+// What the documents say about the code is true: links lead somewhere, listings are quoted word for
+// word, and the files, tests and functions that they name exist.
 //
-// A C++ listing in a document opens with ```cpp FILE: each of its parts, which lines of "..." divide,
-// then stands in that file, in this order; the listing may be indented by another amount. A listing
-// that opens with ```cpp example is made up for the document.
+// A C++ listing in a document begins with ```cpp FILE. Lines of "..." divide it into parts; each
+// part must be found in that file, in this order, with any indentation. A listing that begins with
+// ```cpp example is not taken from a file.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -69,7 +69,7 @@ std::vector<Listing> listings(const std::string& document) {
   return result;
 }
 
-// Without the indentation that all lines share.
+// Removes the indentation that all lines share.
 std::vector<std::string> shifted_left(std::vector<std::string> lines) {
   std::size_t shared = std::string::npos;
   for (const std::string& line : lines)
@@ -79,7 +79,8 @@ std::vector<std::string> shifted_left(std::vector<std::string> lines) {
   return lines;
 }
 
-// Where `part` begins in `file` at or after line `from`; the number of lines if nowhere.
+// The line of `file`, from line `from` on, where `part` begins; the number of lines if there is
+// none.
 std::size_t find_lines(const std::vector<std::string>& file, const std::vector<std::string>& part,
                        std::size_t from) {
   for (std::size_t i = from; i + part.size() <= file.size(); ++i) {
@@ -135,7 +136,7 @@ TEST(Documents, QuoteTheCodeWordForWord) {
 }
 
 TEST(Documents, NameFilesThatExist) {
-  // Code in backticks that looks like a path below one of the project's folders.
+  // Code in backticks that looks like a path inside one of the project's folders.
   const std::regex path(
       R"(`((?:autograd|configs|data/photos|docs|infer|io|models|nn|ops|tensor|tests|tools|train)/[\w./]*)`)");
   std::size_t named = 0;

@@ -1,4 +1,4 @@
-// The shape of the house: includes point one way, and files stay readable.
+// The structure of the project: includes point one way, and files stay readable.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 const fs::path root = MINI_SOURCE_DIR;
 
-// What each layer may include besides itself.
+// The layers that each layer may include, besides itself.
 const std::map<std::string, std::vector<std::string>> allowed = {
     {"tensor", {}},
     {"io", {"tensor"}},

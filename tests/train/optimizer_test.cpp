@@ -16,7 +16,7 @@ Tensor parameter_of(const std::vector<double>& values) {
   return x;
 }
 
-// The formula of ops/optimizer.h for one number, written plainly.
+// The formula of ops/optimizer.h for one number.
 struct PlainAdam {
   AdamOptions options;
   double m = 0, v = 0;

@@ -1,5 +1,5 @@
 // The training loop on a tiny network: resuming bit for bit, stopping, losses that are not finite,
-// bad input.
+// invalid input.
 #include "train/trainer.h"
 
 #include <algorithm>
@@ -19,11 +19,11 @@ namespace mini::train {
 namespace {
 namespace fs = std::filesystem;
 
-// Three small pictures, a folder to run in, a network of two blocks.
+// Three small images, a temporary folder, and a network of two blocks.
 class TrainerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    set_threads(1);  // a network so small only waits for threads
+    set_threads(1);  // the network is too small for several threads
     Generator generator{1, 0};
     for (const int i : {0, 1, 2}) {
       const Tensor noise = ops::uniform(generator, {1, 3, 8, 10});
@@ -38,7 +38,7 @@ class TrainerTest : public ::testing::Test {
   }
   fs::path out(const std::string& name) const { return folder_.path() / name; }
 
-  // Batches of two out of three images, so that most steps are in the middle of an epoch.
+  // Batches of two from three images, so that most steps are inside an epoch.
   TrainConfig config(const std::string& name, std::vector<std::string> assignments = {}) const {
     const std::string text = R"({
       "model": {"enhanced_blocks": 1, "vanilla_blocks": 1, "growth": 4},
@@ -51,7 +51,7 @@ class TrainerTest : public ::testing::Test {
     return parse_config(text, "test.json", folder_.path(), assignments);
   }
 
-  // Stops after so many steps.
+  // Stops after this many steps.
   Outcome train(const TrainConfig& config, TrainerOptions options = {}, std::int64_t stop_at = -1) {
     const Trainer* running = nullptr;
     options.stop = [&] { return running->step() == stop_at; };
@@ -89,7 +89,7 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
       end.tensors.at("model.down_operations.0.F.conv1.weight"),
       file_at(out("whole"), 6).tensors.at("model.down_operations.0.F.conv1.weight")));
 
-  // Stopped in the middle of the first epoch, at a validation, past the milestone: three times.
+  // Stopped three times: inside the first epoch, at a validation, and after the milestone.
   EXPECT_EQ(train(config("parts"), {}, 1), Outcome::stopped);
   EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 3), Outcome::stopped);
   EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 5), Outcome::stopped);
@@ -98,7 +98,7 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
   EXPECT_EQ(content(out("parts") / "best.safetensors").size(),
             content(out("whole") / "best.safetensors").size());
 
-  // With other threads, from a checkpoint in the other run's folder.
+  // With another number of threads, from a checkpoint in the other run's folder.
   EXPECT_EQ(
       train(config("other", {"data.workers=3"}), {.resume = checkpoint_path(out("whole"), 6)}),
       Outcome::finished);
@@ -144,7 +144,7 @@ TEST_F(TrainerTest, LeavesWhatItPromises) {
     EXPECT_EQ(picture.shape(), Shape({32, 4 * 40 + 3 * 4, 3}));
   }
   EXPECT_FALSE(fs::is_empty(out("run") / "tensorboard"));
-  // The means of two steps, and the learning rate of the last.
+  // The means over two steps, and the learning rate of the last step.
   std::istringstream log(content(out("run") / "log.jsonl"));
   std::vector<std::string> lines;
   for (std::string line; std::getline(log, line);) lines.push_back(line);
@@ -169,7 +169,7 @@ TEST_F(TrainerTest, LossFallsOnOnePicture) {
   EXPECT_LT(losses[2], 0.9 * losses[0]);
 }
 
-// SAIN's, but for one term of one step.
+// SAIN's objective, except for one term in one step.
 class Spoiled : public Objective {
  public:
   Spoiled(std::int64_t step, double value)
@@ -196,7 +196,7 @@ TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
                        checkpoint_path(out("bad"), 4).string());
   EXPECT_NE(content(out("bad") / "log.jsonl").find("\"event\":\"not_finite\",\"step\":4"),
             std::string::npos);
-  // The state is that of a run told to stop there, and training goes on from it.
+  // The state equals that of a run told to stop there, and training continues from it.
   train(config("good"), {.objective = std::make_unique<Spoiled>(5, infinity)}, 4);
   expect_same_state(file_at(out("bad"), 4), file_at(out("good"), 4));
   EXPECT_EQ(train(config("bad"),
@@ -204,7 +204,7 @@ TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
             Outcome::finished);
 }
 
-// A finite loss whose gradient is not: the root of 0·w.
+// A finite loss with an infinite gradient: the root of 0·w.
 class Cusp : public Objective {
  public:
   Losses losses(const models::Rescaler& network, const Tensor&, const Tensor&, int, Generator&,
@@ -225,7 +225,7 @@ TEST_F(TrainerTest, StartsFromWeights) {
   const auto best = read_weights(out("first") / "best.safetensors");
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
-  // Of a folder, the latest.
+  // From a folder, the latest checkpoint.
   train(config("third", {"validation.folders=[]"}), {.init = out("first")}, 0);
   const auto latest = read_weights(checkpoint_path(out("first"), 7));
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("third"), 0)).model)

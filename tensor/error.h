@@ -2,17 +2,21 @@
 //
 // A message names the operation, the operands and the remedy:
 //   conv2d: input has 5 channels, weight expects 4 (x=[1,5,9,9], w=[8,4,3,3])
+// It may quote a file, so it is made printable (tensor/text.h): one line, no control characters.
 #pragma once
 
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
+#include "tensor/text.h"
+
 namespace mini {
 
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  static constexpr std::size_t longest = 4000;  // bytes
+  explicit Error(const std::string& text) : std::runtime_error(printable(text, longest)) {}
 };
 
 // The parts, streamed one after the other into a string.

@@ -17,6 +17,9 @@ RescalerConfig plausible(RescalerConfig config, std::int64_t levels, std::int64_
                          const nn::StateDict& state) {
   check(levels == 1 || levels == 2, "model: the weights have ", levels,
         " Haar levels; 1 (x2) and 2 (x4) are known");
+  // Zero would mean the paper's number, and nothing in the file would have to pay for it.
+  check(config.vanilla_blocks >= 1 && (config.network == "irn" || config.enhanced_blocks >= 1),
+        "model: the weights have no blocks");
   config.scale = std::int64_t{1} << levels;
   double elements = 0;
   for (const auto& [name, tensor] : state) elements += static_cast<double>(tensor.numel());
@@ -90,6 +93,8 @@ RescalerConfig recognise_rescaler(const nn::StateDict& state) {
         break;
       ++operations;
     }
+    check((operations - levels) % levels == 0, "model: the weights have ", operations - levels,
+          " blocks, which ", levels, " levels cannot share");
     return plausible(
         {"irn", 0, 0, (operations - levels) / levels, growth("operations.1.F.conv1.weight")},
         levels, 3 * (operations - levels), state);

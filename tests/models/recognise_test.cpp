@@ -49,5 +49,22 @@ TEST(RecogniseRescaler, ASmallFileBuildsNoHugeNetwork) {
             "model: the weights have 70 Haar levels; 1 (x2) and 2 (x4) are known");
 }
 
+// Zero blocks would be built as the paper's number, of whatever growth.
+TEST(RecogniseRescaler, NoBlocksAreNoNetwork) {
+  nn::StateDict irn;
+  for (const char* name :
+       {"operations.0.haar_weights", "operations.1.haar_weights", "operations.1.F.conv1.weight"})
+    irn[name] = Tensor::zeros({1000, 1, 1, 0});
+  EXPECT_EQ(test::error_of([&] { recognise_rescaler(irn); }), "model: the weights have no blocks");
+  nn::StateDict sain = weights_of({"sain", 2, 1, 1, 4});
+  std::erase_if(sain, [](const auto& named) { return named.first.starts_with("comp_operations"); });
+  EXPECT_EQ(test::error_of([&] { recognise_rescaler(sain); }), "model: the weights have no blocks");
+  nn::StateDict uneven = weights_of({"irn", 4, 0, 1, 4});
+  for (const auto& [name, tensor] : nn::StateDict(uneven))
+    if (name.starts_with("operations.3.")) uneven["operations.4." + name.substr(13)] = tensor;
+  EXPECT_EQ(test::error_of([&] { recognise_rescaler(uneven); }),
+            "model: the weights have 3 blocks, which 2 levels cannot share");
+}
+
 }  // namespace
 }  // namespace mini::models

@@ -50,27 +50,7 @@ std::map<std::string, Tensor> below(const std::map<std::string, Tensor>& tensors
   return result;
 }
 
-}  // namespace
-
-void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
-  io::TensorFile file;
-  for (const auto& [name, tensor] : checkpoint.model)
-    file.tensors.emplace(model_prefix + name, tensor);
-  for (const auto& [name, tensor] : checkpoint.optimizer)
-    file.tensors.emplace(optimizer_prefix + name, tensor);
-  file.metadata = {{kind_key, kind},
-                   {"version", version()},
-                   {"step", exact_text(checkpoint.step)},
-                   {"validated", exact_text(checkpoint.validated)},
-                   {"noise_seed", exact_text(checkpoint.noise.seed)},
-                   {"noise_offset", exact_text(checkpoint.noise.offset)},
-                   {"best_score", exact_text(checkpoint.best_score)},
-                   {"config", checkpoint.config}};
-  io::write_safetensors(path, file);
-}
-
-Checkpoint load_checkpoint(const fs::path& path) {
-  const io::TensorFile file = io::read_safetensors(path);
+Checkpoint parse_checkpoint(const fs::path& path, const io::TensorFile& file) {
   check(is_checkpoint(file), path.string(),
         ": is no checkpoint of mini_train; weights alone are taken with --init");
   const auto text = [&](const char* key) -> const std::string& {
@@ -97,6 +77,33 @@ Checkpoint load_checkpoint(const fs::path& path) {
   return checkpoint;
 }
 
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  io::TensorFile file;
+  for (const auto& [name, tensor] : checkpoint.model)
+    file.tensors.emplace(model_prefix + name, tensor);
+  for (const auto& [name, tensor] : checkpoint.optimizer)
+    file.tensors.emplace(optimizer_prefix + name, tensor);
+  file.metadata = {{kind_key, kind},
+                   {"version", version()},
+                   {"step", exact_text(checkpoint.step)},
+                   {"validated", exact_text(checkpoint.validated)},
+                   {"noise_seed", exact_text(checkpoint.noise.seed)},
+                   {"noise_offset", exact_text(checkpoint.noise.offset)},
+                   {"best_score", exact_text(checkpoint.best_score)},
+                   {"config", checkpoint.config}};
+  io::write_safetensors(path, file);
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  try {
+    return parse_checkpoint(path, io::read_safetensors(path));
+  } catch (const Error& error) {
+    fail(error.what(), earlier_checkpoint(path));
+  }
+}
+
 fs::path checkpoint_path(const fs::path& folder, std::int64_t step) {
   std::string digits = std::to_string(step);
   digits.insert(0, digits.size() < 9 ? 9 - digits.size() : 0, '0');  // names sort by step
@@ -121,6 +128,15 @@ fs::path find_checkpoint(const fs::path& file_or_folder) {
   check(!paths.empty(), file_or_folder.string(), ": holds no checkpoint (", name_prefix, "*",
         name_suffix, ")");
   return paths.back();
+}
+
+std::string earlier_checkpoint(const fs::path& path) {
+  const auto step = step_in_name(path);
+  if (!step) return {};
+  std::string hint;
+  for (const fs::path& other : list_checkpoints(path.has_parent_path() ? path.parent_path() : "."))
+    if (*step_in_name(other) < *step) hint = "; the checkpoint before it is " + other.string();
+  return hint;
 }
 
 void remove_old_checkpoints(const fs::path& folder, std::int64_t step, std::int64_t keep) {

@@ -30,7 +30,7 @@ struct Checkpoint {
 };
 
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
-// Throws when the file is damaged or no checkpoint of mini_train.
+// Throws when the file is damaged or no checkpoint of mini_train; the Error names the one before it.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 // FOLDER/step_000012000.safetensors
@@ -39,6 +39,9 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
 // A file stands for itself, a folder for its latest checkpoint; throws where there is none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& file_or_folder);
+// "; the checkpoint before it is PATH", for an Error about one that a run left; empty where there is
+// none.
+std::string earlier_checkpoint(const std::filesystem::path& path);
 // Once that of `step` is saved: keeps it and the `keep` - 1 before it. Later ones, which a run left
 // behind when it was resumed at an earlier step, go too.
 void remove_old_checkpoints(const std::filesystem::path& folder, std::int64_t step,

@@ -97,7 +97,7 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
     if (!options_.resume.empty())
       resume(find_checkpoint(options_.resume));
     else if (!options_.init.empty())
-      load_weights(*network_, find_checkpoint(options_.init));
+      init(find_checkpoint(options_.init));
     if (options_.write) check_folder();
     validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
   }
@@ -115,6 +115,11 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
 }
 
 Trainer::~Trainer() = default;
+
+void Trainer::init(const fs::path& path) {
+  const std::string note = load_weights(*network_, path, options_.init_key);
+  if (!note.empty()) notes_.push_back(note);
+}
 
 void Trainer::resume(const fs::path& path) {
   const Checkpoint checkpoint = load_checkpoint(path);

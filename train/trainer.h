@@ -40,6 +40,7 @@ struct TrainerOptions {
   Device device{};                         // where to compute
   std::filesystem::path init{};            // weights, or such a folder, to start a new run from
   std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
+  std::string init_key{};                  // below which they stand in the file; empty: found
   std::ostream* out = nullptr;             // where progress is shown; null: nowhere
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
   std::function<bool()> stop = nullptr;    // asked between steps; true: save and end
@@ -94,6 +95,7 @@ class Trainer {
   };
 
   bool is_first() const { return collective_.rank() == 0; }
+  void init(const std::filesystem::path& path);
   void resume(const std::filesystem::path& path);
   void share_state();
   void check_folder() const;

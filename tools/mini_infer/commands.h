@@ -41,6 +41,6 @@ int evaluate_model(const ModelOptions& model, const train::EvaluateOptions& opti
                    const EvaluateFiles& files);
 
 // info (info.cpp)
-int describe(const std::filesystem::path& path);
+int describe(const std::filesystem::path& path, const std::string& weights_key);
 
 }  // namespace mini::infer

@@ -1,5 +1,6 @@
 #include "tools/mini_infer/model.h"
 
+#include <fmt/core.h>
 #include <optional>
 
 #include "tools/mini_infer/memory.h"
@@ -23,9 +24,16 @@ models::RescalerConfig config_for(const nn::StateDict& state, const ModelOptions
   }
 }
 
+nn::StateDict read_network_weights(const std::filesystem::path& path, const std::string& key) {
+  train::FoundWeights found = train::find_weights(train::read_weights(path), key, is_network);
+  if (const std::string note = found.note(); !note.empty())
+    fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(note));
+  return std::move(found.state);
+}
+
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const auto path = train::find_checkpoint(options.weights);
-  const nn::StateDict state = train::read_weights(path);
+  const nn::StateDict state = read_network_weights(path, options.weights_key);
   const models::RescalerConfig config = config_for(state, options);
   check(options.scale == 0 || options.scale == config.scale, path.string(), ": holds weights for x",
         config.scale, ", --scale asks for x", options.scale);
@@ -50,6 +58,15 @@ train::MemoryLimit limit_for(const ModelOptions& options) {
 }
 
 }  // namespace
+
+bool is_network(const nn::StateDict& state) {
+  try {
+    models::recognise_rescaler(state);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 Model load_model(const ModelOptions& options) {
   Model model;

@@ -111,7 +111,7 @@ def pytorch(args, found):
 
 def depth(args):
     blocks = (2, 4) if args.quick else (8, 16, 32, 64)
-    batch, patch = 1, 32 if args.quick else 64
+    batch, patch = 1, 48 if args.quick else 64
     pixels = batch * (patch // 2)**2
     report = {"batch": batch, "patch": patch, "blocks": blocks,
               "activation_bytes": {mode: [] for mode in MODES}}

@@ -16,7 +16,7 @@ case "${1:-}" in
 esac
 
 mpi=(libopenmpi-dev openmpi-bin)
-if $quick; then setup "${mpi[@]}"; else setup "${mpi[@]}" clang clang-tidy libomp-dev; fi
+if $quick; then setup "${mpi[@]}"; else setup "${mpi[@]}" clang clang-tidy; fi
 
 logs=build/logs
 mkdir -p "$logs"
@@ -54,8 +54,6 @@ tests() {
 }
 
 build() { configure "build/$1" "${@:2}" && cmake --build "build/$1"; }
-# Warm threads spin while they wait, which on a busy machine steals time from the one that works.
-export OMP_WAIT_POLICY=passive
 
 step build-release build release -DCMAKE_BUILD_TYPE=Release
 tests test-release build/release

@@ -7,12 +7,6 @@
 
 #include "tensor/view.h"
 
-#if defined(__clang__)
-// LeakSanitizer calls this. LLVM's OpenMP library keeps a little memory of teams that have ended.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:libomp.so\n"; }
-#endif
-
 namespace mini::test {
 namespace fs = std::filesystem;
 

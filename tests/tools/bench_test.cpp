@@ -20,7 +20,7 @@ class BenchTool : public ::testing::Test {
   // several threads that wait for each other are slow on a busy machine.
   int shell(const std::string& command) {
     const std::string line =
-        concat_text("export OMP_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
+        concat_text("export MINI_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
     const int status = std::system(line.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }

@@ -56,7 +56,7 @@ class InferTool : public ::testing::Test {
   // on a busy machine. Returns the exit code; output() and errors() have the printed text.
   int run(const std::string& arguments, const std::string& setting = "true") {
     const std::string command =
-        concat_text("cd ", folder_.path(), " && ", setting, " && OMP_NUM_THREADS=1 ",
+        concat_text("cd ", folder_.path(), " && ", setting, " && MINI_NUM_THREADS=1 ",
                     fs::path(MINI_BINARY_DIR) / "tools/mini_infer", " >", logs_.path() / "out",
                     " 2>", logs_.path() / "err", ' ', arguments);
     const int status = std::system(command.c_str());
@@ -277,8 +277,7 @@ TEST_F(InferTool, RefusesWeightsThatAreNotFinite) {
 }
 
 TEST_F(InferTool, AFullDiskLeavesTheOldFiles) {
-  // With a limit of one kilobyte per file, writing fails as on a full disk. The limit is not 0,
-  // because LLVM's OpenMP library writes a small file of its own.
+  // With a limit of one kilobyte per file, writing fails as on a full disk.
   const std::string tight = "trap '' XFSZ && ulimit -f 2";
   write("out.png", "the old result");
   expect_failure("upscale photos/one.png out.png --model bicubic",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tensor/allocator.h"
+#include "tensor/limits.h"
 
 namespace mini::infer {
 namespace {
@@ -22,7 +23,7 @@ std::size_t resident_bytes() {
 }  // namespace
 
 std::size_t default_memory_limit() {
-  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) / 2 * page_size();
+  return allowed_memory() / 2;
 }
 
 void keep_memory_tight() {

@@ -195,6 +195,42 @@ TEST_F(InferTool, InfoDescribesWeights) {
     EXPECT_NE(output().find(line), std::string::npos) << line << output();
 }
 
+TEST_F(InferTool, InfoPrintsWhatAStrangerWroteSafely) {
+  io::TensorFile file;
+  file.tensors["\x1b]0;owned\x07\nnetwork     sain"] = Tensor::ones({1});
+  file.tensors[std::string(5000, 'x')] = Tensor::ones({1});
+  for (int i = 0; i < 100; ++i) file.tensors[std::to_string(i)] = Tensor::ones({1});
+  file.metadata = {{"a\x1b[2J", "\x1b[31mred"}};
+  io::write_safetensors(at("odd.safetensors"), file);
+  ASSERT_EQ(run("info odd.safetensors"), 0) << errors();
+  EXPECT_EQ(output().find('\x1b'), std::string::npos);
+  EXPECT_NE(output().find("\\x1b]0;owned\\x07\\x0anetwork"), std::string::npos) << output();
+  EXPECT_LT(output().size(), 20'000U) << "no row is padded to the longest name";
+}
+
+TEST_F(InferTool, FindsWeightsInsideAFileAndSaysWhere) {
+  nn::StateDict wrapped;
+  for (const auto& [name, tensor] : network_->state_dict())
+    for (const char* key : {"params.", "params_ema.module."}) wrapped.emplace(key + name, tensor);
+  io::write_safetensors(at("wrapped.safetensors"), {wrapped, {}});
+  const std::string down = "downscale photos/one.png ";
+  ASSERT_EQ(run(down + "plain.png --weights sain.safetensors"), 0) << errors();
+  ASSERT_EQ(run(down + "found.png --weights wrapped.safetensors"), 0) << errors();
+  EXPECT_EQ(errors(),
+            "mini_infer: wrapped.safetensors: weights below \"params_ema.module\" (also there: "
+            "\"params\"; choose with --weights-key)\n");
+  EXPECT_EQ(content(at("found.png")), content(at("plain.png")));
+  ASSERT_EQ(run(down + "key.png --weights wrapped.safetensors --weights-key params"), 0)
+      << errors();
+  EXPECT_EQ(errors(), "mini_infer: wrapped.safetensors: weights below \"params\"\n");
+  ASSERT_EQ(run("info wrapped.safetensors --weights-key params"), 0) << errors();
+  EXPECT_NE(output().find("found       weights below \"params\"\n"), std::string::npos) << output();
+  expect_failure(
+      down + "no.png --weights wrapped.safetensors --weights-key ema",
+      "wrapped.safetensors: there is nothing below --weights-key ema; there are: params, "
+      "params_ema");
+}
+
 TEST_F(InferTool, HelpIsNoFailure) {
   EXPECT_EQ(run("--version"), 0);
   EXPECT_EQ(run("--help"), 0);

@@ -1,6 +1,8 @@
 // The table behind a configuration: strict reading, errors, writing, help.
 #include "train/fields.h"
 
+#include <chrono>
+
 #include "tests/support/support.h"
 
 namespace mini::train {
@@ -107,6 +109,25 @@ TEST(Fields, RefusesBrokenText) {
   EXPECT_NE(error_in(R"({"train": {"lr": 1e999}})").find("x.json: "), std::string::npos);
   EXPECT_EQ(error_in(R"({"train": {"lr": )" + std::string(100'000, '[')),
             "x.json: nested deeper than 32 levels");
+}
+
+TEST(Fields, RefusesTextAfterAZeroByte) {
+  using namespace std::string_literals;
+  EXPECT_EQ(error_in("{}\0 {\"train\": 3}"s), "x.json: a zero byte at place 2, which no JSON has");
+}
+
+// A configuration may be a megabyte, and none takes longer than a moment.
+TEST(Fields, AMegabyteIsReadOrRefusedAtOnce) {
+  std::string lists = "[[]", objects = "{\"0\":{}";
+  for (int i = 1; i < 300'000; ++i) lists += ",[]";
+  for (int i = 1; i < 80'000; ++i) objects += concat_text(",\"", i, "\":{}");
+  const auto start = std::chrono::steady_clock::now();
+  for (const std::string& text :
+       {"{\"qualities\": " + lists + "]}", objects + "}", "{\"data\": " + objects + "}}",
+        "{\"" + std::string(1'000'000, 'x') + "\": 1}",
+        "{\"name\": [\"" + std::string(1'000'000, 'x') + "\"]}"})
+    EXPECT_LT(error_in(text).size(), 1000U);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 TEST(Fields, SetTakesJsonOrText) {

@@ -67,7 +67,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
              checkpoint ? ", checkpoint of mini_train" : "");
   if (checkpoint) print_line("step        {}", train::load_checkpoint(path).step);
   const train::FoundWeights found = train::find_weights(
-      checkpoint ? train::model_of(file) : file.tensors, weights_key, is_network);
+      checkpoint ? train::model_of(file) : file.tensors, weights_key, is_network, path);
   if (!found.key.empty()) print_line("found       {}", found.note());
   describe_network(found.state);
   print_line("tensors     {}, {} elements, {:.1f} MiB", file.tensors.size(), elements,

@@ -1,6 +1,7 @@
 // The opcodes. What functions and classes mean is in io/pickle_globals.cpp.
 #include "io/pickle.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -12,8 +13,8 @@
 namespace mini::io {
 namespace {
 
-// Far above any file of weights: a network of a thousand tensors makes about 30,000 values.
-constexpr std::size_t max_values = 1'000'000, max_stack = 1'000'000;
+// A tensor is about 30 values, of 100 bytes each here, and seldom less than a kilobyte in its file.
+constexpr std::size_t always_allowed = 300'000, most_values = 4'000'000, bytes_a_value = 64;
 
 std::uint32_t index_of(std::string_view digits) {
   std::uint32_t index = 0;
@@ -32,6 +33,10 @@ const PickleValue* find_key(const PickleValue* dict, std::string_view key) {
       return dict->items[i + 1];
   return nullptr;
 }
+
+Unpickler::Unpickler(std::uint64_t file_bytes)
+    : max_values_(
+          std::min<std::uint64_t>(always_allowed + file_bytes / bytes_a_value, most_values)) {}
 
 PickleValue* Unpickler::load(std::span<const std::byte>& bytes) {
   rest_ = bytes;
@@ -76,7 +81,7 @@ std::string_view Unpickler::line() {
 }
 
 PickleValue* Unpickler::make(Kind kind) {
-  check(values_.size() < max_values, "the pickle makes more than ", max_values, " values");
+  check(values_.size() < max_values_, "the pickle makes more than ", max_values_, " values");
   values_.emplace_back().kind = kind;
   return &values_.back();
 }
@@ -126,12 +131,12 @@ PickleValue* Unpickler::make_list(std::vector<PickleValue*> items) {
 // A few bytes of a pickle can ask for the copy of a long list, again and again.
 const std::vector<PickleValue*>& Unpickler::to_copy(const std::vector<PickleValue*>& items) {
   copied_ += items.size();
-  check(copied_ <= max_values, "the pickle copies more than ", max_values, " values");
+  check(copied_ <= max_values_, "the pickle copies more than ", max_values_, " values");
   return items;
 }
 
 void Unpickler::push(PickleValue* value) {
-  check(stack_.size() < max_stack, "the pickle's stack grows beyond ", max_stack, " values");
+  check(stack_.size() < max_values_, "the pickle's stack grows beyond ", max_values_, " values");
   stack_.push_back(value);
 }
 
@@ -155,7 +160,10 @@ std::vector<PickleValue*> Unpickler::pop_to_mark() {
   return items;
 }
 
-void Unpickler::remember(std::uint32_t index) { memo_[index] = top(); }
+void Unpickler::remember(std::uint32_t index) {
+  check(memo_.size() < max_values_, "the pickle remembers more than ", max_values_, " values");
+  memo_[index] = top();
+}
 
 void Unpickler::recall(std::uint32_t index) {
   const auto found = memo_.find(index);
@@ -189,7 +197,7 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
       take(8);
       return true;
     case MARK:
-      check(marks_.size() < max_stack, "the pickle has too many marks");
+      check(marks_.size() < max_values_, "the pickle has too many marks");
       marks_.push_back(stack_.size());
       return true;
     case POP:

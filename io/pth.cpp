@@ -240,7 +240,7 @@ TensorFile parse_zip(std::span<const std::byte> bytes) {
     check(as_text(archive.read(folder + "byteorder")) == "little",
           "the file is not in little-endian byte order");
   auto program = archive.read(pickle_name);
-  Unpickler unpickler;
+  Unpickler unpickler(bytes.size());
   const Value* root = unpickler.load(program);
   Storages storages;  // so that each is checked once
   Collector collector(
@@ -260,7 +260,7 @@ TensorFile parse_zip(std::span<const std::byte> bytes) {
 
 TensorFile parse_legacy(std::span<const std::byte> bytes) {
   auto rest = bytes;
-  Unpickler unpickler;
+  Unpickler unpickler(bytes.size());
   const std::string& magic = unpickler.load(rest)->text;
   check(magic == legacy_magic || magic == legacy_magic_digits,
         "the file is a pickle, but not written by torch.save");

@@ -25,7 +25,7 @@ constexpr std::uint16_t sizes_behind = 1 << 3,
                         known_flags = 1 << 1 | 1 << 2 | sizes_behind | 1 << 11;
 
 // Weights hardly shrink; zeros shrink a thousandfold, and so do bombs.
-constexpr std::uint64_t most_growth = 100, always_allowed = 8 << 20;
+constexpr std::uint64_t most_growth = 20, always_allowed = 8 << 20;
 
 // `length` bytes at `offset`, or an Error when they are not all there.
 std::span<const std::byte> slice(std::span<const std::byte> bytes, std::uint64_t offset,

@@ -5,7 +5,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mini;
   const auto read = [](std::span<const std::byte> bytes) {
-    io::Unpickler unpickler;
+    io::Unpickler unpickler(bytes.size());
     while (!bytes.empty()) {
       const std::size_t before = bytes.size();
       const io::PickleValue* root = unpickler.load(bytes);

@@ -59,7 +59,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   for (const auto& [name, tensor] : file.tensors) {
     elements += tensor.numel();
     bytes += tensor.bytes();
-    width = std::max(width, std::min(name.size(), widest_name));
+    width = std::max(width, std::min(printable(name).size(), widest_name));
   }
   const bool checkpoint = train::is_checkpoint(file);
   print_line("file        {}", path.string());
@@ -76,8 +76,8 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   fmt::print("\n");
   print_line("{:<{}}  {:<8}  {:>10}  shape", "name", width, "dtype", "elements");
   for (const auto& [name, tensor] : file.tensors)
-    print_line("{:<{}}  {:<8}  {:>10}  {}", name, width, name_of(tensor.dtype()), tensor.numel(),
-               concat_text(tensor.shape()));
+    print_line("{:<{}}  {:<8}  {:>10}  {}", printable(name), width, name_of(tensor.dtype()),
+               tensor.numel(), concat_text(tensor.shape()));
   return 0;
 }
 

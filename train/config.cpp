@@ -140,9 +140,11 @@ std::string complaint_about(const TrainConfig& config) {
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
                          std::span<const std::string> assignments) {
   TrainConfig config;
-  config.out = (fs::absolute(folder) / config.out).lexically_normal();
+  // "x.json" has an empty folder, which absolute() refuses.
+  const fs::path base = folder.empty() ? fs::current_path() : fs::absolute(folder);
+  config.out = (base / config.out).lexically_normal();
   const std::vector<Field> fields = fields_of(config);
-  read_fields(fields, text, source, fs::absolute(folder));
+  read_fields(fields, text, source, base);
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
   std::string complaint = complaint_about(config), blamed = source;

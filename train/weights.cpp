@@ -42,12 +42,12 @@ nn::StateDict part_of(const nn::StateDict& all, const std::string& key) {
 using Fits = std::function<bool(const nn::StateDict&)>;
 
 // All that fits below `key`, the best first.
-std::vector<FoundWeights> search(nn::StateDict state, const std::string& key, const Fits& fits,
-                                 int depth = 0) {
+std::vector<FoundWeights> search(const nn::StateDict& state, const std::string& key,
+                                 const Fits& fits, int depth = 0) {
   std::vector<FoundWeights> found;
   if (state.empty()) return found;
   if (fits(state)) {
-    found.push_back({std::move(state), key, {}});
+    found.push_back({state, key, {}});
     return found;
   }
   if (depth == deepest) return found;

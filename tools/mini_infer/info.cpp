@@ -10,7 +10,8 @@
 namespace mini::infer {
 namespace {
 
-constexpr std::size_t widest_name = 60, longest_text = 80, most_passed_over = 10;
+constexpr std::size_t widest_name = 60, longest_text = 80, most_metadata = 100,
+                      most_passed_over = 10;
 
 template <class... Parts>
 void print_line(fmt::format_string<Parts...> format, Parts&&... parts) {
@@ -40,7 +41,12 @@ void describe_network(const nn::StateDict& state) {
 }
 
 void describe_other_content(const io::TensorFile& file) {
+  std::size_t lines = 0;
   for (const auto& [key, value] : file.metadata) {
+    if (++lines > most_metadata) {
+      print_line("metadata    {} more", file.metadata.size() - most_metadata);
+      break;
+    }
     const std::string line = value.substr(0, std::min(value.find('\n'), longest_text));
     print_line("metadata    {} = {}{}", key, line, value.size() > line.size() ? " ..." : "");
   }
@@ -76,7 +82,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   fmt::print("\n");
   print_line("{:<{}}  {:<8}  {:>10}  shape", "name", width, "dtype", "elements");
   for (const auto& [name, tensor] : file.tensors)
-    print_line("{:<{}}  {:<8}  {:>10}  {}", printable(name), width, name_of(tensor.dtype()),
+    fmt::print("{:<{}}  {:<8}  {:>10}  {}\n", printable(name), width, name_of(tensor.dtype()),
                tensor.numel(), concat_text(tensor.shape()));
   return 0;
 }

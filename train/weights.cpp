@@ -89,11 +89,12 @@ std::string FoundWeights::note() const {
   return text + (others.empty() ? "" : "; choose with --weights-key)");
 }
 
-FoundWeights find_weights(nn::StateDict all, const std::string& key, const Fits& fits,
+FoundWeights find_weights(const nn::StateDict& all, const std::string& key, const Fits& fits,
                           const std::filesystem::path& path) {
-  nn::StateDict start = key.empty() ? std::move(all) : part_of(all, key);
-  check(!start.empty() || key.empty(), path.string(), ": there is nothing below --weights-key ",
-        key, "; there are: ", top_keys(all));
+  nn::StateDict start = key.empty() ? all : part_of(all, key);
+  if (start.empty() && !key.empty())
+    fail(path.string(), ": there is nothing below --weights-key ", key,
+         "; there are: ", top_keys(all));
   std::vector<FoundWeights> found = search(start, key, fits);
   if (found.empty()) return {std::move(start), key, {}};
   FoundWeights best = std::move(found.front());

@@ -25,7 +25,7 @@ struct FoundWeights {
 };
 // The first that `fits` of what stands below the usual keys, averaged weights ("ema") before the
 // last ones; everything where nothing fits. With a key, only below that. Errors name the file, `path`.
-FoundWeights find_weights(nn::StateDict all, const std::string& key,
+FoundWeights find_weights(const nn::StateDict& all, const std::string& key,
                           const std::function<bool(const nn::StateDict&)>& fits,
                           const std::filesystem::path& path);
 

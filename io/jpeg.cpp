@@ -1,10 +1,9 @@
 // JPEG by libjpeg-turbo.
 //
-// The library reports an error by calling error_exit, which must not return. The usual way out is
-// longjmp, which in C++ is defined only if it skips no destructor. So the library is called through
-// guarded() alone, with functions that hold nothing to destroy; tensors, buffers and the library's
-// own structures live outside.
-#include <csetjmp>
+// The library goes on with gray after damage, and works through as many scans as a file has. So the
+// markers are looked at first (outline_of), its warnings are Errors, and what was read is compared
+// with what there should be.
+#include <algorithm>
 #include <cstdio>  // jpeglib.h uses FILE without including it
 #include <cstring>
 #include <exception>
@@ -12,21 +11,62 @@
 #include <jpeglib.h>
 #include <utility>
 
+#include "io/byte_reader.h"
 #include "io/codecs.h"
+#include "io/guarded_call.h"
+#include "io/image.h"
 
 namespace mini::io {
 namespace {
 
+static_assert(max_jpeg_side == JPEG_MAX_DIMENSION);
+
+// Each scan goes through the whole image. The usual ten are allowed for any size.
+constexpr std::int64_t max_scans = 500;
+constexpr std::int64_t max_scanned_pixels = std::int64_t{1} << 32;
+
+struct Outline {
+  std::int64_t scans = 0;
+  bool ends = false;  // has an EOI marker
+  std::span<const std::byte> exif{};
+};
+
+// From marker to marker, over the segments and the coded data between them.
+Outline outline_of(std::span<const std::byte> bytes) {
+  constexpr int restart_0 = 0xd0, restart_7 = 0xd7, end = 0xd9, scan = 0xda, app1 = 0xe1;
+  Outline outline;
+  ByteReader file(bytes);
+  file.skip(2);
+  for (;;) {
+    const auto rest = file.rest();
+    const void* const found = rest.empty() ? nullptr : std::memchr(rest.data(), 0xff, rest.size());
+    if (found == nullptr) return outline;
+    file.skip(static_cast<std::size_t>(static_cast<const std::byte*>(found) - rest.data()));
+    int marker = 0xff;
+    while (marker == 0xff && file.left() > 0) marker = file.byte();  // fill bytes
+    if (marker <= 1 || marker == 0xff || (marker >= restart_0 && marker <= restart_7)) continue;
+    outline.ends = marker == end;
+    if (outline.ends || file.left() < 2) return outline;
+    if (marker == scan) ++outline.scans;
+    const std::size_t length = file.big<std::uint16_t>();
+    if (length < 2 || length - 2 > file.left()) return outline;
+    const auto content = file.take(length - 2);
+    if (marker == app1 && outline.exif.empty() && as_text(content).starts_with(jpeg_exif_name))
+      outline.exif = content.subspan(jpeg_exif_name.size());
+  }
+}
+
 struct ErrorManager {
   jpeg_error_mgr base{};
-  std::jmp_buf jump{};
-  char text[JMSG_LENGTH_MAX] = {};
+  WayOut out;
+  bool extraneous = false;  // bytes between two markers
 };
 
 [[noreturn]] void on_error(j_common_ptr info) {
   auto* manager = reinterpret_cast<ErrorManager*>(info->err);
-  manager->base.format_message(info, manager->text);
-  std::longjmp(manager->jump, 1);
+  static_assert(sizeof(manager->out.text) >= JMSG_LENGTH_MAX);
+  manager->base.format_message(info, manager->out.text);
+  manager->out.leave();
 }
 
 // Level -1 is a warning: the data is damaged, the library goes on with gray. Mini refuses it, but
@@ -34,7 +74,10 @@ struct ErrorManager {
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   switch (info->err->msg_code) {
-    case JWRN_EXTRANEOUS_DATA:  // bytes between two markers
+    case JWRN_EXTRANEOUS_DATA:
+      reinterpret_cast<ErrorManager*>(info->err)->extraneous = true;
+      return;
+    case JWRN_NOT_SEQUENTIAL:  // a baseline scan's header with Se = 0, as some cameras write
     case JWRN_ADOBE_XFORM:
     case JWRN_JFIF_MAJOR:
     case JWRN_TOO_MUCH_DATA:
@@ -51,12 +94,12 @@ jpeg_error_mgr* set_up(ErrorManager& errors) {
   return &errors.base;
 }
 
-// Runs f; an error of the library inside it arrives here and becomes an Error. Not inlined, so that
-// setjmp meets no caller's variable in a register.
-template <class F>
-[[gnu::noinline]] void guarded(ErrorManager& errors, const F& f) {
-  if (setjmp(errors.jump) != 0) throw Error(errors.text);
-  f();
+// Behind the file comes an end marker; what lacks data before that is told by other warnings.
+boolean add_end(j_decompress_ptr info) {
+  static constexpr JOCTET end[] = {0xff, JPEG_EOI};
+  info->src->next_input_byte = end;
+  info->src->bytes_in_buffer = sizeof(end);
+  return TRUE;
 }
 
 struct Reader {
@@ -124,25 +167,82 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::int64_t count
 
 }  // namespace
 
+// An Error of the library, told as what it means.
+[[noreturn]] void explain(const Reader& reader, const Outline& outline, const std::string& text) {
+  switch (reader.errors.base.msg_code) {
+    case JERR_OUT_OF_MEMORY:
+      fail(text);
+    case JERR_BAD_PRECISION:
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_NOT_COMPILED:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+      fail("mini does not read this kind: ", text);
+    default:
+      if (!outline.ends) fail_truncated(text);
+      fail_damaged(text);
+  }
+}
+
+template <class F>
+void run(Reader& reader, const Outline& outline, const F& f) {
+  try {
+    guarded(reader.errors.out, f);
+  } catch (const Error& error) {
+    explain(reader, outline, error.what());
+  }
+}
+
+// The header's claims against the length of the file and the limits.
+void check_header(const jpeg_decompress_struct& info, const Outline& outline, std::size_t length,
+                  std::int64_t max_pixels) {
+  const std::int64_t width = info.image_width, height = info.image_height;
+  check_size(width, height, max_pixels);
+  check(outline.scans <= std::min(max_scans, max_scanned_pixels / (width * height)), "decoding ",
+        outline.scans, " scans of ", width, "x", height,
+        " pixels would take too long; store it as baseline JPEG, for instance with jpegtran");
+  std::int64_t blocks = 0;
+  for (int i = 0; i < info.num_components; ++i)
+    blocks += std::int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
+  if (info.arith_code == FALSE)
+    check_length(length, blocks / 8);  // Huffman codes have one bit or more
+}
+
+// Whether every scan is there. In a file without an end marker that means every bit of every
+// coefficient; with one, the encoder may have left out what it liked but a component.
+bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
+  for (int i = 0; i < info.num_components; ++i) {
+    if (info.comp_info[i].quant_table == nullptr) return false;  // saved when its first scan begins
+    if (info.progressive_mode == FALSE || outline.ends) continue;
+    for (int k = 0; k < DCTSIZE2; ++k)
+      if (info.coef_bits[i][k] != 0) return false;
+  }
+  return true;
+}
+
 bool is_jpeg(std::span<const std::byte> bytes) {
   return bytes.size() >= 3 && std::memcmp(bytes.data(), "\xff\xd8\xff", 3) == 0;
 }
 
-Tensor decode_jpeg(std::span<const std::byte> bytes) {
+Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+  const Outline outline = outline_of(bytes);
   Reader reader;
   jpeg_decompress_struct& info = reader.info;
-  guarded(reader.errors, [&] {
+  run(reader, outline, [&] {
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    info.src->fill_input_buffer = add_end;
     jpeg_read_header(&info, TRUE);
   });
-  const Tensor image = allocate_image(info.image_width, info.image_height);
+  check_header(info, outline, bytes.size(), max_pixels);
+  const Tensor image = allocate_pixels(info.image_width, info.image_height, 3);
   auto* const pixels = image.data<std::uint8_t>();
   const std::int64_t width = info.image_width;
   const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
   std::vector<std::uint8_t> ink(cmyk ? static_cast<std::size_t>(4 * width) : 0);
-  guarded(reader.errors, [&] {
+  bool complete = false;
+  run(reader, outline, [&] {
     jpeg_start_decompress(&info);
     while (info.output_scanline < info.output_height) {
       std::uint8_t* const row = pixels + 3 * width * info.output_scanline;
@@ -150,22 +250,26 @@ Tensor decode_jpeg(std::span<const std::byte> bytes) {
       jpeg_read_scanlines(&info, &target, 1);
       if (cmyk) cmyk_to_rgb(ink.data(), row, width, info.saw_Adobe_marker != FALSE);
     }
+    complete = is_complete(info, outline);
     jpeg_finish_decompress(&info);
   });
-  return image;
+  if (!complete && outline.ends) fail_damaged("a component has no scan");
+  if (!complete) fail_truncated("it ends before its last scan");
+  Decoded decoded{.pixels = image, .orientation = exif_orientation(outline.exif)};
+  if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
+  if (reader.errors.extraneous)
+    decoded.notices.emplace_back("there are stray bytes between its parts");
+  return decoded;
 }
 
 Bytes encode_jpeg(const Tensor& image, int quality) {
-  check(image.size(0) <= JPEG_MAX_DIMENSION && image.size(1) <= JPEG_MAX_DIMENSION,
-        "JPEG takes at most ", JPEG_MAX_DIMENSION, " pixels a side, not ", image.size(1), "x",
-        image.size(0));
   Writer writer;
   jpeg_compress_struct& info = writer.info;
   auto* const pixels = image.data<std::uint8_t>();
   info.image_width = static_cast<JDIMENSION>(image.size(1));
   info.image_height = static_cast<JDIMENSION>(image.size(0));
   const std::size_t stride = std::size_t{3} * info.image_width;
-  guarded(writer.errors, [&] {
+  guarded(writer.errors.out, [&] {
     const JDIMENSION width = info.image_width, height = info.image_height;
     jpeg_create_compress(&info);  // clears the structure
     info.dest = &writer.to.base;

@@ -3,10 +3,47 @@
 #include <webp/decode.h>
 #include <webp/encode.h>
 
+#include "io/byte_reader.h"
 #include "io/codecs.h"
+#include "io/image.h"
 
 namespace mini::io {
 namespace {
+
+static_assert(max_webp_side == WEBP_MAX_DIMENSION);
+constexpr const char* different_versions =
+    "libwebp's headers and library are of different versions";
+
+void check_status(VP8StatusCode status) {
+  switch (status) {
+    case VP8_STATUS_OK:
+      return;
+    case VP8_STATUS_OUT_OF_MEMORY:
+      fail("there is not enough memory");
+    case VP8_STATUS_SUSPENDED:
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+      fail_truncated("it ends before its pixels do");
+    default:
+      fail_damaged("libwebp cannot decode it");
+  }
+}
+
+// From the first chunk of the RIFF file on.
+std::span<const std::byte> find_exif(ByteReader file) {
+  file.seek(12);
+  while (file.left() >= 8) {
+    const std::string_view name = as_text(file.take(4));
+    const std::size_t length = file.little<std::uint32_t>();
+    if (length > file.left()) break;
+    auto content = file.take(length);
+    if (name == "EXIF") {  // some programs keep the name that it has in a JPEG
+      if (as_text(content).starts_with(jpeg_exif_name)) content = content.subspan(6);
+      return content;
+    }
+    if (length % 2 == 1 && file.left() > 0) file.skip(1);
+  }
+  return {};
+}
 
 const char* describe(WebPEncodingError error) {
   switch (error) {
@@ -43,28 +80,35 @@ bool is_webp(std::span<const std::byte> bytes) {
          std::memcmp(bytes.data() + 8, "WEBP", 4) == 0;
 }
 
-Tensor decode_webp(std::span<const std::byte> bytes) {
+Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  WebPBitstreamFeatures features{};
-  check(WebPGetFeatures(data, bytes.size(), &features) == VP8_STATUS_OK,
-        "the WebP header is corrupt or truncated");
-  check(features.has_animation == 0, "this WebP file is an animation, not an image");
-  const Tensor image = allocate_image(features.width, features.height);
-  check(WebPDecodeRGBInto(data, bytes.size(), image.data<std::uint8_t>(), image.bytes(),
-                          3 * features.width) != nullptr,
-        "the WebP data is corrupt or truncated");
-  return image;
+  ByteReader file(bytes);
+  file.skip(4);
+  const auto riff_length = file.little<std::uint32_t>();
+  check_length(bytes.size(), std::int64_t{riff_length} + 8);
+  WebPDecoderConfig config;
+  check(WebPInitDecoderConfig(&config) != 0, different_versions);
+  check_status(WebPGetFeatures(data, bytes.size(), &config.input));
+  const WebPBitstreamFeatures& features = config.input;
+  check(features.has_animation == 0, "this WebP is an animation; mini reads still images");
+  check_size(features.width, features.height, max_pixels);
+  const int channels = features.has_alpha != 0 ? 4 : 3;
+  const Tensor pixels = allocate_pixels(features.width, features.height, channels);
+  config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {.rgba = pixels.data<std::uint8_t>(),
+                          .stride = channels * features.width,
+                          .size = static_cast<std::size_t>(pixels.numel())};
+  check_status(WebPDecode(data, bytes.size(), &config));
+  return {.pixels = pixels, .orientation = exif_orientation(find_exif(file))};
 }
 
 Bytes encode_webp(const Tensor& image, int quality) {
   const std::int64_t height = image.size(0), width = image.size(1);
-  check(height <= WEBP_MAX_DIMENSION && width <= WEBP_MAX_DIMENSION, "WebP takes at most ",
-        WEBP_MAX_DIMENSION, " pixels a side, not ", width, "x", height);
   Encoder encoder;
   WebPPicture& picture = encoder.picture;
   WebPConfig config;
-  check(WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0,
-        "libwebp's headers and library are of different versions");
+  check(WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0, different_versions);
   config.quality = static_cast<float>(quality);
   config.method = 4;
   picture.width = static_cast<int>(width);

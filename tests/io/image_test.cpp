@@ -57,7 +57,8 @@ std::filesystem::path data(const std::string& name) {
 TEST(Image, FormatsAreNamed) {
   for (const ImageFormat format : {ImageFormat::jpeg, ImageFormat::webp, ImageFormat::png})
     EXPECT_EQ(parse_image_format(name_of(format)), format);
-  EXPECT_EQ(parse_image_format("JPG"), ImageFormat::jpeg);
+  for (const char* name : {"JPG", "jpe", "jfif"})
+    EXPECT_EQ(parse_image_format(name), ImageFormat::jpeg);
   expect_contains(test::error_of([] { parse_image_format("avif"); }), "choose jpeg, webp or png");
 }
 
@@ -87,7 +88,7 @@ TEST(Image, AViewIsEncodedAsWhatItShows) {
             encode(ops::contiguous(view), ImageFormat::jpeg, 80));
 }
 
-// Gray, palette, alpha, 16 bits, CMYK: each as Pillow's convert("RGB") gives it.
+// Gray, palette, CMYK as Pillow's convert("RGB") gives them; alpha laid on white, 16 bits rounded.
 TEST(Image, EveryKindOfPixelsBecomesRgb) {
   for (const char* name : foreign)
     EXPECT_TRUE(test::equal_bits(read_image(data(name)), read_image(data(name + ".ppm"s)))) << name;
@@ -107,6 +108,13 @@ TEST(Image, FilesGoByTheirExtension) {
   EXPECT_FALSE(std::filesystem::exists(bad));
   write_file_atomically(bad, "no picture");
   expect_contains(test::error_of([&] { read_image(bad); }), bad.string());
+}
+
+TEST(Image, NamesOfImagesAreKnown) {
+  for (const char* name : {"a.jpg", "a.JFIF", "b.jpe", "x/y.PNG", "a.pbm", "a.b.tga"})
+    EXPECT_TRUE(has_image_name(name)) << name;
+  for (const char* name : {"._a.png", ".png", ".a.jpg", "a.psd", "png", "a.png.txt"})
+    EXPECT_FALSE(has_image_name(name)) << name;
 }
 
 TEST(Image, WhatCannotBeEncodedIsRefused) {
@@ -145,18 +153,6 @@ TEST(Image, AJpegForWhichThereIsNoMemoryIsAnError) {
   ::setrlimit(RLIMIT_AS, &before);
   expect_contains(error, "encode: Insufficient memory");
   EXPECT_GT(encode(image, ImageFormat::jpeg, 100).size(), std::size_t{4} << 20);
-}
-
-TEST(Image, AHeaderTooLargeIsRefusedBeforeMemoryIsTaken) {
-  Bytes file = read_file(data("color.bmp"));
-  for (const std::size_t place : {18, 22}) {  // width, height
-    const std::int32_t size = 60000;
-    std::memcpy(file.data() + place, &size, sizeof(size));
-  }
-  allocator({}).reset_peak();
-  const std::size_t before = allocator({}).stats().peak;
-  expect_contains(test::error_of([&] { decode(file); }), "60000x60000 pixels is too large");
-  EXPECT_EQ(allocator({}).stats().peak, before);
 }
 
 TEST(Image, BatchesEqualSingleCallsAtAnyThreadCount) {
@@ -226,8 +222,8 @@ TEST(Image, CodecRoundtripIsEncodeAndDecode) {
   EXPECT_TRUE(test::equal_bits(codec_roundtrip(x, ImageFormat::png, 1), x));
 }
 
-// Each prefix and each change of one byte gives an image or an Error. A prefix of a JPEG, WebP or
-// PNG that lacks more than its end marker is always an Error.
+// Each prefix and each change of one byte gives an image or an Error. A prefix that lacks more than
+// what follows the pixels is always an Error.
 TEST(Image, NoDamageCrashes) {
   for (const char* name : foreign) {
     SCOPED_TRACE(name);
@@ -240,11 +236,10 @@ TEST(Image, NoDamageCrashes) {
         return false;
       }
     };
-    const std::string extension = std::filesystem::path(name).extension();
-    const bool checked = extension == ".jpg" || extension == ".webp" || extension == ".png";
+    const std::size_t end_mark = std::string_view(name).ends_with(".tga") ? 26 : 12;  // at most
     for (std::size_t length = 0; length < good.size(); ++length) {
       const bool complete = survives({good.data(), length});
-      EXPECT_FALSE(complete && checked && length + 13 < good.size()) << length;
+      EXPECT_FALSE(complete && length + end_mark < good.size()) << length;
     }
     for (std::size_t place = 0; place < good.size(); ++place) {
       for (const int change : {1, 0x80, 0xff}) {

@@ -286,6 +286,20 @@ TEST_F(InferTool, OneBadImageAmongManyIsToldAndTheOthersAreDone) {
   EXPECT_FALSE(fs::exists(at("out/bad.png")));
 }
 
+TEST_F(InferTool, ALimitOfTheFormatIsToldBeforeTheWork) {
+  io::write_image(at("long.png"), Tensor::zeros({16, 16384, 3}, DType::uint8));
+  expect_failure("upscale long.png long.webp --model bicubic --scale 2",
+                 "long.webp: WebP takes at most 16383 pixels a side, not 32768x32");
+  EXPECT_EQ(run("downscale long.png long.webp --model bicubic --scale 2"), 0) << errors();
+}
+
+TEST_F(InferTool, OdditiesOfAFileAreTold) {
+  const std::string whole = content(at("photos/one.png"));
+  write("one.png", whole.substr(0, whole.size() - 12));
+  ASSERT_EQ(run("downscale one.png out.png --model bicubic"), 0) << errors();
+  EXPECT_EQ(errors(), "mini_infer: one.png: the end mark is missing; all pixels are there\n");
+}
+
 TEST_F(InferTool, RefusesBadWeights) {
   const std::string whole = content(at("sain.safetensors"));
   write("half.safetensors", whole.substr(0, whole.size() / 2));

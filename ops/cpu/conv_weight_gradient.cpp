@@ -153,7 +153,8 @@ void WeightGradient<T>::run() const {
   strip_tasks(chunks, work, [&](std::int64_t chunk) {
     T* const sums = partial + chunk * size;
     std::fill_n(sums, size, T(0));
-    const Storage strip_room = room(rows.reach(strip) * pitch());
+    // A panel's last vector may reach beyond the last run.
+    const Storage strip_room = room(rows.reach(strip) * pitch() + Vec<T>::lanes);
     const Storage packed_room = room(strip * columns.output * max_tile_vectors * Vec<T>::lanes);
     T* const input = reinterpret_cast<T*>(strip_room.data());
     T* const packed = reinterpret_cast<T*>(packed_room.data());

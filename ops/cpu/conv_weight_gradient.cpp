@@ -15,10 +15,12 @@
 namespace mini::cpu {
 namespace {
 
-// Beside a strip, its part of dy and the sums need room in a second-level cache of 512 KB.
-constexpr std::int64_t strip_bytes = 128 * 1024;
+// A strip of twice the size of a task's sums, which come and go with every strip, in these bounds:
+// it stays in the second-level cache while they do, and large ones are worth a long strip.
+constexpr std::int64_t least_strip_bytes = 64 * 1024;
+constexpr std::int64_t most_strip_bytes = 192 * 1024;
 constexpr std::int64_t most_chunks = 32;
-constexpr std::int64_t most_partial_bytes = std::int64_t{16} << 20;
+constexpr std::int64_t most_partial_bytes = std::int64_t{8} << 20;
 constexpr std::int64_t part_columns = 64;  // outputs of a task: several panels read one copy of x
 
 template <class T>
@@ -61,39 +63,63 @@ struct WeightGradient {
     std::int64_t n, begin, end;
     const T* input;
     std::int64_t pitch;
+    bool first;  // of its chunk: nothing has been summed yet
     std::int64_t height() const { return end - begin; }
   };
-  // sums += what a strip contributes; `packed` is room for its dy.
-  void add_inputs_first(const Strip& strip, const Part& part, T* packed, T* sums) const;
+  // What the strip of output rows [begin, end) of image n will read, if it lies in one piece.
+  Ahead ahead(std::int64_t n, std::int64_t begin, std::int64_t end) const;
+  // sums += what a strip contributes, or = for the first; `packed` is room for its dy.
+  void add_inputs_first(const Strip& strip, const Part& part, Ahead ahead, T* packed,
+                        T* sums) const;
   void add_outputs_first(const Strip& strip, T* sums) const;
   // dw = the sum of the chunks, in order.
   void add_chunks(T* partial, std::int64_t chunks) const;
 };
 
 template <class T>
-void WeightGradient<T>::add_inputs_first(const Strip& strip, const Part& part, T* packed,
-                                         T* sums) const {
-  // All panels of a row of dy while it is in the cache.
-  const std::int64_t first = panel_at<T>(part.begin, outputs).first;
+Ahead WeightGradient<T>::ahead(std::int64_t n, std::int64_t begin, std::int64_t end) const {
+  Ahead result;
+  const auto add = [&](const ImageView<const T>& view, std::int64_t channels, std::int64_t first,
+                       std::int64_t last) {
+    if (view.channel == 1 && view.column == channels)
+      result.add(view.pixel(n, first, 0), (last - first) * view.row);
+  };
+  const std::int64_t first = rows.first(begin);
+  add(x, inputs, std::clamp<std::int64_t>(first, 0, rows.input),
+      std::clamp<std::int64_t>(first + rows.reach(end - begin), 0, rows.input));
+  add(dy, outputs, begin, end);
+  return result;
+}
+
+template <class T>
+void WeightGradient<T>::add_inputs_first(const Strip& strip, const Part& part, Ahead ahead,
+                                         T* packed, T* sums) const {
+  // A few pixels of dy at a time, for all panels: memory is read in its order.
+  constexpr std::int64_t few = 16;
+  std::vector<Panel> panels;
+  for (std::int64_t p = part.begin; p < part.end; ++p) panels.push_back(panel_at<T>(p, outputs));
   const std::int64_t pixels = strip.height() * columns.output;
-  const auto place = [&](const Panel& panel) { return packed + (panel.first - first) * pixels; };
+  const auto place = [&](const Panel& panel) {
+    return packed + (panel.first - panels.front().first) * pixels;
+  };
   for (std::int64_t row = 0; row < strip.height(); ++row)
-    for (std::int64_t p = part.begin; p < part.end; ++p) {
-      const Panel panel = panel_at<T>(p, outputs);
-      pack_panel<T>({dy.pixel(strip.n, strip.begin + row, 0), dy.column, dy.channel},
-                    columns.output, panel, outputs,
-                    place(panel) + row * columns.output * panel_width<T>(panel));
-    }
+    for (std::int64_t column = 0; column < columns.output; column += few)
+      for (const Panel& panel : panels)
+        pack_panel<T>({dy.pixel(strip.n, strip.begin + row, column), dy.column, dy.channel},
+                      std::min(few, columns.output - column), panel, outputs,
+                      place(panel) + (row * columns.output + column) * panel_width<T>(panel));
   std::vector<std::int64_t> input_rows;
   for (std::int64_t i = 0; i < strip.height(); ++i)
     input_rows.push_back(i * rows.stride * strip.pitch);
   const Runs runs = this->runs(strip.pitch);
-  for (std::int64_t p = part.begin; p < part.end; ++p) {
-    const Panel panel = panel_at<T>(p, outputs);
+  const std::int64_t tiles =
+      std::ssize(panels) * runs.count() * (runs.length / max_tile_rows(2) + 1);
+  const std::int64_t lines = ahead.lines() / tiles + 1;
+  for (const Panel& panel : panels) {
     const std::int64_t width = panel_width<T>(panel);
     for (std::int64_t run = 0; run < runs.count(); ++run) {
       T* const c = sums + run * runs.length * outputs + panel.first;
-      const TileJob<T> job{
+      TileJob<T> job{
           .a = strip.input + runs.offset[static_cast<std::size_t>(run)],
           .a_row = 1,
           .a_step = columns.stride * inputs,
@@ -106,10 +132,16 @@ void WeightGradient<T>::add_inputs_first(const Strip& strip, const Part& part, T
           .c = c,
           .c_row = outputs,
           .last_lanes = panel.last_lanes,
-          .start = c,
+          .start = strip.first ? nullptr : c,
           .start_row = outputs,
       };
-      tile_rows(job, runs.length, panel.vectors);
+      for_tiles(runs.length, max_tile_rows(panel.vectors), [&](std::int64_t, std::int64_t height) {
+        tile_rows(job, height, panel.vectors);
+        ahead.fetch(lines);
+        job.a += height;
+        job.c += height * outputs;
+        if (!strip.first) job.start = job.c;
+      });
     }
   }
 }
@@ -136,7 +168,7 @@ void WeightGradient<T>::add_outputs_first(const Strip& strip, T* sums) const {
           .c = c,
           .c_row = depth(),
           .last_lanes = panel.last_lanes,
-          .start = c,
+          .start = strip.first ? nullptr : c,
           .start_row = depth(),
       };
       tile_rows(job, outputs, panel.vectors);
@@ -172,6 +204,8 @@ void WeightGradient<T>::run() const {
   constexpr auto item = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t size = depth() * outputs;
   const std::int64_t pitch = columns.reach(columns.output) * inputs;
+  const std::int64_t strip_bytes =
+      std::clamp(2 * size / parts() * item, least_strip_bytes, most_strip_bytes);
   const std::int64_t height = strip_rows(rows, pitch * item, strip_bytes);
   const std::int64_t strips = (rows.output + height - 1) / height;
   const std::int64_t all = images * strips;
@@ -182,7 +216,6 @@ void WeightGradient<T>::run() const {
   };
   const Storage partials = room(chunks * size);
   T* const partial = reinterpret_cast<T*>(partials.data());
-  std::fill_n(partial, chunks * size, T(0));
   const bool copy = outputs_first() || !readable();
   const std::int64_t work = all / chunks * height * columns.output * size / parts();
   strip_tasks(chunks * parts(), work, [&](std::int64_t task) {
@@ -194,17 +227,26 @@ void WeightGradient<T>::run() const {
     const Storage packed =
         room(outputs_first() ? 0 : height * columns.output * whole_vectors<T>(outputs));
     T* const input = reinterpret_cast<T*>(copied.data());
-    for (std::int64_t i = all * chunk / chunks; i < all * (chunk + 1) / chunks; ++i) {
-      const std::int64_t n = i / strips, begin = i % strips * height;
-      const std::int64_t end = std::min(begin + height, rows.output);
+    const std::int64_t start = all * chunk / chunks, stop = all * (chunk + 1) / chunks;
+    for (std::int64_t i = start; i < stop; ++i) {
+      const auto first = [&](std::int64_t of) { return of % strips * height; };
+      const auto behind = [&](std::int64_t of) {
+        return std::min(first(of) + height, rows.output);
+      };
+      const std::int64_t n = i / strips, begin = first(i), end = behind(i);
+      const Ahead next =
+          i + 1 < stop ? ahead((i + 1) / strips, first(i + 1), behind(i + 1)) : Ahead();
       if (copy) copy_padded(x, n, inputs, rows, columns, {begin, end, 0, columns.output}, input);
-      const Strip strip{n, begin, end,
+      const Strip strip{n,
+                        begin,
+                        end,
                         copy ? input : x.pixel(n, rows.first(begin), columns.first(0)),
-                        copy ? pitch : x.row};
+                        copy ? pitch : x.row,
+                        i == start};
       if (outputs_first())
         add_outputs_first(strip, sums);
       else
-        add_inputs_first(strip, columns_of_task, reinterpret_cast<T*>(packed.data()), sums);
+        add_inputs_first(strip, columns_of_task, next, reinterpret_cast<T*>(packed.data()), sums);
     }
   });
   add_chunks(partial, chunks);

@@ -124,6 +124,37 @@ struct Runs {
   std::int64_t count() const { return static_cast<std::int64_t>(offset.size()); }
 };
 
+// Memory that the processor is asked to fetch, line by line, while it computes something else.
+class Ahead {
+ public:
+  template <class T>
+  void add(const T* from, std::int64_t count) {
+    if (count > 0)
+      ranges_.push_back({reinterpret_cast<const char*>(from), count * std::int64_t{sizeof(T)}});
+  }
+  std::int64_t lines() const {
+    std::int64_t result = 0;
+    for (const Range& range : ranges_) result += (range.bytes + line - 1) / line;
+    return result;
+  }
+  void fetch(std::int64_t count) {
+    for (; count > 0 && !ranges_.empty(); --count) {
+      Range& last = ranges_.back();
+      __builtin_prefetch(last.from, 0, 2);
+      last = {last.from + line, last.bytes - line};
+      if (last.bytes <= 0) ranges_.pop_back();
+    }
+  }
+
+ private:
+  static constexpr std::int64_t line = 64;
+  struct Range {
+    const char* from;
+    std::int64_t bytes;
+  };
+  std::vector<Range> ranges_;
+};
+
 // Runs body(0), ..., body(count - 1), each of about `work` multiply-adds, in parallel where there
 // is enough to do: waking a thread costs as much as some hundred thousand.
 template <class Body>

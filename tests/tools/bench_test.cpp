@@ -58,6 +58,23 @@ TEST_F(BenchTool, ReportsAsTableAndJson) {
   EXPECT_NE(read("out").find("peak of multiply-adds"), std::string::npos);
 }
 
+TEST_F(BenchTool, ProductsCountTheirMultiplyAdds) {
+  ASSERT_EQ(
+      run("--runs 1 products --channels 3 --outputs 5 --batch 2 --size 6 --sides 4 7 --json -"), 0)
+      << read("err");
+  const auto rows = nlohmann::json::parse(read("out")).at("measurements");
+  ASSERT_EQ(rows.size(), 11u);
+  const auto expect = [&](std::size_t row, const std::string& name, double products) {
+    EXPECT_EQ(rows[row].at("name"), name);
+    EXPECT_DOUBLE_EQ(rows[row].at("gflop").get<double>(), 2e-9 * products);
+    EXPECT_GT(rows[row].at("seconds").get<double>(), 0);
+  };
+  expect(0, "3x3", 2 * 5 * 6 * 6 * 3 * 9);
+  expect(4, "1x1, gradient of x", 2 * 5 * 6 * 6 * 3);
+  expect(8, "3x3, stride 2, gradient of w", 2 * 5 * 3 * 3 * 3 * 9);
+  expect(10, "matrix product of 7", 7 * 7 * 7);
+}
+
 TEST_F(BenchTool, StepWritesResultsAndAnswersRequests) {
   Generator generator{5, 0};
   const auto network = models::make_rescaler(

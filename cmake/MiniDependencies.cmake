@@ -12,17 +12,5 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 set(CMAKE_FIND_LIBRARY_SUFFIXES ${mini_suffixes})
 
-# Of MPI only mini_train knows, and without it nothing but training by several processes is missing.
-if(MINI_MPI STREQUAL AUTO)
-  find_package(MPI QUIET COMPONENTS CXX)
-elseif(MINI_MPI)
-  find_package(MPI REQUIRED COMPONENTS CXX)
-endif()
-if(TARGET MPI::MPI_CXX)
-  message(STATUS "MPI: ${MPI_CXX_VERSION}, ${MPIEXEC_EXECUTABLE}")
-else()
-  message(STATUS "MPI: none (MINI_MPI=${MINI_MPI}; Debian's package is libopenmpi-dev)")
-endif()
-
 set(MINI_LIBRARIES JPEG::JPEG PNG::PNG ZLIB::ZLIB PkgConfig::WEBP
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)

@@ -149,6 +149,22 @@ TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
     }
 }
 
+TEST_F(BenchTool, BusyMachineScriptMeasuresBoth) {
+  const std::string interpreter = python("json");
+  if (interpreter.empty()) GTEST_SKIP() << "no Python";
+  ASSERT_EQ(
+      shell(concat_text(interpreter, ' ', MINI_SOURCE_DIR, "/tools/bench/busy_machine.py --bench ",
+                        tool(), " --quick --json ", at("report"))),
+      0)
+      << read("out") << read("err");
+  const auto report = nlohmann::json::parse(read("report"));
+  ASSERT_EQ(report.size(), 1u);
+  for (const char* state : {"idle", "busy"}) {
+    ASSERT_EQ(report.begin()->at(state).size(), 2u);
+    for (const auto& seconds : report.begin()->at(state)) EXPECT_GT(seconds.get<double>(), 0);
+  }
+}
+
 // The whole of SAIN x2 against the same network in PyTorch: round trip, losses and all gradients.
 TEST_F(BenchTool, AgreesWithPyTorch) {
   const std::string interpreter = python("torch, numpy, PIL");

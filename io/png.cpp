@@ -120,6 +120,19 @@ void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   state.in = state.in.subspan(count);
 }
 
+// Calls libpng to read; its errors are told as what they mean.
+template <class F>
+void run(Png& reader, const F& f) {
+  try {
+    guarded(reader.state.out, f);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    check(text.find("memory") == std::string::npos, text);
+    if (reader.state.ran_out) fail_truncated(text);
+    fail_damaged(text);
+  }
+}
+
 struct Form {
   std::int64_t width = 0, height = 0, row_bytes = 0;
   int passes = 1, channels = 0;
@@ -131,12 +144,12 @@ Form read_form(Png& reader, std::span<const std::byte> bytes) {
   png_structp png = reader.png;
   png_infop info = reader.info;
   reader.state.in = bytes;
-  guarded(reader.state.out, [&] {
+  run(reader, [&] {
     png_set_read_fn(png, nullptr, read_bytes);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr,
-                                -1);                             // their sums are checked
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size decides
+    // Of the chunks that make no pixels only the sums are checked; check_size limits the sides.
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_read_info(png, info);
     form.width = png_get_image_width(png, info);
     form.height = png_get_image_height(png, info);
@@ -150,7 +163,7 @@ Form read_form(Png& reader, std::span<const std::byte> bytes) {
 void set_transforms(Png& reader, Form& form) {
   png_structp png = reader.png;
   png_infop info = reader.info;
-  guarded(reader.state.out, [&] {
+  run(reader, [&] {
     if (form.palette) {
       png_set_packing(png);
     } else {
@@ -167,7 +180,7 @@ void set_transforms(Png& reader, Form& form) {
 void read_rows(Png& reader, const Form& form, const Tensor& pixels) {
   auto* const out = pixels.data<std::uint8_t>();
   const std::int64_t stride = form.width * form.channels;
-  guarded(reader.state.out, [&] {
+  run(reader, [&] {
     for (int pass = 0; pass < form.passes; ++pass)
       for (std::int64_t y = 0; y < form.height; ++y)
         png_read_row(reader.png, out + y * stride, nullptr);
@@ -212,21 +225,13 @@ Decoded decode_png(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   const Outline outline = outline_of(bytes);
   check(outline.frames <= 1, "this PNG is an animation (APNG); mini reads still images");
   Png reader(true);
-  Decoded decoded;
-  try {
-    Form form = read_form(reader, bytes.first(outline.length));
-    check_size(form.width, form.height, max_pixels);
-    check_length(static_cast<std::size_t>(outline.data), form.row_bytes * form.height / best_ratio);
-    set_transforms(reader, form);
-    decoded.pixels = allocate_pixels(form.width, form.height, form.channels);
-    read_rows(reader, form, decoded.pixels);
-    if (form.palette) decoded.pixels = look_up(reader, decoded.pixels);
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    if (*reader.state.out.text == '\0' || text != reader.state.out.text) throw;
-    if (reader.state.ran_out) fail_truncated(text);
-    fail_damaged(text);
-  }
+  Form form = read_form(reader, bytes.first(outline.length));
+  check_size(form.width, form.height, max_pixels);
+  check_length(static_cast<std::size_t>(outline.data), form.row_bytes * form.height / best_ratio);
+  set_transforms(reader, form);
+  Decoded decoded{.pixels = allocate_pixels(form.width, form.height, form.channels)};
+  read_rows(reader, form, decoded.pixels);
+  if (form.palette) decoded.pixels = look_up(reader, decoded.pixels);
   if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
   if (reader.state.extra) decoded.notices.emplace_back("there is data behind the pixels");
   if (outline.gamma != 0 && (outline.gamma < 43000 || outline.gamma > 48000))

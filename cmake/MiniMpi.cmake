@@ -13,7 +13,7 @@ if(MINI_MPI)
     set(missing "not found")
   endif()
 endif()
-mini_decide(mini_mpi MPI MINI_MPI "${MPI_CXX_VERSION}, ${MPIEXEC_EXECUTABLE}" "${missing}"
+mini_decide(mini_mpi MPI MINI_MPI "${MPI_CXX_VERSION}" "${missing}"
             "install libopenmpi-dev and openmpi-bin")
 
 set(missing "")

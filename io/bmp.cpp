@@ -239,7 +239,11 @@ void read_runs(ByteReader& file, const Header& header, const Palette& palette,
 
 }  // namespace
 
-bool is_bmp(std::span<const std::byte> bytes) { return as_text(bytes).starts_with("BM"); }
+// Text may begin with the two letters too, but no header is as long as it would then say.
+bool is_bmp(std::span<const std::byte> bytes) {
+  return as_text(bytes).starts_with("BM") &&
+         (bytes.size() < 18 || as_text(bytes).substr(15, 3) == std::string_view("\0\0\0", 3));
+}
 
 Decoded decode_bmp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   ByteReader file(bytes);

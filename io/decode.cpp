@@ -36,7 +36,6 @@ constexpr Foreign foreign[] = {
     {"a HEIF file", 4, "ftypmif1"},
     {"a JPEG XL file", 0, "\xff\x0a"},
     {"a JPEG 2000 file", 4, "jP  "},
-    {"an OS/2 bitmap array", 0, "BA"},
 };
 
 // In quotes, fit for a terminal.

@@ -165,8 +165,6 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::int64_t count
       rgb[3 * i + c] = multiply(cmyk[4 * i + c] ^ flip, cmyk[4 * i + 3] ^ flip);
 }
 
-}  // namespace
-
 // An Error of the library, told as what it means.
 [[noreturn]] void explain(const Reader& reader, const Outline& outline, const std::string& text) {
   switch (reader.errors.base.msg_code) {
@@ -219,6 +217,8 @@ bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
   }
   return true;
 }
+
+}  // namespace
 
 bool is_jpeg(std::span<const std::byte> bytes) {
   return bytes.size() >= 3 && std::memcmp(bytes.data(), "\xff\xd8\xff", 3) == 0;

@@ -282,6 +282,7 @@ TEST(DamagedImage, WhatIsNoImageIsToldAsWhatItIs) {
     return test::FileBytes().text(content).bytes();
   };
   expect_refused(text("hello"), "the file is no image: it begins with 'hello'");
+  expect_refused(text("BMW and other letters"), "it begins with 'BMW and other le'");
   expect_refused(text("\x1b[31mred\x07"), "it begins with '\\x1b[31mred\\x07'");
   expect_refused(text("8BPS\x00\x01"), "this is a PSD file, which mini does not read");
   expect_refused(text(std::string_view("\0\0\0\x1c"

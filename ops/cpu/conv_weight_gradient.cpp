@@ -29,6 +29,7 @@ struct WeightGradient {
   std::int64_t images, inputs, outputs;
   Axis rows, columns;
   T* dw;  // [outputs, inputs, kh, kw]
+
   void run() const;
 
  private:

@@ -176,7 +176,7 @@ TEST(HostilePth, OpcodesThatAreNotDataAreRefused) {
       "\x90\x91\x92\x93\x94\x95\x96";
   for (int opcode = 0; opcode < 256; ++opcode) {
     const std::string text =
-        error_for(std::string(1, static_cast<char>(opcode)) + std::string(300, '\xff'));
+        error_for(concat_text(static_cast<char>(opcode), std::string(300, '\xff')));
     const std::string refusal = concat_text("has opcode ", opcode, ", which no file of weights");
     const bool known = data.find(static_cast<char>(opcode)) != std::string::npos;
     EXPECT_EQ(text.find(refusal) == std::string::npos, known) << opcode << ": " << text;

@@ -174,7 +174,7 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
       while (workers_ < count) {
-        std::thread([this, worker = static_cast<std::uint64_t>(workers_ + 1)] {
+        std::thread([this, worker = static_cast<std::uint64_t>(workers_) + 1] {
           ask_for_short_turns();
           work_forever(worker);
         }).detach();

@@ -70,8 +70,7 @@ void run_products(const CommonOptions& common, const ProductsOptions& options) {
     const Tensor w = random({options.outputs, options.channels, kernel, kernel});
     const Conv2dParams params{.stride = {stride, stride}, .padding = {kernel / 2, kernel / 2}};
     const Tensor dy = ops::conv2d(x, w, {}, params);
-    const double products =
-        static_cast<double>(dy.numel()) * static_cast<double>(w.numel() / options.outputs);
+    const double products = static_cast<double>(dy.numel() * options.channels * kernel * kernel);
     run(name, products, [&] { ops::conv2d(x, w, {}, params); });
     run(name + ", gradient of x", products,
         [&] { ops::conv2d_input_gradient(dy, w, x.shape(), params); });

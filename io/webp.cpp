@@ -28,9 +28,9 @@ void check_status(VP8StatusCode status) {
   }
 }
 
-// From the first chunk of the RIFF file on.
-std::span<const std::byte> find_exif(ByteReader file) {
-  file.seek(12);
+std::span<const std::byte> find_exif(std::span<const std::byte> bytes) {
+  ByteReader file(bytes);
+  file.skip(12);  // RIFF, its length, WEBP
   while (file.left() >= 8) {
     const std::string_view name = as_text(file.take(4));
     const std::size_t length = file.little<std::uint32_t>();
@@ -82,10 +82,6 @@ bool is_webp(std::span<const std::byte> bytes) {
 
 Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  ByteReader file(bytes);
-  file.skip(4);
-  const auto riff_length = file.little<std::uint32_t>();
-  check_length(bytes.size(), std::int64_t{riff_length} + 8);
   WebPDecoderConfig config;
   check(WebPInitDecoderConfig(&config) != 0, different_versions);
   check_status(WebPGetFeatures(data, bytes.size(), &config.input));
@@ -100,7 +96,7 @@ Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
                           .stride = channels * features.width,
                           .size = static_cast<std::size_t>(pixels.numel())};
   check_status(WebPDecode(data, bytes.size(), &config));
-  return {.pixels = pixels, .orientation = exif_orientation(find_exif(file))};
+  return {.pixels = pixels, .orientation = exif_orientation(find_exif(bytes))};
 }
 
 Bytes encode_webp(const Tensor& image, int quality) {

@@ -85,18 +85,25 @@ TEST(DamagedPng, ItIsTruncatedUnlessOnlyTheEndMarkIsMissing) {
   expect_refused(test::png_file(2, 20, 8, 2, rows), "damaged: Not enough image data");
 }
 
+// Also where it comes in a chunk of its own, behind all the rows.
 TEST(DamagedPng, TheZlibSumIsChecked) {
   const std::vector<std::byte> row = {std::byte{0}, std::byte{1}, std::byte{2}, std::byte{3}};
-  test::FileBytes stream = test::zlib_stored(row);
-  Bytes content = stream.bytes();
-  content.back() ^= std::byte{1};
-  Bytes file = test::png_file(1, 1, 8, 2, row);
-  EXPECT_EQ(decode(file).to_vector(), (std::vector<double>{1, 2, 3}));
-  const std::size_t place = find(file, "IDAT") - 4;
-  file.resize(place);
-  file = joined(file, test::png_chunk("IDAT", content).bytes());
-  file = joined(file, test::png_chunk("IEND", {}).bytes());
-  expect_refused(file, "damaged: IDAT: incorrect data check");
+  const Bytes file = test::png_file(1, 1, 8, 2, row);
+  const std::span<const std::byte> header(file.data(), find(file, "IDAT") - 4);
+  for (const std::size_t apart : {0, 4})
+    for (const bool good : {true, false}) {
+      Bytes stream = test::zlib_stored(row);
+      if (!good) stream.back() ^= std::byte{1};
+      const std::span<const std::byte> all = stream;
+      test::FileBytes split;
+      split.raw(header).raw(test::png_chunk("IDAT", all.first(all.size() - apart)).bytes());
+      split.raw(test::png_chunk("IDAT", all.last(apart)).bytes());
+      split.raw(test::png_chunk("IEND", {}).bytes());
+      if (good)
+        EXPECT_EQ(decode(split).to_vector(), (std::vector<double>{1, 2, 3}));
+      else
+        expect_refused(split, "damaged: IDAT: incorrect data check");
+    }
 }
 
 TEST(DamagedPng, VariantsAreNamed) {

@@ -2,8 +2,8 @@
 # Builds mini and runs every test: release, AddressSanitizer and UBSan, the install tree, clang-tidy.
 #   tools/test.sh           everything
 #   tools/test.sh --quick   the release build and its tests only
-# Installs what is missing (Debian 12 and 13), prints what each part took, ends with the totals; the exit
-# code is 0 only when all is green.
+# Installs what is missing (Debian 12 and 13), prints what each part took, ends with the totals; the
+# exit code is 0 only when all is green.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/lib/setup.sh
@@ -18,7 +18,7 @@ esac
 packages=(libgtest-dev libopenmpi-dev openmpi-bin)
 if $quick; then setup "${packages[@]}"; else setup "${packages[@]}" clang clang-tidy; fi
 $quick || compiles clang++ || {
-  echo "clang++ does not compile here (clang++ -v says which g++ it looks for): install that g++, or run tools/test.sh --quick, which does without clang." >&2
+  echo "clang++ does not compile here; install the g++ that clang++ -v names, or run tools/test.sh --quick" >&2
   exit 1
 }
 

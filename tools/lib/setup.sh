@@ -73,15 +73,20 @@ build() {
   if [ -t 1 ]; then
     NINJA_STATUS="[%f/%t] " "${command[@]}"
   else
-    NINJA_STATUS="[%f/%t] " "${command[@]}" | awk '
-      match($0, /^\[[0-9]+\/[0-9]+\] /) {
-        split(substr($0, 2), part, "[]/]")
-        tenth = int(10 * part[1] / part[2])
-        if (tenth > last) printf "[%d/%d]\n", part[1], part[2]
-        last = tenth
-        fflush()
-        next
-      }
-      { print; fflush() }'
+    NINJA_STATUS="[%f/%t] " "${command[@]}" | tenths
   fi
+}
+
+# tenths: of ninja's lines of progress every tenth of the way, and all others. (Debian's awk would
+# wait for a block of lines.)
+tenths() {
+  local line tenth=0
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+      [ $((10 * BASH_REMATCH[1] / BASH_REMATCH[2])) -gt $tenth ] || continue
+      tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+      line=${BASH_REMATCH[0]}
+    fi
+    printf '%s\n' "$line"
+  done
 }

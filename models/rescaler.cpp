@@ -29,11 +29,11 @@ RescalerConfig plausible(RescalerConfig config, std::int64_t levels, std::int64_
 
 }  // namespace
 
-Pass Rescaler::forward(const Tensor& x, bool with_log_det) const {
+FlowResult Rescaler::forward(const Tensor& x, bool with_log_det) const {
   return flow().forward(x, {.memory = memory_, .log_det = with_log_det});
 }
 
-Pass Rescaler::inverse(const Tensor& y, bool with_log_det) const {
+FlowResult Rescaler::inverse(const Tensor& y, bool with_log_det) const {
   return flow().inverse(y, {.memory = memory_, .log_det = with_log_det});
 }
 

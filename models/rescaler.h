@@ -27,13 +27,13 @@ class Rescaler : public nn::Module {
 
   // x [N,3,H,W], H and W multiples of scale(). Differentiable; with the log-determinant, everything
   // inside is stored, whatever the memory mode.
-  Pass forward(const Tensor& x, bool with_log_det = false) const;
+  FlowResult forward(const Tensor& x, bool with_log_det = false) const;
   // y [N,3·scale²,h,w].
-  Pass inverse(const Tensor& y, bool with_log_det = false) const;
+  FlowResult inverse(const Tensor& y, bool with_log_det = false) const;
 
   // What forward and inverse keep for the gradient.
-  Memory memory() const { return memory_; }
-  void set_memory(Memory memory) { memory_ = memory; }
+  MemoryMode memory() const { return memory_; }
+  void set_memory(MemoryMode memory) { memory_ = memory; }
 
   // LR = quantise(forward(x).lr), in [0,1].
   Tensor downscale(const Tensor& x) const;
@@ -41,7 +41,7 @@ class Rescaler : public nn::Module {
   Tensor upscale(const Tensor& lr, Generator* generator = nullptr, double latent_scale = 1) const;
 
  private:
-  Memory memory_ = Memory::exact;
+  MemoryMode memory_ = MemoryMode::exact;
 };
 
 struct RescalerConfig {

@@ -1,5 +1,5 @@
 // What turns an estimate of a tensor back into its exact bits, in about a byte per element: for
-// reversible training (autograd/reversible.h), where x is known up to rounding from what came of it.
+// reversible training (models/invertible/chain.h), where x is known up to rounding from what came of it.
 //
 // Floating-point numbers of one type, sorted by value, can be counted: the n-th representable number
 // after another is n steps away. With place(v) the position of v in that order,

@@ -12,10 +12,11 @@
 
 using namespace mini::bench;
 
-const std::map<std::string, mini::Memory> memory_modes{{"exact", mini::Memory::exact},
-                                                       {"reversible", mini::Memory::reversible},
-                                                       {"checkpoint", mini::Memory::checkpoint},
-                                                       {"stored", mini::Memory::stored}};
+const std::map<std::string, mini::models::MemoryMode> memory_modes{
+    {"exact", mini::models::MemoryMode::exact},
+    {"reversible", mini::models::MemoryMode::reversible},
+    {"checkpoint", mini::models::MemoryMode::checkpoint},
+    {"stored", mini::models::MemoryMode::stored}};
 
 const std::map<std::string, mini::ops::Products> precisions{
     {"float32", mini::ops::Products::full},

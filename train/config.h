@@ -48,7 +48,7 @@ struct TrainConfig {
   LogOptions log;
   std::filesystem::path out = "out/train";
   Precision precision = Precision::float32;
-  Memory memory = Memory::exact;
+  models::MemoryMode memory = models::MemoryMode::exact;
   std::int64_t threads = 0;  // 0: as many as the machine has
 };
 

@@ -50,12 +50,12 @@ Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& 
     });
   };
   const HostCopy sent_reference(lr_reference);
-  const models::Pass down = network.forward(hr);
+  const models::FlowResult down = network.forward(hr);
   const Tensor compressed = image_part(down.out);
   const Tensor lr_quantised = quantise(down.lr);
   const HostCopy sent(lr_quantised.detach());
   const Tensor lr_simulated = diff_jpeg(lr_quantised, quality);
-  const models::Pass up = network.inverse(concat({lr_simulated, z}, 1));
+  const models::FlowResult up = network.inverse(concat({lr_simulated, z}, 1));
 
   const Tensor fit_lr = l2_loss(down.lr, lr_reference) * options_.lambda_forw;
   const Tensor fit_compressed =
@@ -77,9 +77,9 @@ IrnObjective::IrnObjective(ObjectiveOptions options) : options_(std::move(option
 Losses IrnObjective::losses(const models::Rescaler& network, const Tensor& hr,
                             const Tensor& lr_reference, int /*variant*/, Generator& generator,
                             Share share) const {
-  const models::Pass down = network.forward(hr);
+  const models::FlowResult down = network.forward(hr);
   const Tensor z = draw_latent(network, hr, generator, share) * options_.latent_scale;
-  const models::Pass up = network.inverse(concat({quantise(down.lr), z}, 1));
+  const models::FlowResult up = network.inverse(concat({quantise(down.lr), z}, 1));
 
   const Tensor latent = narrow(down.out, 1, 3, z.size(1));
   const Tensor fit = l2_loss(down.lr, lr_reference) * options_.lambda_forw;

@@ -275,7 +275,7 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
     level.channels[1] = image_channels * (scale * scale - 1);
     for (auto part_level = flow.levels.rbegin(); part_level != flow.levels.rend(); ++part_level) {
       const std::int64_t factor = std::int64_t{1} << part_level->haar;
-      add_layers(mini::inverse(part_level->chain));
+      add_layers(models::inverse(part_level->chain));
       stages_.push_back(std::make_unique<HaarStage>(level, part_level->haar, true));
       enter(level.all_channels() / (factor * factor), level.height * factor, level.width * factor);
     }

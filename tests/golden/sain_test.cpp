@@ -63,13 +63,13 @@ TEST_P(GoldenSain, MatchesTheOfficialImplementation) {
                          0.5, 0.5);
   ASSERT_LT(error(hr, "hr"), 1e-6);
   hr.set_requires_grad();
-  const models::Pass down = golden.net->forward(hr, true);
+  const models::FlowResult down = golden.net->forward(hr, true);
   EXPECT_LT(error(down.out, "out"), tolerance);
   EXPECT_LT(error(down.lr, "lr"), tolerance);
   EXPECT_LT(error(reshape(down.log_det, {1}), "jacobian"), tolerance);
 
   const Tensor z = golden.input("input.z", expected.at("z").shape(), dtype);
-  const models::Pass up = golden.net->inverse(concat({down.lr, z}, 1));
+  const models::FlowResult up = golden.net->inverse(concat({down.lr, z}, 1));
   EXPECT_LT(error(up.out, "rec"), tolerance);
   EXPECT_LT(error(up.lr, "lr_recon"), tolerance);
 
@@ -107,7 +107,7 @@ TEST_P(GoldenSain, MatchesTheOfficialImplementation) {
   EXPECT_LT(worst, dtype == DType::float32 ? 1e-3 : tolerance);
 
   const NoGrad no_grad;
-  const models::Pass back = golden.net->inverse(down.out.detach());
+  const models::FlowResult back = golden.net->inverse(down.out.detach());
   EXPECT_LT(error(back.out, "roundtrip"), tolerance);
 }
 

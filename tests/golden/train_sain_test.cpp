@@ -41,7 +41,8 @@ std::vector<std::string> lines_of(const Tensor& bytes) {
   return lines;
 }
 
-class GoldenTraining : public testing::TestWithParam<std::tuple<std::string, DType, Memory>> {};
+class GoldenTraining
+    : public testing::TestWithParam<std::tuple<std::string, DType, models::MemoryMode>> {};
 
 TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   if (!test::golden_folder()) GTEST_SKIP() << "no golden values (set MINI_GOLDEN)";
@@ -116,7 +117,8 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<std::tuple<std::string, DType, Memory>>& info) {
+std::string test_name(
+    const testing::TestParamInfo<std::tuple<std::string, DType, models::MemoryMode>>& info) {
   const auto& [name, dtype, memory] = info.param;
   constexpr std::array modes{"exact", "reversible", "checkpoint", "stored"};
   return concat_text(name, '_', name_of(dtype), '_', modes[static_cast<std::size_t>(memory)]);
@@ -129,25 +131,25 @@ constexpr const char* x4_jpeg = "train_sain_x4_jpeg";
 INSTANTIATE_TEST_SUITE_P(Runs, GoldenTraining,
                          testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
                                           testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::exact)),
+                                          testing::Values(models::MemoryMode::exact)),
                          test_name);
 INSTANTIATE_TEST_SUITE_P(Reversible, GoldenTraining,
                          testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
                                           testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::reversible)),
+                                          testing::Values(models::MemoryMode::reversible)),
                          test_name);
-INSTANTIATE_TEST_SUITE_P(OtherModes, GoldenTraining,
-                         testing::Combine(testing::Values(x4_jpeg),
-                                          testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::checkpoint, Memory::stored)),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    OtherModes, GoldenTraining,
+    testing::Combine(testing::Values(x4_jpeg), testing::Values(DType::float64, DType::float32),
+                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
+    test_name);
 // The same bits as in exact mode (tests/models/memory_test.cpp), so these long runs wait for
 // --gtest_also_run_disabled_tests.
-INSTANTIATE_TEST_SUITE_P(DISABLED_OtherModesLong, GoldenTraining,
-                         testing::Combine(testing::Values(x2_jpeg, x2_webp),
-                                          testing::Values(DType::float64),
-                                          testing::Values(Memory::checkpoint, Memory::stored)),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    DISABLED_OtherModesLong, GoldenTraining,
+    testing::Combine(testing::Values(x2_jpeg, x2_webp), testing::Values(DType::float64),
+                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
+    test_name);
 
 }  // namespace
 }  // namespace mini

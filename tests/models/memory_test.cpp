@@ -30,7 +30,7 @@ std::unique_ptr<models::Rescaler> make(const Network& network, std::int64_t bloc
 }
 
 // One step's gradients, all parameters in order; the total loss in front.
-Tensors step_gradients(models::Rescaler& net, const Tensor& hr, Memory memory) {
+Tensors step_gradients(models::Rescaler& net, const Tensor& hr, models::MemoryMode memory) {
   net.set_memory(memory);
   net.zero_grad();
   Generator noise{3};
@@ -52,9 +52,9 @@ void expect_same_bits(const Tensors& a, const Tensors& b) {
 }
 
 void expect_exact_equals_stored(models::Rescaler& net, const Tensor& hr) {
-  const Tensors stored = step_gradients(net, hr, Memory::stored);
-  expect_same_bits(step_gradients(net, hr, Memory::exact), stored);
-  expect_same_bits(step_gradients(net, hr, Memory::checkpoint), stored);
+  const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
+  expect_same_bits(step_gradients(net, hr, models::MemoryMode::exact), stored);
+  expect_same_bits(step_gradients(net, hr, models::MemoryMode::checkpoint), stored);
 }
 
 class MemoryModes : public testing::TestWithParam<Network> {
@@ -98,11 +98,11 @@ TEST_P(MemoryModes, SameBitsAfterTraining) {
 TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
   const auto net = make(GetParam(), 2);
   test::set_golden_weights(*net);
-  const auto gradients = [&](const Tensor& x, Memory memory) {
+  const auto gradients = [&](const Tensor& x, models::MemoryMode memory) {
     net->set_memory(memory);
     net->zero_grad();
-    const models::Pass down = net->forward(x);
-    const models::Pass up = net->inverse(down.out * 0.5);
+    const models::FlowResult down = net->forward(x);
+    const models::FlowResult up = net->inverse(down.out * 0.5);
     backward(sum(up.out) + sum(sigmoid(up.lr)) + sum(down.lr) + sum(abs(down.out)));
     Tensors result;
     for (const Tensor& parameter : net->parameters()) result.push_back(parameter.grad());
@@ -112,7 +112,8 @@ TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
   for (const double size : {0.0, -0.0, 1e-45, 1e-38, 1e15, 1e30}) {
     SCOPED_TRACE(concat_text("images of size ", size));
     const Tensor x = noise * size;
-    expect_same_bits(gradients(x, Memory::exact), gradients(x, Memory::stored));
+    expect_same_bits(gradients(x, models::MemoryMode::exact),
+                     gradients(x, models::MemoryMode::stored));
   }
 }
 
@@ -128,8 +129,8 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
     net->to(dtype);
     test::set_golden_weights(*net, 0, 0.3);
     const Tensor hr = image(1, 32, dtype);
-    const Tensors stored = step_gradients(*net, hr, Memory::stored);
-    const Tensors reversible = step_gradients(*net, hr, Memory::reversible);
+    const Tensors stored = step_gradients(*net, hr, models::MemoryMode::stored);
+    const Tensors reversible = step_gradients(*net, hr, models::MemoryMode::reversible);
     double largest = 0;
     for (std::size_t i = 0; i < stored.size(); ++i)
       if (stored[i].defined())
@@ -140,7 +141,7 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
 }
 
 // Bytes at the peak of a step beyond what was there before it; gradients were.
-std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, Memory memory) {
+std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, models::MemoryMode memory) {
   step_gradients(net, hr, memory);
   net.set_memory(memory);
   const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
@@ -154,11 +155,12 @@ std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, Memory memo
 
 TEST_P(MemoryModes, PeakGrowsAsDerived) {
   const Tensor hr = image(2, 16 * GetParam().second);
-  const auto peak = [&](std::int64_t blocks, Memory memory) {
+  const auto peak = [&](std::int64_t blocks, models::MemoryMode memory) {
     return static_cast<double>(activation_peak(*make(GetParam(), blocks, 8), hr, memory));
   };
   // Nothing is kept: four times as many blocks take no more.
-  EXPECT_NEAR(peak(8, Memory::reversible) / peak(2, Memory::reversible), 1, 0.05);
+  EXPECT_NEAR(peak(8, models::MemoryMode::reversible) / peak(2, models::MemoryMode::reversible), 1,
+              0.05);
 
   // A byte per element and change, and a few kept aside. A vanilla block changes each element once,
   // an enhanced one the three image-like channels twice; each is passed twice in a step.
@@ -168,13 +170,13 @@ TEST_P(MemoryModes, PeakGrowsAsDerived) {
   double changes = elements;  // by one more block of each kind
   if (sain) changes += elements + elements / s2;
   if (!sain && GetParam().second == 4) changes *= 2;  // on both levels
-  const double grown = peak(8, Memory::exact) - peak(2, Memory::exact);
+  const double grown = peak(8, models::MemoryMode::exact) - peak(2, models::MemoryMode::exact);
   EXPECT_GT(grown, 6 * 2 * changes);
   EXPECT_LT(grown, 6 * 2 * changes * 1.15);
 
   // Everything, for comparison: the features of all subnets.
-  EXPECT_GT(peak(8, Memory::stored), 8 * peak(8, Memory::exact));
-  EXPECT_LT(peak(8, Memory::checkpoint), peak(8, Memory::stored) / 3);
+  EXPECT_GT(peak(8, models::MemoryMode::stored), 8 * peak(8, models::MemoryMode::exact));
+  EXPECT_LT(peak(8, models::MemoryMode::checkpoint), peak(8, models::MemoryMode::stored) / 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, MemoryModes,

@@ -41,11 +41,11 @@ TEST_P(Rescalers, InvertExactlyWithAnyWeights) {
   test::set_golden_weights(*net_);
   const NoGrad no_grad;
   const Tensor x = image(DType::float64);
-  const models::Pass down = net_->forward(x, true);
+  const models::FlowResult down = net_->forward(x, true);
   const std::int64_t s = net_->scale();
   EXPECT_EQ(down.out.shape(), (Shape{2, 3 * s * s, 16 / s, 24 / s}));
   EXPECT_EQ(down.lr.shape(), (Shape{2, 3, 16 / s, 24 / s}));
-  const models::Pass up = net_->inverse(down.out, true);
+  const models::FlowResult up = net_->inverse(down.out, true);
   EXPECT_LT(test::relative_error(up.out, x), 1e-12);
   EXPECT_LT(test::relative_error(up.lr, down.lr), 1e-12);
   EXPECT_NEAR(up.log_det.item(), -down.log_det.item(), 1e-9 * std::abs(down.log_det.item()));
@@ -57,7 +57,7 @@ TEST_P(Rescalers, LogDeterminantIsThatOfTheJacobian) {
   test::set_golden_weights(*net_);
   const std::int64_t side = net_->scale();
   Tensor x = ops::uniform(generator_, {1, 3, side, side}, DType::float64).set_requires_grad();
-  const models::Pass down = net_->forward(x, true);
+  const models::FlowResult down = net_->forward(x, true);
   const auto n = static_cast<std::size_t>(x.numel());
   std::vector<std::vector<double>> rows;
   for (std::size_t i = 0; i < n; ++i) {
@@ -83,7 +83,7 @@ TEST_P(Rescalers, LogDeterminantIsThatOfTheJacobian) {
 TEST_P(Rescalers, StartAsTheHaarTransform) {
   const NoGrad no_grad;
   const Tensor x = image(DType::float32);
-  const models::Pass down = net_->forward(x);
+  const models::FlowResult down = net_->forward(x);
   // conv5 of every subnet is zero, so LR is the mean of each square of pixels.
   Tensor means = x;
   for (std::int64_t s = net_->scale(); s > 1; s /= 2) means = avg_pool2d(means, {});

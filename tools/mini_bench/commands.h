@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 #include "ops/precision.h"
 #include "tensor/device.h"
 
@@ -34,7 +34,7 @@ struct NetworkOptions {
   std::int64_t scale = 2, batch = 4, size = 128;
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   int quality = 75;
-  Memory memory = Memory::exact;
+  models::MemoryMode memory = models::MemoryMode::exact;
   bool replay = true;  // of the passes of training, on a GPU (train/pass.h)
   std::string from{}, results{};
   // One run for each line of standard input, answered by a line of JSON: somebody else interleaves

@@ -64,8 +64,8 @@ Setting make_setting(const NetworkOptions& options, Device device) {
 double gflop_of(const models::Flow& flow, std::int64_t scale, const Tensor& hr) {
   double weights = 0;
   for (const models::Flow::Level& level : flow.levels)
-    for (const Coupling& layer : level.chain)
-      for (const Subnet& subnet : layer.subnets)
+    for (const models::Coupling& layer : level.chain)
+      for (const models::Subnet& subnet : layer.subnets)
         for (const Tensor& tensor : subnet.parameters)
           if (tensor.rank() == 4) weights += static_cast<double>(tensor.numel());
   const double pixels = static_cast<double>(hr.numel()) / 3 / static_cast<double>(scale * scale);

@@ -1,5 +1,5 @@
 // Chains of coupling layers: exact mode restores every bit, all modes give the same gradients.
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 
 #include <bit>
 #include <cmath>
@@ -14,7 +14,7 @@
 #include "tensor/view.h"
 #include "tests/autograd/numeric_gradient.h"
 
-namespace mini {
+namespace mini::models {
 namespace {
 
 using Kind = Coupling::Kind;
@@ -75,7 +75,7 @@ struct Outcome {
 };
 
 // A loss that uses both results and the tap.
-Outcome run(const Network& network, const Tensor& x1, const Tensor& x2, Memory memory,
+Outcome run(const Network& network, const Tensor& x1, const Tensor& x2, MemoryMode memory,
             std::optional<Tap> tap = std::nullopt) {
   Tensor a = x1.detach(), b = x2.detach();
   a.set_requires_grad();
@@ -115,9 +115,9 @@ TEST_P(Chains, ExactEqualsStoredInEveryBit) {
       for (const int half : {0, 1}) {
         SCOPED_TRACE(concat_text(layers, " layers, tap behind ", at, " on half ", half));
         const Tap tap{at, half};
-        const Outcome stored = run(network, x1, x2, Memory::stored, tap);
-        expect_same_runs(run(network, x1, x2, Memory::exact, tap), stored);
-        expect_same_runs(run(network, x1, x2, Memory::checkpoint, tap), stored);
+        const Outcome stored = run(network, x1, x2, MemoryMode::stored, tap);
+        expect_same_runs(run(network, x1, x2, MemoryMode::exact, tap), stored);
+        expect_same_runs(run(network, x1, x2, MemoryMode::checkpoint, tap), stored);
       }
   }
 }
@@ -125,8 +125,8 @@ TEST_P(Chains, ExactEqualsStoredInEveryBit) {
 TEST_P(Chains, ReversibleDiffersByRoundingOnly) {
   const Network network(20, 3, 4, 0.1, GetParam());
   const Tensor x1 = image(3, 50), x2 = image(4, 51);
-  const Outcome stored = run(network, x1, x2, Memory::stored);
-  const Outcome reversible = run(network, x1, x2, Memory::reversible);
+  const Outcome stored = run(network, x1, x2, MemoryMode::stored);
+  const Outcome reversible = run(network, x1, x2, MemoryMode::reversible);
   double largest = 0;
   for (std::size_t i = 0; i < stored.gradients.size(); ++i)
     largest = std::max(largest, test::relative_error(reversible.gradients[i], stored.gradients[i]));
@@ -158,22 +158,22 @@ TEST_P(Chains, AdversarialInputs) {
           x.data<T>()[i] =
               static_cast<T>(patterns[p][static_cast<std::size_t>(i) % patterns[p].size()]);
     });
-    const Outcome stored = run(network, x1, x2, Memory::stored, Tap{3, 0});
-    expect_same_runs(run(network, x1, x2, Memory::exact, Tap{3, 0}), stored);
+    const Outcome stored = run(network, x1, x2, MemoryMode::stored, Tap{3, 0});
+    expect_same_runs(run(network, x1, x2, MemoryMode::exact, Tap{3, 0}), stored);
   }
   // Equal halves.
   const Network even(8, 3, 3, 0.3, GetParam());
   const Tensor x = image(3, 4);
-  expect_same_runs(run(even, x, x, Memory::exact), run(even, x, x, Memory::stored));
+  expect_same_runs(run(even, x, x, MemoryMode::exact), run(even, x, x, MemoryMode::stored));
 }
 
 TEST_P(Chains, ThreadsChangeNothing) {
   const Network network(8, 3, 4, 0.1, GetParam());
   const Tensor x1 = image(3, 50), x2 = image(4, 51);
-  const Outcome many = run(network, x1, x2, Memory::exact);
+  const Outcome many = run(network, x1, x2, MemoryMode::exact);
   const int before = max_threads();
   set_threads(1);
-  const Outcome one = run(network, x1, x2, Memory::exact);
+  const Outcome one = run(network, x1, x2, MemoryMode::exact);
   set_threads(before);
   expect_same_runs(one, many);
 }
@@ -196,7 +196,7 @@ TEST(Chain, InverseUndoesIt) {
 // The same network twice in one graph, and gradients that add up over two backwards.
 TEST(Chain, SharedParametersAddUp) {
   std::vector<Tensors> gradients;
-  for (const Memory memory : {Memory::exact, Memory::stored}) {
+  for (const MemoryMode memory : {MemoryMode::exact, MemoryMode::stored}) {
     const Network network(6, 3, 4, 0.1, DType::float32);
     const Tensor x1 = test::random({1, 3, 5, 4}, 1, DType::float32);
     const Tensor x2 = test::random({1, 4, 5, 4}, 2, DType::float32);
@@ -225,7 +225,7 @@ TEST(Chain, PartialUse) {
     if (parameter.requires_grad()) wanted.push_back(parameter);
   for (int use = 0; use < 3; ++use) {
     std::vector<Tensors> gradients;
-    for (const Memory memory : {Memory::exact, Memory::stored}) {
+    for (const MemoryMode memory : {MemoryMode::exact, MemoryMode::stored}) {
       const ChainResult result =
           run_chain(network.chain, x1, x2, {.memory = memory, .tap = Tap{4, 0}});
       const Tensor used = use == 0 ? result.x1 : use == 1 ? result.x2 : result.tapped;
@@ -256,14 +256,15 @@ TEST(Chain, SecondDerivatives) {
   const Tensor x1 = test::random({1, 2, 3, 3}, 1);
   Tensor x2 = test::random({1, 2, 3, 3}, 2);
   x2.set_requires_grad();
-  const auto second = [&](Memory memory) {
+  const auto second = [&](MemoryMode memory) {
     const ChainResult result = run_chain(network.chain, x1, x2, {.memory = memory});
     const Tensors first = grad({sum(square(result.x1))}, {x2}, {}, {.create_graph = true});
     return grad({sum(square(first[0]))}, {x2})[0];
   };
-  EXPECT_LT(test::relative_error(second(Memory::checkpoint), second(Memory::stored)), 1e-12);
-  expect_error([&] { second(Memory::exact); }, "has no second derivative");
-  expect_error([&] { second(Memory::reversible); }, "has no second derivative");
+  EXPECT_LT(test::relative_error(second(MemoryMode::checkpoint), second(MemoryMode::stored)),
+            1e-12);
+  expect_error([&] { second(MemoryMode::exact); }, "has no second derivative");
+  expect_error([&] { second(MemoryMode::reversible); }, "has no second derivative");
 }
 
 TEST(Chain, RefusesWhatIsNoLayer) {
@@ -313,4 +314,4 @@ TEST(Correction, TakesAByteForWhatIsNear) {
 }
 
 }  // namespace
-}  // namespace mini
+}  // namespace mini::models

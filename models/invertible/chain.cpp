@@ -7,7 +7,7 @@
 // the estimate of x that backward will compute from y and f is computed at once, and what separates
 // it from x is kept (ops/correction.h). Subnets give the same bits for the same input, so backward
 // meets the same estimate, and restores x bit for bit.
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@
 #include "ops/coupling.h"
 #include "ops/elementwise.h"
 
-namespace mini {
+namespace mini::models {
 namespace {
 
 using Kind = Coupling::Kind;
@@ -254,7 +254,7 @@ ChainResult run_layers(std::span<const Coupling> chain, const Tensor& x1, const 
     if (k == chain.size()) break;
     const Coupling& layer = chain[k];
     const auto changed = static_cast<std::size_t>(layer.changed);
-    if (options.memory == Memory::checkpoint && !options.log_scales) {
+    if (options.memory == MemoryMode::checkpoint && !options.log_scales) {
       Tensors inputs{x[changed], x[1 - changed]};
       append_parameters(layer, inputs);
       x[changed] = checkpoint(
@@ -296,7 +296,7 @@ ChainResult record_chain(std::span<const Coupling> chain, const Tensor& x1, cons
       const auto changed = static_cast<std::size_t>(chain[k].changed);
       const Tensors subnets = evaluate(chain[k], x[1 - changed]);
       Tensor y = apply(chain[k].kind, x[changed], subnets);
-      if (options.memory == Memory::exact)
+      if (options.memory == MemoryMode::exact)
         kept->corrections.push_back(
             ops::correction(x[changed], apply(opposite(chain[k].kind), y, subnets)));
       x[changed] = std::move(y);
@@ -322,7 +322,7 @@ ChainResult record_chain(std::span<const Coupling> chain, const Tensor& x1, cons
 Coupling Coupling::inverse() const { return {opposite(kind), changed, subnets}; }
 
 Tensor Coupling::apply(const Tensor& x, const Tensors& values) const {
-  return mini::apply(kind, x, values);
+  return models::apply(kind, x, values);
 }
 
 std::vector<Coupling> inverse(std::span<const Coupling> chain) {
@@ -342,9 +342,10 @@ ChainResult run_chain(std::span<const Coupling> chain, const Tensor& x1, const T
   }
   check(!options.tap || options.tap->layers <= chain.size(), "run_chain: a tap behind layer ",
         options.tap ? options.tap->layers : 0, " of ", chain.size());
-  const bool one_node = options.memory == Memory::exact || options.memory == Memory::reversible;
+  const bool one_node =
+      options.memory == MemoryMode::exact || options.memory == MemoryMode::reversible;
   if (!one_node || options.log_scales || !grad_enabled()) return run_layers(chain, x1, x2, options);
   return record_chain(chain, x1, x2, options);
 }
 
-}  // namespace mini
+}  // namespace mini::models

@@ -10,7 +10,7 @@
 //
 // The inverse of a chain is a chain as well: the opposite layers in the opposite order. docs/
 // reversible.md derives how a chain goes backward with nothing stored. Read next: models/
-// invertible/block.h for the layers of SAIN and IRN, autograd/reversible.cpp for the walk back.
+// invertible/block.h for the layers of SAIN and IRN, models/invertible/chain.cpp for the walk back.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@
 
 #include "tensor/tensor.h"
 
-namespace mini {
+namespace mini::models {
 
 // A differentiable function of one tensor [N,C,H,W] that keeps H and W. It must give the same bits
 // whenever it gets the same input.
@@ -54,7 +54,7 @@ std::vector<Coupling> inverse(std::span<const Coupling> chain);
 //   checkpoint  the input of every layer; its inside is evaluated again. Same bits as `stored`
 //   stored      everything, as ordinary autograd does
 // Only `checkpoint` and `stored` have second derivatives.
-enum class Memory { exact, reversible, checkpoint, stored };
+enum class MemoryMode { exact, reversible, checkpoint, stored };
 
 // Half `half` as it is behind `layers` layers of the chain.
 struct Tap {
@@ -65,7 +65,7 @@ struct Tap {
 };
 
 struct ChainOptions {
-  Memory memory = Memory::exact;
+  MemoryMode memory = MemoryMode::exact;
   std::optional<Tap> tap{};
   bool log_scales = false;  // also return them; implies `stored`
 };
@@ -80,4 +80,4 @@ struct ChainResult {
 ChainResult run_chain(std::span<const Coupling> chain, const Tensor& x1, const Tensor& x2,
                       const ChainOptions& options = {});
 
-}  // namespace mini
+}  // namespace mini::models

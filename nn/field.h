@@ -52,4 +52,7 @@ struct Field {
 };
 using Fields = std::span<const Field>;
 
+// The value of a field that holds a number, a name or a yes or no, for people to read: "32", "jpeg".
+std::string text_of(const Field& field);
+
 }  // namespace mini::nn

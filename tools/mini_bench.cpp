@@ -71,7 +71,7 @@ int main(int argc, char** argv) try {
 
   NetworkOptions step, roundtrip{.batch = 1, .size = 512};
   const auto network_options = [](CLI::App* command, NetworkOptions& options, const char* size) {
-    command->add_option("--network", options.network, "sain or irn")->capture_default_str();
+    command->add_option("--network", options.network, "an invertible one")->capture_default_str();
     command->add_option("--enhanced", options.enhanced, "enhanced blocks; 0: as in the paper");
     command->add_option("--vanilla", options.vanilla, "vanilla blocks; 0: as in the paper");
     command->add_option("--scale", options.scale, "2 or 4")->capture_default_str();
@@ -98,7 +98,8 @@ int main(int argc, char** argv) try {
 
   DriftOptions drift;
   auto* inversion = app.add_subcommand("drift", "what inverting a network back loses or keeps");
-  inversion->add_option("--network", drift.network, "sain or irn, x2")->capture_default_str();
+  inversion->add_option("--network", drift.network, "an invertible one of a single chain, x2")
+      ->capture_default_str();
   inversion->add_option("--enhanced", drift.enhanced, "enhanced blocks; 0: as in the paper");
   inversion->add_option("--vanilla", drift.vanilla, "vanilla blocks; 0: as in the paper");
   inversion->add_option("--gain", drift.gain, "weights uniform in ±gain/sqrt(fan-in); 0: untrained")

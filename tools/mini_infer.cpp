@@ -2,8 +2,9 @@
 // describes files of weights. This file is the command line; the commands are in tools/mini_infer/.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include "models/registry.h"
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
@@ -44,6 +45,9 @@ void add_paths(CLI::App& command, CommandLine& line, const char* name, int least
 }
 
 void add_model_options(CLI::App& command, CommandLine& line) {
+  const std::vector<std::string> names = models::network_names();
+  std::vector<std::string> names_and_bicubic = names;
+  names_and_bicubic.emplace_back("bicubic");
   command
       .add_option("-w,--weights", line.model.weights,
                   "safetensors, .pth, a checkpoint of mini_train, or a folder of checkpoints (the "
@@ -51,8 +55,9 @@ void add_model_options(CLI::App& command, CommandLine& line) {
       ->type_name("FILE");
   command
       .add_option("-m,--model", line.model.model,
-                  "sain or irn: what the weights must be of; bicubic: needs no weights")
-      ->check(CLI::IsMember({"sain", "irn", "bicubic"}))
+                  "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +
+                      "); bicubic: needs no weights")
+      ->check(CLI::IsMember(names_and_bicubic))
       ->type_name("NAME");
   command
       .add_option("-s,--scale", line.model.scale,

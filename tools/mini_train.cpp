@@ -34,7 +34,7 @@ struct Arguments {
 void describe(CLI::App& app, Arguments& arguments) {
   app.name("mini_train");
   app.description(
-      "Trains SAIN or IRN as CONFIG says. The results go to the folder `out` of CONFIG:\n"
+      "Trains a network as CONFIG says. The results go to the folder `out` of CONFIG:\n"
       "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"
       "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.\n"
       "Started by mpirun, the processes divide data.batch evenly and train one network together.");

@@ -1,6 +1,10 @@
 // The table of everything that can be configured. See train/config.h.
 #include "train/config.h"
 
+#include <algorithm>
+#include <map>
+#include <memory>
+
 #include "io/file.h"
 #include "train/fields.h"
 
@@ -10,18 +14,10 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
 
-std::vector<Field> fields_of(TrainConfig& c) {
+// What does not depend on the network.
+std::vector<Field> common_fields(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
   return {
-      {"model.network", &c.model.network, "the network", {}, {"sain", "irn"}},
-      {"model.scale", &c.model.scale, "HR side / LR side", {}, {"2", "4"}},
-      {"model.enhanced_blocks", &c.model.enhanced_blocks,
-       "enhanced blocks of SAIN; 0: the paper's 5 (x2) or 10 (x4)", between(0, 100)},
-      {"model.vanilla_blocks", &c.model.vanilla_blocks,
-       "blocks after them (SAIN; 0: 3 or 6), or at each level (IRN; 0: 8)", between(0, 100)},
-      {"model.growth", &c.model.growth, "channels that each convolution of a dense block adds",
-       between(1, 1024)},
-
       {"data.train", &c.data.folders, "folders of images to train on"},
       {"data.patch", &c.data.patch, "side of the square HR crops, in pixels", between(8, 4096)},
       {"data.batch", &c.data.batch, "crops in a batch", between(1, 4096)},
@@ -100,6 +96,31 @@ std::vector<Field> fields_of(TrainConfig& c) {
   };
 }
 
+std::size_t place_of(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+std::vector<Field> below(const std::string& group, std::vector<Field> fields) {
+  for (Field& field : fields) field.path = concat_text(group, '.', field.path);
+  return fields;
+}
+
+// The row of something that was chosen before the other rows were known.
+Field chosen(const std::string& path, const std::string& name, const std::string& help,
+             const std::vector<std::string>& names) {
+  const Choice as_is{[place = place_of(names, name)] { return place; }, [](std::size_t) {}};
+  return {path, as_is, help, {}, names};
+}
+
+// With the network's own rows.
+std::vector<Field> fields_of(TrainConfig& c) {
+  std::vector<Field> fields{
+      chosen("model.network", c.model.name(), "the network", models::network_names())};
+  for (const std::vector<Field>& part : {below("model", c.model.fields()), common_fields(c)})
+    fields.insert(fields.end(), part.begin(), part.end());
+  return fields;
+}
+
 bool changes_results(const std::string& path) {
   return path != "out" && path != "threads" && path != "data.workers" && path != "data.cache_mb" &&
          !path.starts_with("log.") && !path.starts_with("checkpoint.") &&
@@ -108,7 +129,7 @@ bool changes_results(const std::string& path) {
 
 // With what follows from other values.
 TrainConfig completed(TrainConfig c) {
-  c.data.scale = c.model.scale;
+  c.data.scale = c.model.scale();
   if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
     c.schedule.periods = {c.steps};
   return c;
@@ -117,8 +138,8 @@ TrainConfig completed(TrainConfig c) {
 // What no field can check alone.
 void check_together(const TrainConfig& c) {
   check(!c.data.folders.empty(), "data.train: names no folder");
-  check(c.data.patch % c.model.scale == 0, "data.patch: must be a multiple of model.scale (",
-        c.model.scale, "), got ", c.data.patch);
+  check(c.data.patch % c.model.scale() == 0, "data.patch: must be a multiple of model.scale (",
+        c.model.scale(), "), got ", c.data.patch);
   check(!c.objective.qualities.empty(), "codec.quality: must not be empty");
   check(!c.validation.qualities.empty(), "validation.quality: must not be empty");
   check(!c.out.empty(), "out: names no folder");
@@ -135,13 +156,45 @@ std::string complaint_about(const TrainConfig& config) {
   }
 }
 
+// What keys of networks that are not the one chosen say is checked, and then forgotten: a run's
+// configuration written before each network had its own keys held those of all.
+class OtherNetworks {
+ public:
+  explicit OtherNetworks(const std::string& chosen, std::vector<Field>& fields) {
+    for (const models::Network& network : models::networks()) {
+      if (network.name == chosen) continue;
+      configs_.push_back(std::make_unique<models::NetworkConfig>(network.name));
+      for (Field& field : below("model", configs_.back()->fields()))
+        if (std::none_of(fields.begin(), fields.end(),
+                         [&](const Field& own) { return own.path == field.path; }))
+          fields.push_back(std::move(field));
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<models::NetworkConfig>> configs_;
+};
+
+// The network decides which rows there are, so it is read first.
+models::NetworkConfig chosen_network(const std::string& text, const std::string& source,
+                                     std::span<const std::string> assignments) {
+  std::string network = models::networks().front().name;
+  const Field field[]{{"model.network", &network, "", {}, models::network_names()}};
+  read_fields(field, text, source, {}, Others::skipped);
+  for (const std::string& assignment : assignments)
+    if (assignment.starts_with("model.network=")) set_field(field, assignment, {});
+  return models::NetworkConfig(network);
+}
+
 }  // namespace
 
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
                          std::span<const std::string> assignments) {
   TrainConfig config;
   config.out = (fs::absolute(folder) / config.out).lexically_normal();
-  const std::vector<Field> fields = fields_of(config);
+  config.model = chosen_network(text, source, assignments);
+  std::vector<Field> fields = fields_of(config);
+  const OtherNetworks others(config.model.name(), fields);
   read_fields(fields, text, source, fs::absolute(folder));
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
@@ -177,13 +230,19 @@ std::string config_help() {
 }
 
 std::vector<std::string> config_differences(const TrainConfig& a, const TrainConfig& b) {
-  TrainConfig copy_a = a, copy_b = b;
-  const std::vector<Field> fields_a = fields_of(copy_a), fields_b = fields_of(copy_b);
+  const auto rows = [](TrainConfig config) {
+    std::map<std::string, std::string> texts;
+    for (const Field& field : fields_of(config))
+      if (changes_results(field.path)) texts[field.path] = write_fields({&field, 1});
+    return texts;
+  };
+  const std::map<std::string, std::string> rows_a = rows(a), rows_b = rows(b);
   std::vector<std::string> differences;
-  for (std::size_t i = 0; i < fields_a.size(); ++i)
-    if (changes_results(fields_a[i].path) &&
-        write_fields({&fields_a[i], 1}) != write_fields({&fields_b[i], 1}))
-      differences.push_back(fields_a[i].path);
+  for (const auto& [path, text] : rows_a)
+    if (const auto found = rows_b.find(path); found == rows_b.end() || found->second != text)
+      differences.push_back(path);
+  for (const auto& [path, text] : rows_b)
+    if (!rows_a.contains(path)) differences.push_back(path);
   return differences;
 }
 

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "models/rescaler.h"
+#include "models/invertible/chain.h"
+#include "models/registry.h"
 #include "train/dataset.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
@@ -34,7 +35,7 @@ enum class Precision { float32, float64, tf32, bfloat16 };
 DType dtype_of(Precision precision);
 
 struct TrainConfig {
-  models::RescalerConfig model;
+  models::NetworkConfig model;
   DataOptions data;
   std::int64_t steps = 500'000;
   double lr = 2e-4;

@@ -12,8 +12,8 @@ namespace {
 
 // The latent [N,3(s²-1),h,w] that belongs to the downscaled `out` [N,3s²,h,w]: this share of the
 // one that is drawn for the whole batch.
-Tensor draw_latent(const models::Rescaler& network, const Tensor& hr, Generator& generator,
-                   Share share) {
+Tensor draw_latent(const models::InvertibleRescaler& network, const Tensor& hr,
+                   Generator& generator, Share share) {
   const std::int64_t scale = network.scale(), n = hr.size(0);
   const Shape whole{n * share.count, 3 * (scale * scale - 1), hr.size(2) / scale,
                     hr.size(3) / scale};
@@ -33,14 +33,14 @@ int SainObjective::variant(Generator& generator) const {
   return options_.qualities[static_cast<std::size_t>(generator.next_below(choices))];
 }
 
-Losses SainObjective::losses(const models::Rescaler& network, const Tensor& hr,
+Losses SainObjective::losses(const models::InvertibleRescaler& network, const Tensor& hr,
                              const Tensor& lr_reference, int variant, Generator& generator,
                              Share share) const {
   const Tensor z = draw_latent(network, hr, generator, share);
   return (*this)(network, hr, lr_reference, z * options_.latent_scale, variant);
 }
 
-Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& hr,
+Losses SainObjective::operator()(const models::InvertibleRescaler& network, const Tensor& hr,
                                  const Tensor& lr_reference, const Tensor& z, int quality) const {
   // The codec takes copies of its inputs, and gives back its results only when all of the network's
   // work is queued: so a GPU has something to do while the CPU compresses.
@@ -74,7 +74,7 @@ Losses SainObjective::operator()(const models::Rescaler& network, const Tensor& 
 
 IrnObjective::IrnObjective(ObjectiveOptions options) : options_(std::move(options)) {}
 
-Losses IrnObjective::losses(const models::Rescaler& network, const Tensor& hr,
+Losses IrnObjective::losses(const models::InvertibleRescaler& network, const Tensor& hr,
                             const Tensor& lr_reference, int /*variant*/, Generator& generator,
                             Share share) const {
   const models::FlowResult down = network.forward(hr);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "io/image.h"
-#include "models/rescaler.h"
+#include "models/invertible/invertible_rescaler.h"
 #include "train/collective.h"
 
 namespace mini::train {
@@ -41,13 +41,13 @@ class Objective {
   // batch. Draws the step's noise from `generator`, that of the whole batch, and takes its share.
   // Everything in the result must be a mean over the samples: then the mean over the shares is that
   // of the whole batch.
-  virtual Losses losses(const models::Rescaler& network, const Tensor& hr,
+  virtual Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
                         const Tensor& lr_reference, int variant, Generator& generator,
                         Share share) const = 0;
 
   // Both.
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    Generator& generator, Share share = {}) const {
+  Losses operator()(const models::InvertibleRescaler& network, const Tensor& hr,
+                    const Tensor& lr_reference, Generator& generator, Share share = {}) const {
     const int chosen = variant(generator);
     return losses(network, hr, lr_reference, chosen, generator, share);
   }
@@ -64,12 +64,13 @@ class SainObjective : public Objective {
  public:
   explicit SainObjective(ObjectiveOptions options);
   int variant(Generator& generator) const override;  // the codec's quality
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override;
+  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
+                const Tensor& lr_reference, int variant, Generator& generator,
+                Share share) const override;
   using Objective::operator();
   // The same with a given latent z [N,3(s²-1),H/s,W/s] (already scaled) and quality.
-  Losses operator()(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                    const Tensor& z, int quality) const;
+  Losses operator()(const models::InvertibleRescaler& network, const Tensor& hr,
+                    const Tensor& lr_reference, const Tensor& z, int quality) const;
 
  private:
   ObjectiveOptions options_;
@@ -80,8 +81,9 @@ class SainObjective : public Objective {
 class IrnObjective : public Objective {
  public:
   explicit IrnObjective(ObjectiveOptions options);
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override;
+  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
+                const Tensor& lr_reference, int variant, Generator& generator,
+                Share share) const override;
 
  private:
   ObjectiveOptions options_;

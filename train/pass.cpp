@@ -19,7 +19,7 @@ bool all_finite(const std::vector<Named>& values) {
 
 }  // namespace
 
-TrainingPass::TrainingPass(const models::Rescaler& network, const Objective& objective,
+TrainingPass::TrainingPass(const models::InvertibleRescaler& network, const Objective& objective,
                            PassOptions options)
     : network_(network),
       objective_(objective),

@@ -28,7 +28,7 @@ struct PassOptions {
 
 class TrainingPass {
  public:
-  TrainingPass(const models::Rescaler& network, const Objective& objective,
+  TrainingPass(const models::InvertibleRescaler& network, const Objective& objective,
                PassOptions options = {});
 
   // hr, lr_reference: as for the objective, of one shape in all passes. Draws from `random`. The
@@ -54,7 +54,7 @@ class TrainingPass {
   Replay capture(int variant, const Generator& random);
   bool is_warm(const Tensor& hr, const Tensor& lr_reference);
 
-  const models::Rescaler& network_;
+  const models::InvertibleRescaler& network_;
   const Objective& objective_;
   PassOptions options_;
   Tensors parameters_;

@@ -1,15 +1,17 @@
 #include "train/scaler.h"
 
+#include <algorithm>
+#include <array>
+
 #include "autograd/functions.h"
 #include "autograd/node.h"
-#include "models/invertible/strips.h"
 #include "tensor/allocator.h"
 #include "tensor/view.h"
 
 namespace mini::train {
 namespace {
 
-using models::Direction;
+using models::Rescaling;
 
 std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -68,86 +70,75 @@ class NetworkScaler : public Scaler {
   NetworkScaler(const models::Rescaler& network, std::optional<std::uint64_t> latent_seed,
                 const MemoryLimit& limit)
       : network_(network),
-        latent_seed_(latent_seed),
         limit_(limit),
         dtype_(network.parameters().front().dtype()),
-        device_(network.parameters().front().device()) {}
+        device_(network.parameters().front().device()) {
+    if (latent_seed) latent_ = Generator{*latent_seed, 0};
+  }
   std::string name() const override { return network_.name(); }
   std::int64_t scale() const override { return network_.scale(); }
 
  protected:
   Tensor down(const Tensor& image) const override {
-    const std::int64_t s = scale(), height = image.size(0);
-    ImageBuilder result(ceil_divide(height, s), ceil_divide(image.size(1), s));
-    const Shape input{1, 3, s * result.image().size(0), s * result.image().size(1)};
-    const std::int64_t rows = rows_in_a_strip(image, Direction::downscale, input, s);
-    models::RowStream stream(network_.flow(), Direction::downscale, input, dtype_);
-    for (std::int64_t y = 0; y < height; y += rows) {
-      Tensor hr = pixels(image, y, std::min(rows, height - y));
-      hr = padded(hr, s);
-      const Tensor lr = stream.push(std::move(hr));
-      if (lr.defined()) result.append(quantise(lr));
-    }
-    return result.image();
+    const std::int64_t s = scale();
+    const std::int64_t height = ceil_divide(image.size(0), s),
+                       width = ceil_divide(image.size(1), s);
+    return scaled(image, Rescaling::downscale, {1, 3, s * height, s * width}, s, {height, width});
   }
 
   Tensor up(const Tensor& image) const override {
     const std::int64_t s = scale(), height = image.size(0), width = image.size(1);
-    ImageBuilder result(s * height, s * width);
-    const Shape input{1, 3, height, width};
-    const std::int64_t rows = rows_in_a_strip(image, Direction::upscale, input, 1);
-    models::RowStream stream(network_.flow(), Direction::upscale, input, dtype_);
-    for (std::int64_t y = 0; y < height; y += rows) {
-      const std::int64_t count = std::min(rows, height - y);
-      result.append(stream.push(pixels(image, y, count), latent(input, y, count)));
-    }
-    return result.image();
+    return scaled(image, Rescaling::upscale, {1, 3, height, width}, 1, {s * height, s * width});
   }
 
  private:
-  Tensor pixels(const Tensor& image, std::int64_t first, std::int64_t count) const {
-    const Tensor strip = io::to_float(ops::narrow(image, 0, first, count));
-    return ops::to_device(ops::cast(strip, dtype_), device_);
+  // `input`: the shape of what goes into the network, whose sides are multiples of `unit`.
+  Tensor scaled(const Tensor& image, Rescaling way, const Shape& input, std::int64_t unit,
+                std::array<std::int64_t, 2> size) const {
+    Generator whole = latent_.value_or(Generator());
+    Generator* const generator = latent_ ? &whole : nullptr;
+    const auto stream = network_.stream(way, input, dtype_, generator);
+    if (stream == nullptr) {
+      const Tensor x = pixels(image, 0, image.size(0), unit);
+      const Tensor y =
+          way == Rescaling::upscale ? network_.upscale(x, generator) : network_.downscale(x);
+      return io::to_image(ops::to_device(y, {}));
+    }
+    ImageBuilder result(size[0], size[1]);
+    const std::int64_t rows = rows_in_a_strip(image, way, input, unit);
+    for (std::int64_t y = 0; y < image.size(0); y += rows)
+      result.append(stream->push(pixels(image, y, std::min(rows, image.size(0) - y), unit)));
+    return result.image();
   }
 
-  // Rows of the latent of an LR image. Drawn one by one: the noise behind a value of SAIN's mixture
-  // is ten times its size.
-  Tensor latent(const Shape& lr, std::int64_t first, std::int64_t count) const {
-    const std::int64_t channels = 3 * (scale() * scale() - 1);
-    Tensor z = Tensor::zeros({1, channels, count, lr[3]}, dtype_, device_);
-    if (!latent_seed_) return z;
-    for (std::int64_t row = 0; row < count; ++row) {
-      Generator generator{*latent_seed_, 0};
-      ops::copy(network_.sample_latent({1, channels, lr[2], lr[3]}, generator,
-                                       ops::DrawPart{2, first + row, 1}),
-                ops::narrow(z, 2, row, 1));
-    }
-    return z;
+  Tensor pixels(const Tensor& image, std::int64_t first, std::int64_t count,
+                std::int64_t unit) const {
+    const Tensor strip = io::to_float(ops::narrow(image, 0, first, count));
+    return padded(ops::to_device(ops::cast(strip, dtype_), device_), unit);
   }
 
   // As many as the limit allows, beside all that is in memory now; at least so many that the rows
   // around a strip do not make up most of the work.
-  std::int64_t rows_in_a_strip(const Tensor& image, Direction direction, const Shape& input,
+  std::int64_t rows_in_a_strip(const Tensor& image, Rescaling way, const Shape& input,
                                std::int64_t unit) const {
     const std::size_t taken = limit_.outside + allocator(device_).stats().live;
-    const models::Flow flow = network_.flow();
     // An eighth of a block from the allocator's cache may be unused.
     const std::size_t left = limit_.bytes > taken ? (limit_.bytes - taken) / 8 * 7 : 0;
     const std::int64_t least = std::min(input[2], least_rows * unit);
-    const std::int64_t rows = models::strip_rows(flow, direction, input, dtype_, unit, left);
-    const std::size_t storing = taken + codec_images * image_bytes(direction, input);
+    const std::int64_t rows = models::strip_rows(network_, way, input, dtype_, unit, left);
+    const std::size_t storing = taken + codec_images * image_bytes(way, input);
     if (rows >= least && storing <= limit_.bytes) return rows;
     const std::size_t running =
-        taken + models::strip_memory(flow, direction, input, dtype_, least) / 7 * 8;
+        taken + models::strip_memory(network_, way, input, dtype_, least) / 7 * 8;
     constexpr std::size_t million = 1'000'000;
-    fail(direction == Direction::upscale ? "upscale" : "downscale", ": an image of ", image.size(1),
-         "x", image.size(0), " does not fit in a memory limit of ", limit_.bytes / million, "M; ",
+    fail(way == Rescaling::upscale ? "upscale" : "downscale", ": an image of ", image.size(1), "x",
+         image.size(0), " does not fit in a memory limit of ", limit_.bytes / million, "M; ",
          std::max(running, storing) / million + 1, "M is the least that will do");
   }
 
   // Of the larger one, in 8 bits.
-  std::size_t image_bytes(Direction direction, const Shape& input) const {
-    const std::int64_t factor = direction == Direction::upscale ? scale() : 1;
+  std::size_t image_bytes(Rescaling way, const Shape& input) const {
+    const std::int64_t factor = way == Rescaling::upscale ? scale() : 1;
     return static_cast<std::size_t>(3 * factor * factor * input[2] * input[3]);
   }
 
@@ -157,7 +148,7 @@ class NetworkScaler : public Scaler {
   static constexpr std::int64_t least_rows = 8;
 
   const models::Rescaler& network_;
-  std::optional<std::uint64_t> latent_seed_;
+  std::optional<Generator> latent_;  // what draws it
   MemoryLimit limit_;
   DType dtype_;
   Device device_;

@@ -36,8 +36,8 @@ class Scaler {
 // MATLAB's imresize both ways.
 std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale);
 
-// How much memory a process may have: a network then runs in strips (models/invertible/strips.h).
-// The pixels do not depend on it.
+// How much memory a process may have: a network then runs in strips (RowStream in
+// models/rescaler.h). The pixels do not depend on it.
 struct MemoryLimit {
   std::size_t bytes = std::numeric_limits<std::size_t>::max();
   std::size_t outside = 0;  // of these, what is not in tensors: the program, its stacks

@@ -84,14 +84,17 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   const Generator root{static_cast<std::uint64_t>(config_.seed), 0};
   noise_ = root.fork(training_noise);
   Generator weights = root.fork(initial_weights);
-  network_ = models::make_rescaler(config_.model, weights);
+  std::unique_ptr<models::Rescaler> network = config_.model.make(weights);
+  network_.reset(dynamic_cast<models::InvertibleRescaler*>(network.get()));
+  check(network_ != nullptr, "train: ", network->name(), " is no invertible network");
+  network.release();
   network_->to(dtype_of(config_.precision));
   network_->to(options_.device);
   network_->set_memory(config_.memory);
   parameters_ = network_->parameters();
   optimizer_ = std::make_unique<Adam>(network_->named_parameters(), config_.adam);
   objective_ = options_.objective ? std::move(options_.objective)
-                                  : make_objective(config_.model.network, config_.objective);
+                                  : make_objective(config_.model.name(), config_.objective);
 
   if (is_first()) {
     if (!options_.resume.empty())

@@ -122,7 +122,7 @@ class Trainer {
   std::int64_t step_ = 0, validated_ = 0;
   Generator noise_;
   double best_score_;
-  std::unique_ptr<models::Rescaler> network_;
+  std::unique_ptr<models::InvertibleRescaler> network_;
   std::unique_ptr<Adam> optimizer_;
 
   std::pair<std::int64_t, std::int64_t> saved_;  // step_ and validated_ in the last checkpoint

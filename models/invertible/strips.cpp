@@ -61,7 +61,7 @@ struct Level {
 }  // namespace
 
 // A layer or a Haar level with the rows that it keeps.
-class RowStream::Stage {
+class FlowStream::Stage {
  public:
   explicit Stage(const Level& level) : level_(level) {}
   virtual ~Stage() = default;
@@ -119,7 +119,7 @@ class RowStream::Stage {
 
 namespace {
 
-class CouplingStage : public RowStream::Stage {
+class CouplingStage : public FlowStream::Stage {
  public:
   CouplingStage(const Level& level, Coupling layer) : Stage(level), layer_(std::move(layer)) {
     for (const Subnet& subnet : layer_.subnets) halo_ = std::max(halo_, subnet.halo);
@@ -194,7 +194,7 @@ class CouplingStage : public RowStream::Stage {
 
 // Some Haar transforms, or inverse ones, after which the channels are halved again: into the
 // image's and the rest, if there is one.
-class HaarStage : public RowStream::Stage {
+class HaarStage : public FlowStream::Stage {
  public:
   HaarStage(const Level& level, int transforms, bool inverse)
       : Stage(level), transforms_(transforms), inverse_(inverse) {}
@@ -243,8 +243,8 @@ class HaarStage : public RowStream::Stage {
 
 }  // namespace
 
-RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, DType dtype)
-    : direction_(direction) {
+FlowStream::FlowStream(const Flow& flow, Rescaling way, const Shape& input, DType dtype)
+    : way_(way) {
   check(input.rank() == 4 && input[1] == image_channels, "strips: needs an image [N,3,H,W], got ",
         input);
   int haar_levels = 0;
@@ -260,7 +260,7 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
     for (const Coupling& layer : chain)
       stages_.push_back(std::make_unique<CouplingStage>(level, layer));
   };
-  if (direction == Direction::downscale) {
+  if (way == Rescaling::downscale) {
     check(input[2] % scale == 0 && input[3] % scale == 0, "strips: the sides of ", input,
           " must be multiples of ", scale);
     const Flow part = flow.to_lr();
@@ -283,11 +283,11 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
   }
 }
 
-RowStream::~RowStream() = default;
-RowStream::RowStream(RowStream&&) noexcept = default;
+FlowStream::~FlowStream() = default;
+FlowStream::FlowStream(FlowStream&&) noexcept = default;
 
-Tensor RowStream::push(Tensor image, Tensor latent) {
-  check(image.defined() && latent.defined() == (direction_ == Direction::upscale) &&
+Tensor FlowStream::push(Tensor image, Tensor latent) {
+  check(image.defined() && latent.defined() == (way_ == Rescaling::upscale) &&
             (!latent.defined() || latent.size(2) == image.size(2)),
         "strips: needs rows of the image and, when upscaling alone, as many of the latent");
   const NoGrad no_grad;
@@ -296,35 +296,11 @@ Tensor RowStream::push(Tensor image, Tensor latent) {
   return std::move(rows[result_half_]);
 }
 
-std::size_t RowStream::rehearse(std::int64_t rows) {
+std::size_t FlowStream::rehearse(std::int64_t rows) {
   std::size_t peak = 0;
-  Counts counts{rows, direction_ == Direction::upscale ? rows : 0};
+  Counts counts{rows, way_ == Rescaling::upscale ? rows : 0};
   for (const auto& stage : stages_) counts = stage->rehearse(counts, kept_, peak);
   return peak;
-}
-
-std::size_t strip_memory(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                         std::int64_t rows) {
-  check(rows > 0, "strips: a strip needs at least one row, got ", rows);
-  RowStream stream(flow, direction, input, dtype);
-  std::size_t peak = 0;
-  for (std::int64_t first = 0; first < input[2]; first += rows)
-    peak = std::max(peak, stream.rehearse(std::min(rows, input[2] - first)));
-  return peak;
-}
-
-std::int64_t strip_rows(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                        std::int64_t unit, std::size_t bytes) {
-  const auto fits = [&](std::int64_t rows) {
-    return strip_memory(flow, direction, input, dtype, rows) <= bytes;
-  };
-  if (fits(input[2])) return input[2];
-  std::int64_t fitting = 0, too_many = (input[2] + unit - 1) / unit;  // in units
-  while (too_many - fitting > 1) {
-    const std::int64_t middle = fitting + (too_many - fitting) / 2;
-    (fits(middle * unit) ? fitting : too_many) = middle;
-  }
-  return fitting * unit;
 }
 
 }  // namespace mini::models

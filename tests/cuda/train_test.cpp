@@ -6,6 +6,7 @@
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/cuda/device.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/picture.h"
 #include "train/scaler.h"
@@ -102,8 +103,7 @@ TEST_F(CudaTrain, TrainsWithRoundedProducts) {
 
 TEST_F(CudaTrain, ScalesImagesLikeTheCpu) {
   Generator generator{5, 0};
-  auto network =
-      models::make_rescaler({.enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 4}, generator);
+  const auto network = test::make_network("sain", {}, generator);
   network->set_requires_grad(false);
   const Tensor image = io::read_image(folder_.path() / "photo0.png");
   const auto results = [&] {

@@ -56,10 +56,7 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   const int quality = std::stoi(file.metadata.at("quality"));
 
   Generator generator{1};
-  models::RescalerConfig config;
-  config.scale = std::stoll(file.metadata.at("scale"));
-  config.enhanced_blocks = config.scale == 2 ? 5 : 10;
-  config.vanilla_blocks = config.scale == 2 ? 3 : 6;
+  const models::SainOptions config{.scale = std::stoll(file.metadata.at("scale"))};
   models::Sain net(config, generator);
   net.to(DType::float64);
   test::set_golden_weights(net, salt);

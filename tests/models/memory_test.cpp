@@ -4,11 +4,11 @@
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
-#include "models/rescaler.h"
 #include "ops/elementwise.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
@@ -18,19 +18,15 @@ namespace {
 
 using Network = std::pair<const char*, std::int64_t>;  // name, scale
 
-std::unique_ptr<models::Rescaler> make(const Network& network, std::int64_t blocks,
-                                       std::int64_t growth = 4) {
+std::unique_ptr<models::InvertibleRescaler> make(const Network& network, std::int64_t blocks,
+                                                 std::int64_t growth = 4) {
   Generator generator{5};
-  return models::make_rescaler({.network = network.first,
-                                .scale = network.second,
-                                .enhanced_blocks = blocks,
-                                .vanilla_blocks = blocks,
-                                .growth = growth},
-                               generator);
+  return test::make_network(network.first, {network.second, blocks, blocks, growth}, generator);
 }
 
 // One step's gradients, all parameters in order; the total loss in front.
-Tensors step_gradients(models::Rescaler& net, const Tensor& hr, models::MemoryMode memory) {
+Tensors step_gradients(models::InvertibleRescaler& net, const Tensor& hr,
+                       models::MemoryMode memory) {
   net.set_memory(memory);
   net.zero_grad();
   Generator noise{3};
@@ -51,7 +47,7 @@ void expect_same_bits(const Tensors& a, const Tensors& b) {
   }
 }
 
-void expect_exact_equals_stored(models::Rescaler& net, const Tensor& hr) {
+void expect_exact_equals_stored(models::InvertibleRescaler& net, const Tensor& hr) {
   const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
   expect_same_bits(step_gradients(net, hr, models::MemoryMode::exact), stored);
   expect_same_bits(step_gradients(net, hr, models::MemoryMode::checkpoint), stored);
@@ -141,7 +137,8 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
 }
 
 // Bytes at the peak of a step beyond what was there before it; gradients were.
-std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, models::MemoryMode memory) {
+std::size_t activation_peak(models::InvertibleRescaler& net, const Tensor& hr,
+                            models::MemoryMode memory) {
   step_gradients(net, hr, memory);
   net.set_memory(memory);
   const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));

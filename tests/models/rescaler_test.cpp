@@ -1,14 +1,14 @@
 // SAIN and IRN as wholes: exact inverses, log-determinants, initialisation, objectives. What they
 // compute is held against the official implementation in tests/golden.
-#include "models/rescaler.h"
-
 #include <cmath>
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
+#include "models/invertible/invertible_rescaler.h"
 #include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/objective.h"
 
@@ -22,18 +22,11 @@ struct Network {
 
 class Rescalers : public testing::TestWithParam<Network> {
  protected:
-  Rescalers() {
-    net_ = models::make_rescaler({.network = GetParam().name,
-                                  .scale = GetParam().scale,
-                                  .enhanced_blocks = 2,
-                                  .vanilla_blocks = 2,
-                                  .growth = 4},
-                                 generator_);
-  }
+  Rescalers() { net_ = test::make_network(GetParam().name, {GetParam().scale, 2, 2}, generator_); }
   Tensor image(DType dtype) { return ops::uniform(generator_, {2, 3, 16, 24}, dtype); }
 
   Generator generator_{5};
-  std::unique_ptr<models::Rescaler> net_;
+  std::unique_ptr<models::InvertibleRescaler> net_;
 };
 
 TEST_P(Rescalers, InvertExactlyWithAnyWeights) {

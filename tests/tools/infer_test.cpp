@@ -14,6 +14,7 @@
 #include "models/rescaler.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/checkpoint.h"
 #include "train/picture.h"
@@ -42,9 +43,7 @@ class InferTool : public ::testing::Test {
 
   static std::unique_ptr<models::Rescaler> small_network(const std::string& name) {
     Generator generator{5, 0};
-    return models::make_rescaler(
-        {.network = name, .scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 8},
-        generator);
+    return test::make_network(name, {.growth = 8}, generator);
   }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
   void write(const std::string& name, const std::string& text) const {
@@ -189,7 +188,7 @@ TEST_F(InferTool, InfoDescribesWeights) {
   ASSERT_EQ(run("info sain.safetensors"), 0) << errors();
   for (const std::string& line :
        {std::string("format      safetensors\n"),
-        std::string("sain x2, 1 enhanced and 1 vanilla blocks, growth 8\n"),
+        std::string("sain x2, enhanced_blocks 1, vanilla_blocks 1, growth 8\n"),
         concat_text("parameters  ", network_->parameter_count(), '\n'),
         std::string("\ngmm.gmm_para ")})
     EXPECT_NE(output().find(line), std::string::npos) << line << output();

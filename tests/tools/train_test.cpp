@@ -147,7 +147,7 @@ TEST(Configs, SainIsThePapers) {
   EXPECT_EQ(x2.objective.lambda_forw, 4);
   EXPECT_EQ(learning_rate(x2.schedule, x2.lr, 250'000), 5e-5);
   const train::TrainConfig x4 = train::load_config(configs / "sain_x4.json");
-  EXPECT_EQ(x4.model.scale, 4);
+  EXPECT_EQ(x4.model.scale(), 4);
   EXPECT_EQ(x4.objective.lambda_forw, 16);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "models/irn/irn.h"
 #include "tests/support/support.h"
 
 namespace mini::train {
@@ -36,6 +37,25 @@ TEST(TrainConfig, DefaultsAreThePapers) {
 }
 
 TEST(TrainConfig, ScaleReachesTheData) { EXPECT_EQ(parse(least, {"model.scale=4"}).data.scale, 4); }
+
+TEST(TrainConfig, HasTheKeysOfItsNetwork) {
+  const TrainConfig config = parse(least, {"model.vanilla_blocks=3", "model.network=irn"});
+  EXPECT_EQ(config.model.name(), "irn");
+  EXPECT_EQ(config.model.options<models::IrnOptions>().vanilla_blocks, 3);
+  EXPECT_EQ(config_text(config).find("enhanced_blocks"), std::string::npos);
+  EXPECT_NE(config_text(parse(least)).find("enhanced_blocks"), std::string::npos);
+  EXPECT_EQ(error_in(least, {"model.network=sane"}),
+            "--set model.network=sane: model.network: must be \"sain\" or \"irn\", got \"sane\"");
+}
+
+// Those of another network, in a file from before each had its own.
+TEST(TrainConfig, ReadsKeysOfOtherNetworks) {
+  const TrainConfig config =
+      parse(R"({"model": {"network": "irn", "enhanced_blocks": 0}, "data": {"train": "photos"}})");
+  EXPECT_EQ(config.model.name(), "irn");
+  EXPECT_EQ(error_in(R"({"model": {"network": "irn", "enhanced_blocks": -1}})"),
+            "x.json: model.enhanced_blocks: must be in [0, 100], got -1");
+}
 
 TEST(TrainConfig, CosineTakesTheWholeRunUnlessTold) {
   const TrainConfig config = parse(least, {"train.schedule.type=cosine", "train.steps=100"});
@@ -90,6 +110,8 @@ TEST(TrainConfig, HelpIsAConfigItself) {
 TEST(TrainConfig, DifferencesAreThoseOfTheResults) {
   const TrainConfig a = parse(least), b = parse(least, {"train.lr=0.1", "out=/x", "log.every=1"});
   EXPECT_EQ(config_differences(a, b), std::vector<std::string>{"train.lr"});
+  EXPECT_EQ(config_differences(a, parse(least, {"model.network=irn"})),
+            (std::vector<std::string>{"model.enhanced_blocks", "model.network"}));
 }
 
 }  // namespace

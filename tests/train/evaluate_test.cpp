@@ -7,6 +7,7 @@
 #include "autograd/functions.h"
 #include "tensor/allocator.h"
 #include "tensor/view.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/metrics.h"
 
@@ -27,10 +28,7 @@ Tensor waves(std::int64_t height, std::int64_t width) {
 
 std::unique_ptr<models::Rescaler> small_network() {
   Generator generator{5};
-  auto network = models::make_rescaler(
-      {.network = "sain", .scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 8},
-      generator);
-  return network;
+  return test::make_network("sain", {.growth = 8}, generator);
 }
 
 TEST(Scaler, BicubicIsTheRoundedResize) {

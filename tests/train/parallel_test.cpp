@@ -178,8 +178,9 @@ class Spoiled : public Objective {
  public:
   explicit Spoiled(std::int64_t step) : sain_({.qualities = {50, 75}}), steps_left_(step - 1) {}
   int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
+  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
+                const Tensor& lr_reference, int variant, Generator& generator,
+                Share share) const override {
     Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
     if (steps_left_-- == 0) losses.terms[1].value = Tensor::scalar(std::nan(""));
     return losses;
@@ -206,8 +207,9 @@ TEST_F(ParallelTest, ALossThatIsNotFiniteInOneStopsAll) {
 class Cheat : public Objective {
  public:
   int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
+  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
+                const Tensor& lr_reference, int variant, Generator& generator,
+                Share share) const override {
     const Tensor weight = network.parameters().front();
     if (share.index == 1) weight.data<double>()[0] = std::nextafter(weight.data<double>()[0], 1);
     return sain_.losses(network, hr, lr_reference, variant, generator, share);

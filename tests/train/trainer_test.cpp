@@ -175,8 +175,9 @@ class Spoiled : public Objective {
   Spoiled(std::int64_t step, double value)
       : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
   int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
+  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
+                const Tensor& lr_reference, int variant, Generator& generator,
+                Share share) const override {
     Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
     if (steps_left_-- == 0) losses.terms[2].value = Tensor::scalar(value_);
     return losses;
@@ -207,8 +208,8 @@ TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
 // A finite loss whose gradient is not: the root of 0·w.
 class Cusp : public Objective {
  public:
-  Losses losses(const models::Rescaler& network, const Tensor&, const Tensor&, int, Generator&,
-                Share) const override {
+  Losses losses(const models::InvertibleRescaler& network, const Tensor&, const Tensor&, int,
+                Generator&, Share) const override {
     return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
   }
 };

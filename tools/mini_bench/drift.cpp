@@ -12,7 +12,6 @@
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/image.h"
-#include "models/rescaler.h"
 #include "ops/correction.h"
 #include "ops/elementwise.h"
 #include "ops/image.h"
@@ -20,6 +19,7 @@
 #include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
+#include "tools/mini_bench/networks.h"
 #include "train/checkpoint.h"
 #include "train/weights.h"
 
@@ -28,19 +28,19 @@ namespace {
 
 using Halves = std::array<Tensor, 2>;
 
-std::unique_ptr<models::Rescaler> make_network(const DriftOptions& options) {
+std::unique_ptr<models::InvertibleRescaler> make_network(const DriftOptions& options) {
   Generator generator{10, 0};
   if (!options.from.empty()) {
     const auto path = train::find_checkpoint(options.from);
     const nn::StateDict state = train::read_weights(path);
-    auto network = models::make_rescaler(models::recognise_rescaler(state), generator);
+    auto network = make_invertible(models::recognise_network(state), generator);
     train::load_weights(*network, state, path);
     return network;
   }
-  auto network = models::make_rescaler({.network = options.network,
-                                        .enhanced_blocks = options.enhanced,
-                                        .vanilla_blocks = options.vanilla},
-                                       generator);
+  auto network = make_invertible(
+      network_config(options.network,
+                     {.enhanced_blocks = options.enhanced, .vanilla_blocks = options.vanilla}),
+      generator);
   if (options.gain > 0)
     for (const Tensor& weight : network->parameters()) {
       if (weight.rank() != 4) continue;
@@ -217,7 +217,8 @@ void run_drift(const CommonOptions& common, const DriftOptions& options) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     network->to(dtype);
     const models::Flow flow = network->flow();
-    check(flow.levels.size() == 1, "drift: takes a network with one chain, SAIN or IRN x2");
+    check(flow.levels.size() == 1, "drift: takes a network with one chain; ", network->name(), " x",
+          network->scale(), " has ", flow.levels.size());
     Tensor x = ops::cast(image, dtype);
     for (int i = 0; i < flow.levels[0].haar; ++i) x = ops::haar(x);
     const std::vector<models::Coupling>& down = flow.levels[0].chain;

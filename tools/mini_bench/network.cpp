@@ -6,11 +6,11 @@
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/safetensors.h"
-#include "models/rescaler.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
+#include "tools/mini_bench/networks.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/pass.h"
@@ -20,7 +20,7 @@ namespace {
 
 // The network and what goes in.
 struct Setting {
-  std::unique_ptr<models::Rescaler> network;
+  std::unique_ptr<models::InvertibleRescaler> network;
   Tensor hr, lr_reference, z;
 };
 
@@ -29,11 +29,9 @@ Setting make_setting_on_host(const NetworkOptions& options) {
   const std::int64_t side = options.size, small = side / options.scale;
   if (options.from.empty()) {
     check(side % options.scale == 0, "size ", side, " is no multiple of scale ", options.scale);
-    auto network = models::make_rescaler({.network = options.network,
-                                          .scale = options.scale,
-                                          .enhanced_blocks = options.enhanced,
-                                          .vanilla_blocks = options.vanilla},
-                                         generator);
+    auto network = make_invertible(
+        network_config(options.network, {options.scale, options.enhanced, options.vanilla}),
+        generator);
     const Tensor hr = ops::uniform(generator, {options.batch, 3, side, side});
     return {std::move(network), hr, resize_bicubic(hr, 1.0 / static_cast<double>(options.scale)),
             ops::normal(generator,
@@ -46,7 +44,7 @@ Setting make_setting_on_host(const NetworkOptions& options) {
   };
   Setting setting{nullptr, take("bench.hr"), take("bench.lr_reference"), take("bench.z")};
   check(setting.hr.defined(), options.from, ": holds no bench.hr");
-  setting.network = models::make_rescaler(models::recognise_rescaler(tensors), generator);
+  setting.network = make_invertible(models::recognise_network(tensors), generator);
   setting.network->load_state_dict(tensors);
   return setting;
 }
@@ -129,7 +127,7 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
 
 void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const Setting setting = make_setting(options, common.device);
-  const models::Rescaler& network = *setting.network;
+  const models::InvertibleRescaler& network = *setting.network;
   setting.network->set_memory(options.memory);
   const train::ObjectiveOptions weights{.lambda_forw = network.scale() == 4 ? 16.0 : 4.0,
                                         .qualities = {options.quality}};

@@ -1,7 +1,7 @@
 #include <fmt/core.h>
 
 #include "io/tensor_file.h"
-#include "models/rescaler.h"
+#include "models/registry.h"
 #include "tools/mini_infer/commands.h"
 #include "train/checkpoint.h"
 
@@ -18,19 +18,20 @@ std::string format_of(const std::filesystem::path& path) {
 }
 
 void describe_network(const nn::StateDict& state) {
-  models::RescalerConfig config;
+  models::NetworkConfig config;
   try {
-    config = models::recognise_rescaler(state);
+    config = models::recognise_network(state);
   } catch (const Error&) {
     fmt::print("network     none that mini_infer runs\n");
     return;
   }
-  fmt::print("network     {} x{}, ", config.network, config.scale);
-  if (config.enhanced_blocks > 0) fmt::print("{} enhanced and ", config.enhanced_blocks);
-  fmt::print("{} vanilla blocks, growth {}\n", config.vanilla_blocks, config.growth);
+  fmt::print("network     {} x{}", config.name(), config.scale());
+  for (const nn::Field& field : config.fields())
+    if (field.path != "scale") fmt::print(", {} {}", field.path, nn::text_of(field));
+  fmt::print("\n");
   try {
     Generator generator{0, 0};
-    const auto network = models::make_rescaler(config, generator);
+    const auto network = config.make(generator);
     network->load_state_dict(state);
     fmt::print("parameters  {}\n", network->parameter_count());
   } catch (const Error& error) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "models/registry.h"
 #include "tools/mini_infer/memory.h"
 #include "train/checkpoint.h"
 #include "train/weights.h"
@@ -9,28 +10,26 @@
 namespace mini::infer {
 namespace {
 
-// What to build for these weights. Where they are of no network, or not of the one asked for, the
-// one asked for: loading then says what is missing and unexpected.
-models::RescalerConfig config_for(const nn::StateDict& state, const ModelOptions& options) {
-  models::RescalerConfig wanted;
-  if (!options.model.empty()) wanted.network = options.model;
-  if (options.scale != 0) wanted.scale = options.scale;
+// What the weights are of, if they are of a network.
+std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
   try {
-    const models::RescalerConfig found = models::recognise_rescaler(state);
-    return options.model.empty() || options.model == found.network ? found : wanted;
+    return models::recognise_network(state);
   } catch (const Error&) {
-    return wanted;
+    return std::nullopt;
   }
 }
 
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const auto path = train::find_checkpoint(options.weights);
   const nn::StateDict state = train::read_weights(path);
-  const models::RescalerConfig config = config_for(state, options);
-  check(options.scale == 0 || options.scale == config.scale, path.string(), ": holds weights for x",
-        config.scale, ", --scale asks for x", options.scale);
+  std::optional<models::NetworkConfig> config = recognised(state);
+  if (config && (options.model.empty() || options.model == config->name()))
+    check(options.scale == 0 || options.scale == config->scale(), path.string(),
+          ": holds weights for x", config->scale(), ", --scale asks for x", options.scale);
+  else  // loading will say what is missing and unexpected
+    config = options.model.empty() ? models::NetworkConfig() : models::NetworkConfig(options.model);
   Generator generator{0, 0};
-  auto network = models::make_rescaler(config, generator);
+  auto network = config->make(generator);
   train::load_weights(*network, state, path);
   network->set_requires_grad(false);
   network->to(options.device);

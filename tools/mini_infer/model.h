@@ -13,7 +13,7 @@ namespace mini::infer {
 
 struct ModelOptions {
   std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
-  std::string model;              // sain, irn, bicubic; empty: what the weights are
+  std::string model;              // a network or bicubic; empty: what the weights are
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;

@@ -35,7 +35,7 @@ struct CommandLine {
   int quality = 95;
   std::vector<std::string> formats = {"jpeg"};  // of roundtrip and evaluate
   std::vector<int> qualities;
-  train::EvaluateOptions evaluate;
+  EvaluateOptions evaluate;
   EvaluateFiles files;
 };
 

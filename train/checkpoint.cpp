@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <optional>
 
 #include "tensor/version.h"
@@ -12,11 +11,7 @@ namespace mini::train {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr const char* kind_key = "format";
-constexpr const char* kind = "mini_train checkpoint 1";
-
 const std::string model_prefix = "model.", optimizer_prefix = "optimizer.";
-const std::string name_prefix = "step_", name_suffix = ".safetensors";
 
 // The shortest text that reads back as the same number.
 template <class T>
@@ -33,23 +28,6 @@ std::optional<T> number_in(std::string_view text) {
   return value;
 }
 
-// The step in the name of a checkpoint; none for other files.
-std::optional<std::int64_t> step_in_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (!name.starts_with(name_prefix) || !name.ends_with(name_suffix)) return std::nullopt;
-  const std::size_t digits = name.size() - name_prefix.size() - name_suffix.size();
-  return number_in<std::int64_t>(std::string_view(name).substr(name_prefix.size(), digits));
-}
-
-// The entries whose names begin with `prefix`, without it.
-std::map<std::string, Tensor> below(const std::map<std::string, Tensor>& tensors,
-                                    const std::string& prefix) {
-  std::map<std::string, Tensor> result;
-  for (const auto& [name, tensor] : tensors)
-    if (name.starts_with(prefix)) result.emplace(name.substr(prefix.size()), tensor);
-  return result;
-}
-
 }  // namespace
 
 void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
@@ -58,7 +36,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
     file.tensors.emplace(model_prefix + name, tensor);
   for (const auto& [name, tensor] : checkpoint.optimizer)
     file.tensors.emplace(optimizer_prefix + name, tensor);
-  file.metadata = {{kind_key, kind},
+  file.metadata = {{infer::CheckpointMark::key, infer::CheckpointMark::value},
                    {"version", version()},
                    {"step", exact_text(checkpoint.step)},
                    {"validated", exact_text(checkpoint.validated)},
@@ -71,7 +49,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
 
 Checkpoint load_checkpoint(const fs::path& path) {
   const io::TensorFile file = io::read_safetensors(path);
-  check(is_checkpoint(file), path.string(),
+  check(infer::is_checkpoint(file), path.string(),
         ": is no checkpoint of mini_train; weights alone are taken with --init");
   const auto text = [&](const char* key) -> const std::string& {
     const auto found = file.metadata.find(key);
@@ -92,51 +70,19 @@ Checkpoint load_checkpoint(const fs::path& path) {
   read("best_score", checkpoint.best_score);
   check(checkpoint.step >= 0, path.string(), ": step in its metadata is negative");
   checkpoint.config = text("config");
-  checkpoint.model = model_of(file);
-  checkpoint.optimizer = below(file.tensors, optimizer_prefix);
+  checkpoint.model = infer::model_of(file);
+  checkpoint.optimizer = infer::below(file.tensors, optimizer_prefix);
   return checkpoint;
-}
-
-fs::path checkpoint_path(const fs::path& folder, std::int64_t step) {
-  std::string digits = std::to_string(step);
-  digits.insert(0, digits.size() < 9 ? 9 - digits.size() : 0, '0');  // names sort by step
-  return folder / (name_prefix + digits + name_suffix);
-}
-
-std::vector<fs::path> list_checkpoints(const fs::path& folder) {
-  std::vector<fs::path> paths;
-  if (!fs::is_directory(folder)) return paths;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (step_in_name(entry.path())) paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
-    return *step_in_name(a) < *step_in_name(b);
-  });
-  return paths;
-}
-
-fs::path find_checkpoint(const fs::path& file_or_folder) {
-  check(fs::exists(file_or_folder), file_or_folder.string(), ": there is no such file or folder");
-  if (!fs::is_directory(file_or_folder)) return file_or_folder;
-  const std::vector<fs::path> paths = list_checkpoints(file_or_folder);
-  check(!paths.empty(), file_or_folder.string(), ": holds no checkpoint (", name_prefix, "*",
-        name_suffix, ")");
-  return paths.back();
 }
 
 void remove_old_checkpoints(const fs::path& folder, std::int64_t step, std::int64_t keep) {
   std::vector<fs::path> paths = list_checkpoints(folder);
-  const auto later = std::find_if(paths.begin(), paths.end(),
-                                  [&](const fs::path& path) { return *step_in_name(path) > step; });
+  const auto later = std::find_if(paths.begin(), paths.end(), [&](const fs::path& path) {
+    return *infer::step_in_name(path) > step;
+  });
   const auto first_kept = later - std::min<std::ptrdiff_t>(keep, later - paths.begin());
   for (auto path = paths.begin(); path != paths.end(); ++path)
     if (path < first_kept || path >= later) fs::remove(*path);
 }
-
-bool is_checkpoint(const io::TensorFile& file) {
-  const auto found = file.metadata.find(kind_key);
-  return found != file.metadata.end() && found->second == kind;
-}
-
-nn::StateDict model_of(const io::TensorFile& file) { return below(file.tensors, model_prefix); }
 
 }  // namespace mini::train

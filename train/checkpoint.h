@@ -11,13 +11,17 @@
 #include <limits>
 #include <map>
 #include <string>
-#include <vector>
 
-#include "io/safetensors.h"
+#include "infer/checkpoints.h"
+
 #include "nn/module.h"
 #include "tensor/random.h"
 
 namespace mini::train {
+
+using infer::checkpoint_path;
+using infer::find_checkpoint;
+using infer::list_checkpoints;
 
 struct Checkpoint {
   std::int64_t step = 0;       // steps done
@@ -33,19 +37,9 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 // Throws when the file is damaged or no checkpoint of mini_train.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-// FOLDER/step_000012000.safetensors
-std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
-// Those in the folder, by step; best.safetensors is not among them.
-std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
-// A file stands for itself, a folder for its latest checkpoint; throws where there is none.
-std::filesystem::path find_checkpoint(const std::filesystem::path& file_or_folder);
 // Once that of `step` is saved: keeps it and the `keep` - 1 before it. Later ones, which a run left
 // behind when it was resumed at an earlier step, go too.
 void remove_old_checkpoints(const std::filesystem::path& folder, std::int64_t step,
                             std::int64_t keep);
-
-// Whether a file of weights is a checkpoint, and the part of it that is the model.
-bool is_checkpoint(const io::TensorFile& file);
-nn::StateDict model_of(const io::TensorFile& file);
 
 }  // namespace mini::train

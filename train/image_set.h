@@ -15,14 +15,9 @@
 
 namespace mini::train {
 
-// The image files at `places`: each a file, or a folder searched with its subfolders for the
-// extensions that mini reads. Sorted within each place. An Error names a place that does not exist
-// or holds no image.
-std::vector<std::filesystem::path> find_images(const std::vector<std::filesystem::path>& places);
-
 class ImageSet {
  public:
-  // Images below `least_side` pixels on a side are skipped, like those that cannot be decoded. When
+  // `places` as in infer/images.h. Images below `least_side` pixels on a side are skipped, like those that cannot be decoded. When
   // nothing is left an Error says what was wrong with the first.
   ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
            std::size_t cache_bytes);

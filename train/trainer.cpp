@@ -8,6 +8,8 @@
 #include <ostream>
 #include <utility>
 
+#include "infer/weights.h"
+
 #include "autograd/engine.h"
 #include "io/file.h"
 #include "ops/precision.h"
@@ -15,7 +17,6 @@
 #include "tensor/version.h"
 #include "tensor/view.h"
 #include "train/agreement.h"
-#include "train/weights.h"
 
 namespace mini::train {
 namespace {
@@ -33,11 +34,11 @@ std::string processes_text(const Collective& collective) {
 }
 
 // "jpeg 75: 31.02 dB (bicubic 29.80)"
-std::string validation_text(const Evaluation& table) {
+std::string validation_text(const infer::Evaluation& table) {
   std::string text;
   char numbers[64];
   for (std::size_t i = 0; i + 1 < table.rows.size(); i += 2) {
-    const EvaluationRow &ours = table.rows[i], &bicubic = table.rows[i + 1];
+    const infer::EvaluationRow &ours = table.rows[i], &bicubic = table.rows[i + 1];
     std::snprintf(numbers, sizeof numbers, "%.3f dB (bicubic %.3f)", ours.mean.psnr_y,
                   bicubic.mean.psnr_y);
     text +=
@@ -100,7 +101,7 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
     if (!options_.resume.empty())
       resume(find_checkpoint(options_.resume));
     else if (!options_.init.empty())
-      load_weights(*network_, find_checkpoint(options_.init));
+      infer::load_weights(*network_, find_checkpoint(options_.init));
     if (options_.write) check_folder();
     validator_ = std::make_unique<Validator>(config_.validation, config_.objective.format);
   }
@@ -350,7 +351,7 @@ bool Trainer::run_validation() {
       validator_->run(*network_, [this] { return told_to_stop(); });
   if (!result) return false;
   LogRecord record;
-  for (const EvaluationRow& row : result->table.rows) {
+  for (const infer::EvaluationRow& row : result->table.rows) {
     const std::string key =
         concat_text("psnr_y_", row.method, "_", io::name_of(row.format), row.quality);
     record.emplace_back(key, row.mean.psnr_y);

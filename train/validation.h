@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "infer/evaluate.h"
+
 #include "models/rescaler.h"
-#include "train/evaluate.h"
 
 namespace mini::train {
 
@@ -27,8 +28,8 @@ struct Picture {
 };
 
 struct Validation {
-  Evaluation table;  // rows of the network and of bicubic
-  double score = 0;  // the network's PSNR-Y, the mean over the qualities
+  infer::Evaluation table;  // rows of the network and of bicubic
+  double score = 0;         // the network's PSNR-Y, the mean over the qualities
   std::vector<Picture> pictures;
 };
 

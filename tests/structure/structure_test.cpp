@@ -23,8 +23,9 @@ const std::map<std::string, std::vector<std::string>> allowed = {
     {"autograd", {"tensor", "ops"}},
     {"nn", {"tensor", "ops", "autograd"}},
     {"models", {"tensor", "ops", "autograd", "nn"}},
-    {"train", {"tensor", "io", "ops", "autograd", "nn", "models"}},
-    {"tools", {"tensor", "io", "ops", "autograd", "nn", "models", "train"}},
+    {"infer", {"tensor", "io", "ops", "autograd", "nn", "models"}},
+    {"train", {"tensor", "io", "ops", "autograd", "nn", "models", "infer"}},
+    {"tools", {"tensor", "io", "ops", "autograd", "nn", "models", "infer", "train"}},
 };
 
 std::string read(const fs::path& path) {
@@ -80,11 +81,16 @@ const std::vector<std::string> none;
 TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
   const std::regex concrete("#include \"models/(sain|irn)/");
   EXPECT_EQ(with(concrete, "models", {"models/registry.cpp", "models/sain/", "models/irn/"}), none);
-  for (const char* folder : {"train", "tools"}) {
+  for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder), none);
     EXPECT_EQ(with(std::regex("\"(sain|irn)\""), folder, {"train/objective"}), none);
   }
   EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
+}
+
+TEST(Structure, InferenceKnowsNoTraining) {
+  for (const char* part : {"tools/mini_infer", "tools/mini_infer.cpp"})
+    EXPECT_EQ(with(std::regex("#include \"train/"), part), none);
 }
 
 TEST(Structure, FilesStayReadable) {

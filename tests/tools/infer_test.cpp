@@ -8,6 +8,9 @@
 #include <string>
 #include <sys/wait.h>
 
+#include "infer/picture.h"
+#include "infer/scaler.h"
+
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"
@@ -17,8 +20,6 @@
 #include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/checkpoint.h"
-#include "train/picture.h"
-#include "train/scaler.h"
 
 namespace mini {
 namespace {
@@ -36,7 +37,7 @@ class InferTool : public ::testing::Test {
     Generator generator{1, 0};
     for (const char* name : {"one.png", "two.png"})
       io::write_image(at("photos") / name,
-                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 11, 13})), 3));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 11, 13})), 3));
     network_ = small_network("sain");
     io::write_safetensors(at("sain.safetensors"), {network_->state_dict(), {}});
   }
@@ -88,7 +89,7 @@ class InferTool : public ::testing::Test {
 
 TEST_F(InferTool, DownscalesAndUpscalesAsTheLibraryDoes) {
   ASSERT_EQ(run("downscale photos/one.png lr.png --weights sain.safetensors"), 0) << errors();
-  const auto scaler = train::network_scaler(*network_);
+  const auto scaler = infer::network_scaler(*network_);
   const Tensor lr = scaler->downscale(photo());
   EXPECT_TRUE(test::equal_bits(io::read_image(at("lr.png")), lr));
   ASSERT_EQ(run("upscale lr.png hr.png --weights sain.safetensors"), 0) << errors();
@@ -132,7 +133,7 @@ TEST_F(InferTool, TheSeedMakesTheSample) {
 TEST_F(InferTool, WritesTheFormatAndQualityAskedFor) {
   ASSERT_EQ(run("downscale photos small --model bicubic --format webp --quality 40"), 0)
       << errors();
-  const Tensor lr = train::bicubic_scaler(2)->downscale(photo());
+  const Tensor lr = infer::bicubic_scaler(2)->downscale(photo());
   const io::Bytes expected = io::encode(lr, io::ImageFormat::webp, 40);
   EXPECT_EQ(content(at("small/one.webp")), io::as_text(expected));
   EXPECT_TRUE(fs::exists(at("small/two.webp")));
@@ -156,18 +157,18 @@ TEST_F(InferTool, RoundTripLeavesPictures) {
                 "--quality 60,90"),
             0)
       << errors();
-  const auto scaler = train::network_scaler(*network_);
-  const auto trip = train::round_trip(*scaler, photo(), io::ImageFormat::jpeg, 60);
+  const auto scaler = infer::network_scaler(*network_);
+  const auto trip = infer::round_trip(*scaler, photo(), io::ImageFormat::jpeg, 60);
   const auto bicubic =
-      train::round_trip(*train::bicubic_scaler(2), photo(), io::ImageFormat::jpeg, 60);
+      infer::round_trip(*infer::bicubic_scaler(2), photo(), io::ImageFormat::jpeg, 60);
   EXPECT_EQ(content(at("out/one_jpeg60_lr.jpg")), io::as_text(trip.file));
   EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_restored.png")), trip.hr));
   EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_compare.png")),
-                               train::side_by_side(Tensors{photo(), bicubic.hr, trip.hr})));
+                               infer::side_by_side(Tensors{photo(), bicubic.hr, trip.hr})));
   EXPECT_TRUE(
       test::equal_bits(io::read_image(at("out/one_jpeg60_difference.png")),
-                       train::side_by_side(Tensors{train::difference_map(photo(), bicubic.hr, 8),
-                                                   train::difference_map(photo(), trip.hr, 8)})));
+                       infer::side_by_side(Tensors{infer::difference_map(photo(), bicubic.hr, 8),
+                                                   infer::difference_map(photo(), trip.hr, 8)})));
   EXPECT_TRUE(fs::exists(at("out/one_webp90_lr.webp")));
 }
 

@@ -4,10 +4,11 @@
 #include <csignal>
 #include <sys/resource.h>
 
+#include "infer/weights.h"
+
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"
-#include "train/weights.h"
 
 namespace mini::train {
 namespace {
@@ -136,11 +137,11 @@ TEST(ReadWeights, TakesTheModelOutOfACheckpoint) {
   test::TemporaryFolder folder;
   const fs::path path = folder.path() / "x.safetensors";
   save_checkpoint(path, example(3));
-  const nn::StateDict weights = read_weights(path);
+  const nn::StateDict weights = infer::read_weights(path);
   ASSERT_EQ(weights.size(), 2u);
   EXPECT_TRUE(weights.contains("conv.bias"));
   io::write_safetensors(path, {{{"model.w", Tensor::ones({3})}}, {}});
-  EXPECT_TRUE(read_weights(path).contains("model.w"));
+  EXPECT_TRUE(infer::read_weights(path).contains("model.w"));
 }
 
 }  // namespace

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "infer/picture.h"
+
 #include "autograd/functions.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "tests/support/support.h"
 #include "tests/train/threads.h"
-#include "train/picture.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -23,7 +24,7 @@ class ParallelTest : public ::testing::Test {
     fs::create_directories(photos());
     for (const int i : {0, 1, 2, 3, 4})
       io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
   }
 
   fs::path photos() const { return folder_.path() / "photos"; }

@@ -6,14 +6,15 @@
 #include <limits>
 #include <sstream>
 
+#include "infer/picture.h"
+#include "infer/weights.h"
+
 #include "autograd/functions.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "tensor/parallel.h"
 #include "tests/support/support.h"
-#include "train/picture.h"
-#include "train/weights.h"
 
 namespace mini::train {
 namespace {
@@ -28,7 +29,7 @@ class TrainerTest : public ::testing::Test {
     for (const int i : {0, 1, 2}) {
       const Tensor noise = ops::uniform(generator, {1, 3, 8, 10});
       io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      enlarge(io::to_image(noise), 4));
+                      infer::enlarge(io::to_image(noise), 4));
     }
   }
 
@@ -223,12 +224,12 @@ TEST_F(TrainerTest, GradientNotFiniteStops) {
 TEST_F(TrainerTest, StartsFromWeights) {
   train(config("first"));
   train(config("second"), {.init = out("first") / "best.safetensors"}, 0);
-  const auto best = read_weights(out("first") / "best.safetensors");
+  const auto best = infer::read_weights(out("first") / "best.safetensors");
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
   // Of a folder, the latest.
   train(config("third", {"validation.folders=[]"}), {.init = out("first")}, 0);
-  const auto latest = read_weights(checkpoint_path(out("first"), 7));
+  const auto latest = infer::read_weights(checkpoint_path(out("first"), 7));
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("third"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, latest.at(name))) << name;
 }

@@ -9,6 +9,9 @@
 #include <fmt/format.h>
 #include <tuple>
 
+#include "infer/checkpoints.h"
+#include "infer/weights.h"
+
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/image.h"
@@ -20,8 +23,6 @@
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
 #include "tools/mini_bench/networks.h"
-#include "train/checkpoint.h"
-#include "train/weights.h"
 
 namespace mini::bench {
 namespace {
@@ -31,10 +32,10 @@ using Halves = std::array<Tensor, 2>;
 std::unique_ptr<models::InvertibleRescaler> make_network(const DriftOptions& options) {
   Generator generator{10, 0};
   if (!options.from.empty()) {
-    const auto path = train::find_checkpoint(options.from);
-    const nn::StateDict state = train::read_weights(path);
+    const auto path = infer::find_checkpoint(options.from);
+    const nn::StateDict state = infer::read_weights(path);
     auto network = make_invertible(models::recognise_network(state), generator);
-    train::load_weights(*network, state, path);
+    infer::load_weights(*network, state, path);
     return network;
   }
   auto network = make_invertible(

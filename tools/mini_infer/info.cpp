@@ -1,9 +1,10 @@
 #include <fmt/core.h>
 
+#include "infer/checkpoints.h"
+
 #include "io/tensor_file.h"
 #include "models/registry.h"
 #include "tools/mini_infer/commands.h"
-#include "train/checkpoint.h"
 
 namespace mini::infer {
 namespace {
@@ -52,11 +53,12 @@ int describe(const std::filesystem::path& path) {
     bytes += tensor.bytes();
     width = std::max(width, name.size());
   }
-  const bool checkpoint = train::is_checkpoint(file);
+  const bool checkpoint = is_checkpoint(file);
   fmt::print("file        {}\nformat      {}{}\n", path.string(), format_of(path),
              checkpoint ? ", checkpoint of mini_train" : "");
-  if (checkpoint) fmt::print("step        {}\n", train::load_checkpoint(path).step);
-  describe_network(checkpoint ? train::model_of(file) : file.tensors);
+  if (const auto step = file.metadata.find("step"); checkpoint && step != file.metadata.end())
+    fmt::print("step        {}\n", step->second);
+  describe_network(checkpoint ? model_of(file) : file.tensors);
   fmt::print("tensors     {}, {} elements, {:.1f} MiB\n", file.tensors.size(), elements,
              static_cast<double>(bytes) / (1 << 20));
   for (const auto& [key, value] : file.metadata) {

@@ -2,10 +2,11 @@
 
 #include <optional>
 
+#include "infer/checkpoints.h"
+#include "infer/weights.h"
+
 #include "models/registry.h"
 #include "tools/mini_infer/memory.h"
-#include "train/checkpoint.h"
-#include "train/weights.h"
 
 namespace mini::infer {
 namespace {
@@ -20,8 +21,8 @@ std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
 }
 
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
-  const auto path = train::find_checkpoint(options.weights);
-  const nn::StateDict state = train::read_weights(path);
+  const auto path = find_checkpoint(options.weights);
+  const nn::StateDict state = read_weights(path);
   std::optional<models::NetworkConfig> config = recognised(state);
   if (config && (options.model.empty() || options.model == config->name()))
     check(options.scale == 0 || options.scale == config->scale(), path.string(),
@@ -30,13 +31,13 @@ std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
     config = options.model.empty() ? models::NetworkConfig() : models::NetworkConfig(options.model);
   Generator generator{0, 0};
   auto network = config->make(generator);
-  train::load_weights(*network, state, path);
+  load_weights(*network, state, path);
   network->set_requires_grad(false);
   network->to(options.device);
   return network;
 }
 
-train::MemoryLimit limit_for(const ModelOptions& options) {
+MemoryLimit limit_for(const ModelOptions& options) {
   if (options.device.is_cpu())
     return set_memory_limit(options.memory_limit > 0 ? options.memory_limit
                                                      : default_memory_limit());
@@ -56,14 +57,14 @@ Model load_model(const ModelOptions& options) {
   if (options.weights.empty()) {
     check(!options.model.empty(), "give the network's weights (--weights FILE) or --model bicubic");
     check(bicubic, "--model ", options.model, " needs --weights FILE");
-    model.scaler = train::bicubic_scaler(options.scale == 0 ? 2 : options.scale);
+    model.scaler = bicubic_scaler(options.scale == 0 ? 2 : options.scale);
     return model;
   }
   check(!bicubic, "--model bicubic takes no --weights; leave one of them out");
   model.network = load_network(options);
-  model.scaler = train::network_scaler(
-      *model.network, options.sample_latent ? std::optional(options.seed) : std::nullopt,
-      limit_for(options));
+  model.scaler = network_scaler(*model.network,
+                                options.sample_latent ? std::optional(options.seed) : std::nullopt,
+                                limit_for(options));
   return model;
 }
 

@@ -6,8 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "infer/scaler.h"
+
 #include "models/rescaler.h"
-#include "train/scaler.h"
 
 namespace mini::infer {
 
@@ -23,7 +24,7 @@ struct ModelOptions {
 
 struct Model {
   std::unique_ptr<models::Rescaler> network;  // null: bicubic
-  std::unique_ptr<train::Scaler> scaler;
+  std::unique_ptr<Scaler> scaler;
 };
 
 // Throws where the options, the file and the network do not fit together, naming the first names

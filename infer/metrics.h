@@ -12,7 +12,7 @@
 
 #include "tensor/tensor.h"
 
-namespace mini::train {
+namespace mini::infer {
 
 enum class Colour { rgb, y };
 
@@ -21,4 +21,4 @@ enum class Colour { rgb, y };
 double psnr(const Tensor& a, const Tensor& b, Colour colour, std::int64_t border = 0);
 double ssim(const Tensor& a, const Tensor& b, Colour colour, std::int64_t border = 0);
 
-}  // namespace mini::train
+}  // namespace mini::infer

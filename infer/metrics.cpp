@@ -1,4 +1,4 @@
-#include "train/metrics.h"
+#include "infer/metrics.h"
 
 #include <array>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 constexpr std::int64_t window = 11;
@@ -163,4 +163,4 @@ double ssim(const Tensor& a, const Tensor& b, Colour colour, std::int64_t border
   return sum / static_cast<double>(planes_a.size());
 }
 
-}  // namespace mini::train
+}  // namespace mini::infer

@@ -1,4 +1,4 @@
-#include "train/scaler.h"
+#include "infer/scaler.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "tensor/allocator.h"
 #include "tensor/view.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 using models::Rescaling;
@@ -190,4 +190,4 @@ RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat 
   return result;
 }
 
-}  // namespace mini::train
+}  // namespace mini::infer

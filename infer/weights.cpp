@@ -1,13 +1,14 @@
-#include "train/weights.h"
+#include "infer/weights.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "infer/checkpoints.h"
+
 #include "io/tensor_file.h"
 #include "tensor/view.h"
-#include "train/checkpoint.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 bool is_finite(const Tensor& tensor) {
@@ -41,4 +42,4 @@ void load_weights(nn::Module& module, const std::filesystem::path& path) {
   load_weights(module, read_weights(path), path);
 }
 
-}  // namespace mini::train
+}  // namespace mini::infer

@@ -1,6 +1,6 @@
 // Making photographs small and large again, in 8 bits: one interface for a network and for bicubic
 // interpolation, so that whatever compares them treats them alike.
-// Read next: train/evaluate.h.
+// Read next: infer/evaluate.h.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 #include "io/image.h"
 #include "models/rescaler.h"
 
-namespace mini::train {
+namespace mini::infer {
 
 // Images are uint8 [H,W,3].
 class Scaler {
@@ -59,4 +59,4 @@ struct RoundTrip {
 RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
                      int quality);
 
-}  // namespace mini::train
+}  // namespace mini::infer

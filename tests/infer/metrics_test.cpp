@@ -1,4 +1,4 @@
-#include "train/metrics.h"
+#include "infer/metrics.h"
 
 #include <cmath>
 #include <limits>
@@ -8,7 +8,7 @@
 #include "tensor/view.h"
 #include "tests/support/support.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 Tensor noise_image(std::int64_t height, std::int64_t width, std::uint64_t seed) {
@@ -98,4 +98,4 @@ TEST(Metrics, RefuseWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace mini::train
+}  // namespace mini::infer

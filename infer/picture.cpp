@@ -1,4 +1,4 @@
-#include "train/picture.h"
+#include "infer/picture.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 #include "io/image.h"
 #include "tensor/view.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 constexpr double white = 255;
@@ -66,4 +66,4 @@ Tensor difference_map(const Tensor& a, const Tensor& b, int gain) {
   return map;
 }
 
-}  // namespace mini::train
+}  // namespace mini::infer

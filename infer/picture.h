@@ -6,7 +6,7 @@
 
 #include "tensor/tensor.h"
 
-namespace mini::train {
+namespace mini::infer {
 
 // Each pixel becomes a square of factor x factor.
 Tensor enlarge(const Tensor& image, std::int64_t factor);
@@ -17,4 +17,4 @@ Tensor side_by_side(std::span<const Tensor> images, std::int64_t gap = 4);
 // Gray: the mean over the channels of |a - b|, times `gain`, at most 255.
 Tensor difference_map(const Tensor& a, const Tensor& b, int gain);
 
-}  // namespace mini::train
+}  // namespace mini::infer

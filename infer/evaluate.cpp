@@ -1,4 +1,4 @@
-#include "train/evaluate.h"
+#include "infer/evaluate.h"
 
 #include <cmath>
 #include <iomanip>
@@ -6,11 +6,12 @@
 #include <numeric>
 #include <sstream>
 
-#include "tensor/view.h"
-#include "train/image_set.h"
-#include "train/metrics.h"
+#include "infer/images.h"
+#include "infer/metrics.h"
 
-namespace mini::train {
+#include "tensor/view.h"
+
+namespace mini::infer {
 namespace {
 
 constexpr std::int64_t ssim_window = 11;
@@ -169,4 +170,4 @@ std::string to_json(const Evaluation& evaluation) {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace mini::train
+}  // namespace mini::infer

@@ -3,7 +3,7 @@
 // Per image: HR is cropped at the bottom and right to a multiple of the scale; LR = downscale(HR)
 // is stored by a real codec at each quality, decoded, upscaled, and rounded to 8 bits. PSNR and
 // SSIM leave out a border of `scale` pixels. The table gives means over the images. Read next:
-// train/scaler.h, train/metrics.h.
+// infer/scaler.h, infer/metrics.h.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "train/scaler.h"
+#include "infer/scaler.h"
 
-namespace mini::train {
+namespace mini::infer {
 
 struct EvaluateOptions {
   std::vector<io::ImageFormat> formats = {io::ImageFormat::jpeg};
@@ -59,4 +59,4 @@ Evaluation evaluate(const std::vector<const Scaler*>& methods,
 std::string to_markdown(const Evaluation& evaluation);
 std::string to_json(const Evaluation& evaluation);  // with the measures of each image
 
-}  // namespace mini::train
+}  // namespace mini::infer

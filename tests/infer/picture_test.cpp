@@ -1,8 +1,8 @@
-#include "train/picture.h"
+#include "infer/picture.h"
 
 #include "tests/support/support.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 // Pixel (y, x) is (y, x, 7).
@@ -62,4 +62,4 @@ TEST(Picture, WrongImagesAreRefused) {
 }
 
 }  // namespace
-}  // namespace mini::train
+}  // namespace mini::infer

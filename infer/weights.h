@@ -5,7 +5,7 @@
 
 #include "nn/module.h"
 
-namespace mini::train {
+namespace mini::infer {
 
 // The weights in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its model.
 nn::StateDict read_weights(const std::filesystem::path& path);
@@ -15,4 +15,4 @@ void load_weights(nn::Module& module, const nn::StateDict& weights,
                   const std::filesystem::path& path);
 void load_weights(nn::Module& module, const std::filesystem::path& path);
 
-}  // namespace mini::train
+}  // namespace mini::infer

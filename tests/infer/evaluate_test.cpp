@@ -1,17 +1,18 @@
-#include "train/evaluate.h"
+#include "infer/evaluate.h"
 
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "infer/metrics.h"
 
 #include "autograd/functions.h"
 #include "tensor/allocator.h"
 #include "tensor/view.h"
 #include "tests/support/networks.h"
 #include "tests/support/support.h"
-#include "train/metrics.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 
 // Soft waves, so that codecs and interpolation have something to keep.
@@ -239,4 +240,4 @@ TEST_F(EvaluateTest, RefusesImpossibleOptions) {
 }
 
 }  // namespace
-}  // namespace mini::train
+}  // namespace mini::infer

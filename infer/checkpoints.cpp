@@ -54,7 +54,14 @@ bool is_checkpoint(const io::TensorFile& file) {
   return found != file.metadata.end() && found->second == CheckpointMark::value;
 }
 
-nn::StateDict model_of(const io::TensorFile& file) { return below(file.tensors, "model."); }
+nn::StateDict network_of(const io::TensorFile& file, Weights weights) {
+  if (weights == Weights::averaged)
+    if (nn::StateDict average = below(file.tensors, CheckpointMark::average); !average.empty())
+      return average;
+  const auto prefix = file.metadata.find(CheckpointMark::network);
+  return below(file.tensors, CheckpointMark::model +
+                                 (prefix == file.metadata.end() ? std::string() : prefix->second));
+}
 
 nn::StateDict below(const nn::StateDict& tensors, const std::string& prefix) {
   nn::StateDict result;

@@ -21,13 +21,20 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 // A file stands for itself, a folder for its latest checkpoint; throws where there is none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& file_or_folder);
 
-// What marks a file as a checkpoint: this entry of its metadata.
+// What a checkpoint is known by, and how its parts are named.
 struct CheckpointMark {
-  static constexpr const char *key = "format", *value = "mini_train checkpoint 1";
+  static constexpr const char *key = "format",
+                              *value = "mini_train checkpoint 1";  // in the metadata
+  static constexpr const char* network = "network";  // the same: the prefix of the network's names
+  static constexpr const char *model = "model.", *average = "average.";  // of tensors
 };
 bool is_checkpoint(const io::TensorFile& file);
-// The parameters and buffers in a checkpoint.
-nn::StateDict model_of(const io::TensorFile& file);
+
+// Where a run keeps an average of the weights over its steps, that is the better choice to infer with.
+enum class Weights { averaged, raw };
+// The network's parameters and buffers in a checkpoint: of the average where there is one, unless the
+// raw ones are asked for.
+nn::StateDict network_of(const io::TensorFile& file, Weights weights = Weights::averaged);
 // The entries whose names begin with `prefix`, without it.
 nn::StateDict below(const nn::StateDict& tensors, const std::string& prefix);
 

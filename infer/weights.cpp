@@ -19,9 +19,9 @@ bool is_finite(const Tensor& tensor) {
 
 }  // namespace
 
-nn::StateDict read_weights(const std::filesystem::path& path) {
+nn::StateDict read_weights(const std::filesystem::path& path, Weights weights) {
   io::TensorFile file = io::read_tensor_file(path);
-  return is_checkpoint(file) ? model_of(file) : std::move(file.tensors);
+  return is_checkpoint(file) ? network_of(file, weights) : std::move(file.tensors);
 }
 
 void load_weights(nn::Module& module, const nn::StateDict& weights,

@@ -53,6 +53,9 @@ void add_model_options(CLI::App& command, CommandLine& line) {
                   "safetensors, .pth, a checkpoint of mini_train, or a folder of checkpoints (the "
                   "latest is taken)")
       ->type_name("FILE");
+  command.add_flag("--raw-weights", line.model.raw_weights,
+                   "of a checkpoint with an average of its weights (train.ema): the weights "
+                   "themselves");
   command
       .add_option("-m,--model", line.model.model,
                   "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +

@@ -11,7 +11,8 @@ namespace mini::train {
 namespace {
 namespace fs = std::filesystem;
 
-const std::string model_prefix = "model.", optimizer_prefix = "optimizer.";
+const std::string optimizer_prefix = "optimizer.";
+using infer::CheckpointMark;
 
 // The shortest text that reads back as the same number.
 template <class T>
@@ -33,17 +34,23 @@ std::optional<T> number_in(std::string_view text) {
 void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   io::TensorFile file;
   for (const auto& [name, tensor] : checkpoint.model)
-    file.tensors.emplace(model_prefix + name, tensor);
+    file.tensors.emplace(CheckpointMark::model + name, tensor);
+  for (const auto& [name, tensor] : checkpoint.average)
+    file.tensors.emplace(CheckpointMark::average + name, tensor);
   for (const auto& [name, tensor] : checkpoint.optimizer)
     file.tensors.emplace(optimizer_prefix + name, tensor);
-  file.metadata = {{infer::CheckpointMark::key, infer::CheckpointMark::value},
+  file.metadata = {{CheckpointMark::key, CheckpointMark::value},
                    {"version", version()},
-                   {"step", exact_text(checkpoint.step)},
+                   {"step", exact_text(checkpoint.position.step)},
                    {"validated", exact_text(checkpoint.validated)},
                    {"noise_seed", exact_text(checkpoint.noise.seed)},
                    {"noise_offset", exact_text(checkpoint.noise.offset)},
                    {"best_score", exact_text(checkpoint.best_score)},
                    {"config", checkpoint.config}};
+  if (checkpoint.position.update > 0)
+    file.metadata["update"] = exact_text(checkpoint.position.update);
+  if (!checkpoint.network_prefix.empty())
+    file.metadata[CheckpointMark::network] = checkpoint.network_prefix;
   io::write_safetensors(path, file);
 }
 
@@ -63,14 +70,18 @@ Checkpoint load_checkpoint(const fs::path& path) {
     value = *number;
   };
   Checkpoint checkpoint;
-  read("step", checkpoint.step);
+  read("step", checkpoint.position.step);
+  if (file.metadata.contains("update")) read("update", checkpoint.position.update);
   read("validated", checkpoint.validated);
   read("noise_seed", checkpoint.noise.seed);
   read("noise_offset", checkpoint.noise.offset);
   read("best_score", checkpoint.best_score);
-  check(checkpoint.step >= 0, path.string(), ": step in its metadata is negative");
+  check(checkpoint.position.step >= 0, path.string(), ": step in its metadata is negative");
   checkpoint.config = text("config");
-  checkpoint.model = infer::model_of(file);
+  if (const auto found = file.metadata.find(CheckpointMark::network); found != file.metadata.end())
+    checkpoint.network_prefix = found->second;
+  checkpoint.model = infer::below(file.tensors, CheckpointMark::model);
+  checkpoint.average = infer::below(file.tensors, CheckpointMark::average);
   checkpoint.optimizer = infer::below(file.tensors, optimizer_prefix);
   return checkpoint;
 }

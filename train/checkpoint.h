@@ -1,7 +1,10 @@
 // The state of a training run between two steps, as one safetensors file:
 //   model.NAME       parameters and buffers, PyTorch's names
-//   optimizer.NAME   the optimiser's moments and counts
-//   metadata         step, seed and offset of the noise, best score, version, configuration
+//   average.NAME     the average of the network's weights, if one is kept
+//   optimizer.NAME   the optimiser's moments and counts; of several: optimizer.OPTIMISER.NAME
+//   metadata         step, seed and offset of the noise, best score, version, configuration; how many
+//                    updates of the next step are done and where in the model the network is, unless
+//                    none and everywhere
 // Batches and the learning rate are functions of the step and need no state. Files are replaced
 // atomically (io/file.h), so whatever happens while one is written, the one before stays loadable.
 #pragma once
@@ -16,6 +19,7 @@
 
 #include "nn/module.h"
 #include "tensor/random.h"
+#include "train/position.h"
 
 namespace mini::train {
 
@@ -24,12 +28,14 @@ using infer::find_checkpoint;
 using infer::list_checkpoints;
 
 struct Checkpoint {
-  std::int64_t step = 0;       // steps done
+  Position position;           // steps done, and updates of the next
   std::int64_t validated = 0;  // of these, the last after which there was a validation
   Generator noise;             // as the next step will draw from it
   double best_score = -std::numeric_limits<double>::infinity();  // of the validations so far
   std::string config;                                            // config_text
+  std::string network_prefix{};  // of the network's names in the model
   nn::StateDict model;
+  nn::StateDict average{};
   std::map<std::string, Tensor> optimizer;
 };
 

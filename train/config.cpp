@@ -2,8 +2,9 @@
 #include "train/config.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
-#include <memory>
+#include <optional>
 
 #include "io/file.h"
 #include "train/fields.h"
@@ -14,7 +15,16 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
 
-// What does not depend on the network.
+// The first choice stands for none.
+template <class Enum>
+Choice or_none(std::optional<Enum>* value) {
+  return {[value] { return *value ? static_cast<std::size_t>(**value) + 1 : 0; },
+          [value](std::size_t index) {
+            *value = index == 0 ? std::nullopt : std::optional(static_cast<Enum>(index - 1));
+          }};
+}
+
+// What depends neither on the network nor on the recipe.
 std::vector<Field> common_fields(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
   return {
@@ -29,14 +39,33 @@ std::vector<Field> common_fields(TrainConfig& c) {
 
       {"train.steps", &c.steps, "steps of the optimiser", some},
       {"train.lr", &c.lr, "learning rate", more_than(0, 1)},
+      {"train.optimizer",
+       choice(&c.optimizer.type),
+       "Adam, AdamW, SGD, or Ranger: RAdam, Lookahead and centralised gradients",
+       {},
+       {"adam", "adamw", "sgd", "ranger"}},
       {"train.clip_norm", &c.clip_norm, "largest norm of the gradient; 0: any", count},
       {"train.seed", &c.seed, "of the initial weights, the batches and the noise", count},
-      {"train.beta1", &c.adam.beta1, "Adam: decay of the gradient's mean", between(0, 0.9999999)},
-      {"train.beta2", &c.adam.beta2, "Adam: decay of the mean square", between(0, 0.9999999)},
-      {"train.eps", &c.adam.eps, "Adam: added to the root of the mean square", more_than(0, 1)},
-      {"train.weight_decay", &c.adam.weight_decay, "pull of the weights to zero", between(0, 1)},
-      {"train.decoupled_decay", &c.adam.decoupled,
-       "apply it beside the step (AdamW) instead of adding it to the gradient (L2)"},
+      {"train.beta1", &c.optimizer.beta1, "Adam, Ranger: decay of the gradient's mean",
+       between(0, 0.9999999)},
+      {"train.beta2", &c.optimizer.beta2, "Adam, Ranger: decay of the mean square",
+       between(0, 0.9999999)},
+      {"train.eps", &c.optimizer.eps, "Adam, Ranger: added to the root of the mean square",
+       more_than(0, 1)},
+      {"train.weight_decay", &c.optimizer.weight_decay, "pull of the weights to zero",
+       between(0, 1)},
+      {"train.decoupled_decay", &c.optimizer.decoupled,
+       "Adam: apply it beside the step (as adamw does) instead of adding it to the gradient (L2)"},
+      {"train.momentum", &c.optimizer.momentum, "SGD: share of the step before",
+       between(0, 0.9999999)},
+      {"train.lookahead_steps", &c.optimizer.lookahead_steps,
+       "Ranger: steps after which the slow weights follow", some},
+      {"train.lookahead_pull", &c.optimizer.lookahead_pull, "Ranger: how far, of the way",
+       more_than(0, 1)},
+      {"train.ema", &c.ema,
+       "decay of the average of the weights, which is validated and is what mini_infer takes; 0: "
+       "none",
+       between(0, 0.9999999)},
       {"train.schedule.type",
        choice(&c.schedule.type),
        "how the learning rate falls",
@@ -53,20 +82,16 @@ std::vector<Field> common_fields(TrainConfig& c) {
        between(0, 1)},
       {"train.schedule.warmup", &c.schedule.warmup, "steps in which it rises to full", count},
 
-      {"loss.lambda_back", &c.objective.lambda_back, "weight of the reconstruction", count},
-      {"loss.lambda_forw", &c.objective.lambda_forw,
-       "weight of the LR terms; the papers: 4 (x2), 16 (x4)", count},
-      {"loss.lambda_prior", &c.objective.lambda_prior, "IRN: weight of the latent's prior", count},
-      {"loss.latent_scale", &c.objective.latent_scale, "factor of the latent sample", count},
-      {"codec.format", choice(&c.objective.format), "the codec trained for", {}, {"jpeg", "webp"}},
-      {"codec.quality", &c.objective.qualities,
-       "its quality; of a list or \"30..90\" one is drawn each step", between(1, 100)},
-
       {"validation.folders", &c.validation.folders, "folders of images to validate on"},
       {"validation.every", &c.validation.every, "steps from one validation to the next", some},
       {"validation.images", &c.validation.images, "take the first so many images; 0: all", count},
       {"validation.pictures", &c.validation.pictures,
        "show so many: HR, LR, upscaled, bicubic side by side", count},
+      {"validation.format",
+       or_none(&c.validation.format),
+       "codec in validation; trained: the one that the recipe trains for; png changes nothing",
+       {},
+       {"trained", "jpeg", "webp", "png"}},
       {"validation.quality", &c.validation.qualities, "qualities of the codec", between(1, 100)},
 
       {"checkpoint.every", &c.checkpoint.every, "steps from one checkpoint to the next", some},
@@ -84,14 +109,6 @@ std::vector<Field> common_fields(TrainConfig& c) {
        "cores compute from rounded factors",
        {},
        {"float32", "float64", "tf32", "bfloat16"}},
-      {"memory",
-       choice(&c.memory),
-       "what is kept for the gradient: exact, a byte per value and layer; reversible, nothing, "
-       "with "
-       "rounding errors; checkpoint, inputs of layers; stored, everything. All but reversible give "
-       "the same bits",
-       {},
-       {"exact", "reversible", "checkpoint", "stored"}},
       {"threads", &c.threads, "of the arithmetic; 0: one a core", between(0, 1024)},
   };
 }
@@ -100,9 +117,10 @@ std::size_t place_of(const std::vector<std::string>& names, const std::string& n
   return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
-std::vector<Field> below(const std::string& group, std::vector<Field> fields) {
-  for (Field& field : fields) field.path = concat_text(group, '.', field.path);
-  return fields;
+// "train" of "train.schedule.type"; empty: none
+std::string group_of(const Field& field) {
+  const std::size_t dot = field.path.find('.');
+  return dot == std::string::npos ? std::string() : field.path.substr(0, dot);
 }
 
 // The row of something that was chosen before the other rows were known.
@@ -112,13 +130,28 @@ Field chosen(const std::string& path, const std::string& name, const std::string
   return {path, as_is, help, {}, names};
 }
 
-// With the network's own rows.
+std::vector<Field> network_fields(models::NetworkConfig& network) {
+  std::vector<Field> fields = network.fields();
+  for (Field& field : fields) field.path.insert(0, "model.");
+  return fields;
+}
+
+// With the rows of the network and of the recipe, groups together.
 std::vector<Field> fields_of(TrainConfig& c) {
   std::vector<Field> fields{
-      chosen("model.network", c.model.name(), "the network", models::network_names())};
-  for (const std::vector<Field>& part : {below("model", c.model.fields()), common_fields(c)})
+      chosen("model.network", c.model.name(), "the network", models::network_names()),
+      chosen("recipe", c.recipe.name(), "what is trained, and how", recipe_names())};
+  for (const std::vector<Field>& part :
+       {network_fields(c.model), common_fields(c), c.recipe.fields()})
     fields.insert(fields.end(), part.begin(), part.end());
-  return fields;
+  std::vector<Field> ordered;
+  for (const Field& field : fields) {
+    const std::string group = group_of(field);
+    const auto last = std::find_if(ordered.rbegin(), ordered.rend(),
+                                   [&](const Field& other) { return group_of(other) == group; });
+    ordered.insert(last == ordered.rend() || group.empty() ? ordered.end() : last.base(), field);
+  }
+  return ordered;
 }
 
 bool changes_results(const std::string& path) {
@@ -140,10 +173,10 @@ void check_together(const TrainConfig& c) {
   check(!c.data.folders.empty(), "data.train: names no folder");
   check(c.data.patch % c.model.scale() == 0, "data.patch: must be a multiple of model.scale (",
         c.model.scale(), "), got ", c.data.patch);
-  check(!c.objective.qualities.empty(), "codec.quality: must not be empty");
   check(!c.validation.qualities.empty(), "validation.quality: must not be empty");
   check(!c.out.empty(), "out: names no folder");
   validate(c.schedule);
+  c.recipe.validate();
 }
 
 // The text of the error, empty where there is none.
@@ -156,34 +189,67 @@ std::string complaint_about(const TrainConfig& config) {
   }
 }
 
-// What keys of networks that are not the one chosen say is checked, and then forgotten: a run's
-// configuration written before each network had its own keys held those of all.
-class OtherNetworks {
+// The keys of networks and recipes that were not chosen. What is set of them is checked, and then told
+// and forgotten: configurations written before each had keys of its own held those of all.
+class Others {
  public:
-  explicit OtherNetworks(const std::string& chosen, std::vector<Field>& fields) {
-    for (const models::Network& network : models::networks()) {
-      if (network.name == chosen) continue;
-      configs_.push_back(std::make_unique<models::NetworkConfig>(network.name));
-      for (Field& field : below("model", configs_.back()->fields()))
-        if (std::none_of(fields.begin(), fields.end(),
-                         [&](const Field& own) { return own.path == field.path; }))
-          fields.push_back(std::move(field));
-    }
+  explicit Others(const TrainConfig& chosen) {
+    for (const models::Network& network : models::networks())
+      if (network.name != chosen.model.name()) networks_.emplace_back(network.name);
+    for (const RecipeEntry& recipe : recipes())
+      if (recipe.name != chosen.recipe.name()) recipes_.emplace_back(recipe.name);
+    for (models::NetworkConfig& network : networks_) add(network_fields(network));
+    for (RecipeConfig& recipe : recipes_) add(recipe.fields());
+  }
+
+  // Behind the rows of the table, which come first where a path is theirs as well.
+  std::vector<Field> behind(std::vector<Field> table) const {
+    for (const Field& field : fields_)
+      if (!has(table, field)) table.push_back(field);
+    return table;
+  }
+
+  // The paths whose values are no longer the defaults, and which the table has not.
+  std::vector<std::string> set(const std::vector<Field>& table) const {
+    std::vector<std::string> paths;
+    for (std::size_t i = 0; i < fields_.size(); ++i)
+      if (!has(table, fields_[i]) && write_fields({&fields_[i], 1}) != defaults_[i])
+        paths.push_back(fields_[i].path);
+    return paths;
   }
 
  private:
-  std::vector<std::unique_ptr<models::NetworkConfig>> configs_;
+  static bool has(const std::vector<Field>& table, const Field& field) {
+    return std::any_of(table.begin(), table.end(),
+                       [&](const Field& row) { return row.path == field.path; });
+  }
+  void add(const std::vector<Field>& fields) {
+    for (const Field& field : fields) {
+      if (has(fields_, field)) continue;
+      fields_.push_back(field);
+      defaults_.push_back(write_fields({&field, 1}));
+    }
+  }
+
+  std::deque<models::NetworkConfig> networks_;  // the fields point into them
+  std::deque<RecipeConfig> recipes_;
+  std::vector<Field> fields_;
+  std::vector<std::string> defaults_;  // as text
 };
 
-// The network decides which rows there are, so it is read first.
-models::NetworkConfig chosen_network(const std::string& text, const std::string& source,
-                                     std::span<const std::string> assignments) {
-  std::string network = models::networks().front().name;
-  const Field field[]{{"model.network", &network, "", {}, models::network_names()}};
-  read_fields(field, text, source, {}, Others::skipped);
+// The network and the recipe decide which rows there are, so they are read first. Unless it is told,
+// the recipe is the network's.
+void choose(TrainConfig& config, const std::string& text, const std::string& source,
+            std::span<const std::string> assignments) {
+  std::string network = config.model.name(), recipe;
+  const Field fields[]{{"model.network", &network, "", {}, models::network_names()},
+                       {"recipe", &recipe, "", {}, recipe_names()}};
+  read_fields(fields, text, source, {}, UnknownKeys::skipped);
   for (const std::string& assignment : assignments)
-    if (assignment.starts_with("model.network=")) set_field(field, assignment, {});
-  return models::NetworkConfig(network);
+    if (assignment.starts_with("model.network=") || assignment.starts_with("recipe="))
+      set_field(fields, assignment, {});
+  config.model = models::NetworkConfig(network);
+  config.recipe = RecipeConfig(recipe.empty() ? config.model.recipe() : recipe);
 }
 
 }  // namespace
@@ -192,9 +258,9 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
                          std::span<const std::string> assignments) {
   TrainConfig config;
   config.out = (fs::absolute(folder) / config.out).lexically_normal();
-  config.model = chosen_network(text, source, assignments);
-  std::vector<Field> fields = fields_of(config);
-  const OtherNetworks others(config.model.name(), fields);
+  choose(config, text, source, assignments);
+  const Others others(config);
+  const std::vector<Field> table = fields_of(config), fields = others.behind(table);
   read_fields(fields, text, source, fs::absolute(folder));
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
@@ -206,6 +272,7 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
     complaint = now;
   }
   check(complaint.empty(), blamed, ": ", complaint);
+  config.unused = others.set(table);
   return completed(std::move(config));
 }
 
@@ -224,8 +291,9 @@ std::string config_text(const TrainConfig& config) {
   return write_fields(fields_of(copy));
 }
 
-std::string config_help() {
+std::string config_help(std::span<const std::string> assignments) {
   TrainConfig defaults;
+  choose(defaults, "{}", "help", assignments);
   return write_fields(fields_of(defaults), Comments::help);
 }
 
@@ -243,6 +311,7 @@ std::vector<std::string> config_differences(const TrainConfig& a, const TrainCon
       differences.push_back(path);
   for (const auto& [path, text] : rows_b)
     if (!rows_a.contains(path)) differences.push_back(path);
+  std::sort(differences.begin(), differences.end());
   return differences;
 }
 

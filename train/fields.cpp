@@ -190,18 +190,18 @@ bool is_group(Fields fields, const std::string& path) {
 }
 
 void assign(Fields fields, const std::string& path, const json& value, const fs::path& folder,
-            Others others) {
+            UnknownKeys unknown) {
   const auto field =
       std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.path == path; });
   if (field != fields.end()) return Reader(*field, folder).read(value);
   if (!path.empty() && !is_group(fields, path)) {
-    if (others == Others::skipped) return;
+    if (unknown == UnknownKeys::skipped) return;
     unknown_key(fields, path);
   }
   check(value.is_object(), path.empty() ? "the config" : path, ": must be an object {...}, got ",
         value_text(value));
   for (const auto& [key, item] : value.items())
-    assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder, others);
+    assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder, unknown);
 }
 
 // JSON with comments. nlohmann keeps the last of two equal keys in silence; here it is an error.
@@ -274,9 +274,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void read_fields(Fields fields, std::string_view text, const std::string& source,
-                 const fs::path& folder, Others others) {
+                 const fs::path& folder, UnknownKeys unknown) {
   try {
-    assign(fields, "", parse_strictly(text), folder, others);
+    assign(fields, "", parse_strictly(text), folder, unknown);
   } catch (const Error& error) {
     fail(source, ": ", error.what());
   }
@@ -294,7 +294,7 @@ void set_field(Fields fields, const std::string& assignment, const fs::path& fol
     } catch (const Error&) {
       value = text;
     }
-    assign(fields, assignment.substr(0, equals), value, folder, Others::refused);
+    assign(fields, assignment.substr(0, equals), value, folder, UnknownKeys::refused);
   } catch (const Error& error) {
     fail("--set ", assignment, ": ", error.what());
   }

@@ -26,11 +26,11 @@ using nn::more_than;
 using nn::Range;
 
 // What becomes of keys that no field has.
-enum class Others : bool { refused, skipped };
+enum class UnknownKeys : bool { refused, skipped };
 // Sets the fields that `text` mentions. Errors begin with `source`, the file's name. When it
 // throws, some fields may have been set.
 void read_fields(Fields fields, std::string_view text, const std::string& source,
-                 const std::filesystem::path& folder, Others others = Others::refused);
+                 const std::filesystem::path& folder, UnknownKeys unknown = UnknownKeys::refused);
 // Sets one field from "train.lr=1e-4". The value is read as JSON; what is not JSON is a string.
 void set_field(Fields fields, const std::string& assignment, const std::filesystem::path& folder);
 

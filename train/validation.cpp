@@ -34,8 +34,8 @@ std::string unused_name(const std::string& stem, const std::vector<Picture>& oth
 
 }  // namespace
 
-Validator::Validator(ValidationOptions options, io::ImageFormat format)
-    : options_(std::move(options)), format_(format) {
+Validator::Validator(ValidationOptions options, io::ImageFormat trained)
+    : options_(std::move(options)), format_(options_.format.value_or(trained)) {
   if (options_.folders.empty()) return;
   paths_ = infer::find_images(options_.folders);
   if (options_.images > 0 && image_count() > options_.images)

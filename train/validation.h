@@ -18,6 +18,7 @@ struct ValidationOptions {
   std::int64_t every = 5000;                     // steps
   std::int64_t images = 0;                       // the first so many; 0: all
   std::int64_t pictures = 4;                     // of so many images pictures are kept
+  std::optional<io::ImageFormat> format{};       // none: that of the recipe
   std::vector<int> qualities = {75};             // of the codec
 };
 
@@ -35,8 +36,8 @@ struct Validation {
 
 class Validator {
  public:
-  // Throws when a folder has no images.
-  Validator(ValidationOptions options, io::ImageFormat format);
+  // Throws when a folder has no images. `trained`: the codec that the recipe trains for.
+  Validator(ValidationOptions options, io::ImageFormat trained);
 
   bool enabled() const { return !paths_.empty(); }
   std::int64_t image_count() const { return static_cast<std::int64_t>(paths_.size()); }

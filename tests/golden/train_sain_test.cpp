@@ -8,13 +8,12 @@
 #include "autograd/engine.h"
 #include "io/safetensors.h"
 #include "models/sain/sain.h"
+#include "nn/optimizer.h"
 #include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
 #include "tests/support/support.h"
-#include "train/objective.h"
-#include "train/optimizer.h"
-#include "train/schedule.h"
+#include "train/recipes/sain.h"
 
 namespace mini {
 namespace {
@@ -57,12 +56,12 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
 
   Generator generator{1};
   const models::SainOptions config{.scale = std::stoll(file.metadata.at("scale"))};
-  models::Sain net(config, generator);
+  const auto network = std::make_shared<models::Sain>(config, generator);
+  models::Sain& net = *network;
   net.to(DType::float64);
   test::set_golden_weights(net, salt);
   net.to(dtype);
   net.to(test::device());
-  net.set_memory(memory);
 
   // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
@@ -73,11 +72,12 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   const Tensor hr = ops::unary(Unary::affine, images("hr"), 1.0 / 255);
   const Tensor reference = images("lr_ref");
 
-  const train::SainObjective objective(
-      {.lambda_forw = config.scale == 2 ? 4.0 : 16.0,
-       .format = io::parse_image_format(file.metadata.at("format")),
-       .qualities = {quality}});
-  train::Adam adam(net.named_parameters(), {.weight_decay = 1e-5});
+  train::SainRecipe::Options options;
+  options.lambda_forw = config.scale == 2 ? 4 : 16;
+  options.memory = memory;
+  options.format = io::parse_image_format(file.metadata.at("format"));
+  const train::SainRecipe recipe(options, network, generator);
+  const auto adam = nn::make_optimizer(net.named_parameters(), {.weight_decay = 1e-5});
   const Shape noise{hr.size(0), 3 * (config.scale * config.scale - 1), reference.size(2),
                     reference.size(3), 5};
   const auto names = lines_of(expected.at("param_names"));
@@ -90,11 +90,11 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
     const Tensor z =
         net.mixture().sample(test::on_device(ops::cast(noise_exponential(key, noise, salt), dtype)),
                              test::on_device(ops::cast(noise_normal(key, noise, salt), dtype)));
-    const train::Losses losses = objective(net, hr, reference, z, quality);
+    const train::Losses losses = recipe.losses({hr, reference}, z, quality);
     backward(losses.total);
-    const double norm = train::gradient_norm(net.parameters());
+    const double norm = nn::gradient_norm(net.parameters());
     const auto reference_losses = expected.at(key + ".losses").to_vector();
-    adam.step(reference_losses[6], train::clip_factor(norm, 10));
+    adam->step(reference_losses[6], nn::clip_factor(norm, 10));
 
     ASSERT_EQ(losses.terms.size(), 5u);
     for (std::size_t i = 0; i < 5; ++i)

@@ -4,37 +4,36 @@
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
+#include "nn/optimizer.h"
 #include "ops/elementwise.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
 #include "tests/support/networks.h"
 #include "tests/support/support.h"
-#include "train/objective.h"
-#include "train/optimizer.h"
 
 namespace mini {
 namespace {
 
 using Network = std::pair<const char*, std::int64_t>;  // name, scale
 
-std::unique_ptr<models::InvertibleRescaler> make(const Network& network, std::int64_t blocks,
+std::shared_ptr<models::InvertibleRescaler> make(const Network& network, std::int64_t blocks,
                                                  std::int64_t growth = 4) {
   Generator generator{5};
   return test::make_network(network.first, {network.second, blocks, blocks, growth}, generator);
 }
 
 // One step's gradients, all parameters in order; the total loss in front.
-Tensors step_gradients(models::InvertibleRescaler& net, const Tensor& hr,
+Tensors step_gradients(const std::shared_ptr<models::InvertibleRescaler>& net, const Tensor& hr,
                        models::MemoryMode memory) {
-  net.set_memory(memory);
-  net.zero_grad();
+  net->set_memory(memory);
+  net->zero_grad();
   Generator noise{3};
-  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
-  const Tensor loss = (*train::make_objective(net.name(), {}))(net, hr, reference, noise).total;
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net->scale()));
+  const Tensor loss = test::losses_of(net, hr, reference, noise).total;
   backward(loss);
   Tensors result{loss.detach()};
-  for (const Tensor& parameter : net.parameters()) result.push_back(parameter.grad());
+  for (const Tensor& parameter : net->parameters()) result.push_back(parameter.grad());
   return result;
 }
 
@@ -47,7 +46,8 @@ void expect_same_bits(const Tensors& a, const Tensors& b) {
   }
 }
 
-void expect_exact_equals_stored(models::InvertibleRescaler& net, const Tensor& hr) {
+void expect_exact_equals_stored(const std::shared_ptr<models::InvertibleRescaler>& net,
+                                const Tensor& hr) {
   const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
   expect_same_bits(step_gradients(net, hr, models::MemoryMode::exact), stored);
   expect_same_bits(step_gradients(net, hr, models::MemoryMode::checkpoint), stored);
@@ -68,27 +68,26 @@ class MemoryModes : public testing::TestWithParam<Network> {
 
 TEST_P(MemoryModes, SameBitsAtTheStartAndWithAnyWeights) {
   const auto net = make(GetParam(), 3);
-  expect_exact_equals_stored(*net, image(2, 16));
+  expect_exact_equals_stored(net, image(2, 16));
   for (const double gain : {0.3, 1.0}) {
     test::set_golden_weights(*net, 0, gain);
-    expect_exact_equals_stored(*net, image(2, 16));
+    expect_exact_equals_stored(net, image(2, 16));
   }
   net->to(DType::float64);
-  expect_exact_equals_stored(*net, image(2, 16, DType::float64));
+  expect_exact_equals_stored(net, image(2, 16, DType::float64));
 }
 
 TEST_P(MemoryModes, SameBitsAfterTraining) {
   const auto net = make(GetParam(), 2);
   const Tensor hr = image(2, 16), reference = resize_bicubic(hr, 1.0 / double(net->scale()));
-  const auto objective = train::make_objective(net->name(), {});
-  train::Adam adam(net->named_parameters(), {});
+  const auto adam = nn::make_optimizer(net->named_parameters(), {});
   Generator noise{3};
   for (int step = 0; step < 200; ++step) {
     net->zero_grad();
-    backward((*objective)(*net, hr, reference, noise).total);
-    adam.step(1e-3, train::clip_factor(train::gradient_norm(net->parameters()), 10));
+    backward(test::losses_of(net, hr, reference, noise).total);
+    adam->step(1e-3, nn::clip_factor(nn::gradient_norm(net->parameters()), 10));
   }
-  expect_exact_equals_stored(*net, hr);
+  expect_exact_equals_stored(net, hr);
 }
 
 TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
@@ -116,7 +115,7 @@ TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
 TEST_P(MemoryModes, SameBitsThrough128Blocks) {
   const auto net = make(GetParam(), GetParam().first == std::string("sain") ? 64 : 128, 2);
   test::set_golden_weights(*net, 0, 0.3);
-  expect_exact_equals_stored(*net, image(1, 8));
+  expect_exact_equals_stored(net, image(1, 8));
 }
 
 TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
@@ -125,8 +124,8 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
     net->to(dtype);
     test::set_golden_weights(*net, 0, 0.3);
     const Tensor hr = image(1, 32, dtype);
-    const Tensors stored = step_gradients(*net, hr, models::MemoryMode::stored);
-    const Tensors reversible = step_gradients(*net, hr, models::MemoryMode::reversible);
+    const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
+    const Tensors reversible = step_gradients(net, hr, models::MemoryMode::reversible);
     double largest = 0;
     for (std::size_t i = 0; i < stored.size(); ++i)
       if (stored[i].defined())
@@ -137,23 +136,22 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
 }
 
 // Bytes at the peak of a step beyond what was there before it; gradients were.
-std::size_t activation_peak(models::InvertibleRescaler& net, const Tensor& hr,
-                            models::MemoryMode memory) {
+std::size_t activation_peak(const std::shared_ptr<models::InvertibleRescaler>& net,
+                            const Tensor& hr, models::MemoryMode memory) {
   step_gradients(net, hr, memory);
-  net.set_memory(memory);
-  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
-  const auto objective = train::make_objective(net.name(), {});
+  net->set_memory(memory);
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net->scale()));
   Generator noise{3};
   allocator({}).reset_peak();
   const std::size_t before = allocator({}).stats().live;
-  backward((*objective)(net, hr, reference, noise).total);
+  backward(test::losses_of(net, hr, reference, noise).total);
   return allocator({}).stats().peak - before;
 }
 
 TEST_P(MemoryModes, PeakGrowsAsDerived) {
   const Tensor hr = image(2, 16 * GetParam().second);
   const auto peak = [&](std::int64_t blocks, models::MemoryMode memory) {
-    return static_cast<double>(activation_peak(*make(GetParam(), blocks, 8), hr, memory));
+    return static_cast<double>(activation_peak(make(GetParam(), blocks, 8), hr, memory));
   };
   // Nothing is kept: four times as many blocks take no more.
   EXPECT_NEAR(peak(8, models::MemoryMode::reversible) / peak(2, models::MemoryMode::reversible), 1,

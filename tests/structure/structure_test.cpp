@@ -83,9 +83,20 @@ TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
   EXPECT_EQ(with(concrete, "models", {"models/registry.cpp", "models/sain/", "models/irn/"}), none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder), none);
-    EXPECT_EQ(with(std::regex("\"(sain|irn)\""), folder, {"train/objective"}), none);
+    EXPECT_EQ(with(std::regex("\"(sain|irn)\""), folder, {"train/recipes/"}), none);
   }
   EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
+}
+
+TEST(Structure, TheLoopKnowsNoNetworkAndNoRecipe) {
+  for (const char* part : {"trainer", "step", "pass"})
+    for (const char* extension : {".h", ".cpp"})
+      EXPECT_EQ(with(std::regex("#include \"(models/|train/recipes/)"),
+                     std::string("train/") + part + extension),
+                none);
+  EXPECT_EQ(
+      with(std::regex("#include \"train/recipes/"), "train", {"train/recipes/", "train/config.h"}),
+      none);
 }
 
 TEST(Structure, InferenceKnowsNoTraining) {

@@ -1,11 +1,13 @@
-// Small invertible networks for tests.
+// Small invertible networks for tests, and the losses they are trained by.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "models/irn/irn.h"
+#include "models/registry.h"
 #include "models/sain/sain.h"
+#include "train/recipes/registry.h"
 
 namespace mini::test {
 
@@ -25,6 +27,17 @@ inline std::unique_ptr<models::InvertibleRescaler> make_network(const std::strin
   return std::make_unique<models::Sain>(
       models::SainOptions{size.scale, size.enhanced_blocks, size.vanilla_blocks, size.growth},
       generator);
+}
+
+// What its paper's recipe makes of a batch. The network's memory mode stays as it is.
+inline train::Losses losses_of(const std::shared_ptr<models::InvertibleRescaler>& network,
+                               const Tensor& hr, const Tensor& lr_reference, Generator& noise) {
+  const models::MemoryMode memory = network->memory();
+  const auto recipe =
+      train::RecipeConfig(models::find_network(network->name()).recipe).make(network, noise);
+  network->set_memory(memory);
+  const auto variant = recipe->variant(0, noise);
+  return recipe->losses(0, {hr, lr_reference}, variant, noise, {});
 }
 
 }  // namespace mini::test

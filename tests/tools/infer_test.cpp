@@ -144,7 +144,7 @@ TEST_F(InferTool, WritesTheFormatAndQualityAskedFor) {
 TEST_F(InferTool, TakesCheckpointsAndTheirFolders) {
   fs::create_directories(at("run"));
   train::Checkpoint checkpoint;
-  checkpoint.step = 7;
+  checkpoint.position.step = 7;
   checkpoint.model = network_->state_dict();
   train::save_checkpoint(train::checkpoint_path(at("run"), 7), checkpoint);
   ASSERT_EQ(run("downscale photos/one.png a.png --weights run"), 0) << errors();

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 Checkpoint example(std::int64_t step, std::int64_t size = 4) {
   Checkpoint checkpoint;
-  checkpoint.step = step;
+  checkpoint.position = {step, 0};
   checkpoint.validated = step / 2;
   checkpoint.noise = {.seed = 0xFFFFFFFFFFFFFFFFull, .offset = 12345678901234ull};
   checkpoint.best_score = 1.0 / 3;
@@ -29,7 +29,7 @@ Checkpoint example(std::int64_t step, std::int64_t size = 4) {
 }
 
 void expect_equal(const Checkpoint& a, const Checkpoint& b) {
-  EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.position, b.position);
   EXPECT_EQ(a.validated, b.validated);
   EXPECT_EQ(a.noise, b.noise);
   EXPECT_EQ(a.best_score, b.best_score);
@@ -75,7 +75,7 @@ TEST(Checkpoint, KeepsTheLastOnes) {
   const auto steps_left = [&] {
     std::vector<std::int64_t> steps;
     for (const fs::path& path : list_checkpoints(folder.path()))
-      steps.push_back(load_checkpoint(path).step);
+      steps.push_back(load_checkpoint(path).position.step);
     return steps;
   };
   for (const std::int64_t step : {10, 20, 30, 40})

@@ -5,6 +5,7 @@
 
 #include "models/irn/irn.h"
 #include "tests/support/support.h"
+#include "train/recipes/sain.h"
 
 namespace mini::train {
 namespace {
@@ -26,12 +27,12 @@ TEST(TrainConfig, DefaultsAreThePapers) {
   EXPECT_EQ(config.data.patch, 128);
   EXPECT_EQ(config.steps, 500'000);
   EXPECT_EQ(config.lr, 2e-4);
-  EXPECT_EQ(config.adam.beta1, 0.9);
-  EXPECT_EQ(config.adam.beta2, 0.999);
-  EXPECT_EQ(config.adam.weight_decay, 1e-5);
-  EXPECT_FALSE(config.adam.decoupled);
+  EXPECT_EQ(config.optimizer.beta1, 0.9);
+  EXPECT_EQ(config.optimizer.beta2, 0.999);
+  EXPECT_EQ(config.optimizer.weight_decay, 1e-5);
+  EXPECT_FALSE(config.optimizer.decoupled);
   EXPECT_EQ(config.clip_norm, 10);
-  EXPECT_EQ(config.objective.qualities, std::vector<int>{75});
+  EXPECT_EQ(config.recipe.options<SainRecipe::Options>().qualities, std::vector<int>{75});
   EXPECT_EQ(learning_rate(config.schedule, config.lr, 99'999), 2e-4);
   EXPECT_EQ(learning_rate(config.schedule, config.lr, 450'000), 2e-4 / 16);
 }
@@ -57,6 +58,38 @@ TEST(TrainConfig, ReadsKeysOfOtherNetworks) {
             "x.json: model.enhanced_blocks: must be in [0, 100], got -1");
 }
 
+TEST(TrainConfig, TheRecipeIsTheNetworksUnlessToldOtherwise) {
+  EXPECT_EQ(parse(least).recipe.name(), "sain");
+  EXPECT_EQ(parse(least, {"model.network=irn"}).recipe.name(), "irn");
+  const TrainConfig config =
+      parse(R"({"recipe": "sain", "model": {"network": "irn"}, "data": {"train": "photos"}})");
+  EXPECT_EQ(config.recipe.name(), "sain");
+  EXPECT_EQ(parse_config(config_text(config), "back", "/").recipe.name(), "sain");
+}
+
+// What is set of another recipe or network has no effect, and is told.
+TEST(TrainConfig, TellsWhatHasNoEffect) {
+  EXPECT_EQ(parse(least, {"loss.lambda_prior=2"}).unused,
+            std::vector<std::string>{"loss.lambda_prior"});
+  EXPECT_EQ(parse(least, {"loss.lambda_prior=1"}).unused, std::vector<std::string>());
+  EXPECT_EQ(
+      parse(least, {"model.network=irn", "codec.quality=30", "model.enhanced_blocks=2"}).unused,
+      (std::vector<std::string>{"model.enhanced_blocks", "codec.quality"}));
+}
+
+TEST(TrainConfig, ValidationHasACodecOfItsOwn) {
+  EXPECT_EQ(parse(least).validation.format, std::nullopt);
+  const TrainConfig config = parse(least, {"validation.format=png"});
+  EXPECT_EQ(config.validation.format, io::ImageFormat::png);
+  EXPECT_NE(config_text(config).find("\"format\": \"png\""), std::string::npos);
+}
+
+TEST(TrainConfig, HelpIsThatOfTheChosen) {
+  EXPECT_EQ(config_help().find("lambda_prior"), std::string::npos);
+  const std::vector<std::string> irn{"model.network=irn"};
+  EXPECT_NE(config_help(irn).find("lambda_prior"), std::string::npos);
+}
+
 TEST(TrainConfig, CosineTakesTheWholeRunUnlessTold) {
   const TrainConfig config = parse(least, {"train.schedule.type=cosine", "train.steps=100"});
   EXPECT_EQ(config.schedule.periods, std::vector<std::int64_t>{100});
@@ -67,7 +100,7 @@ TEST(TrainConfig, AssignmentsWinOverTheFile) {
   const TrainConfig config = parse(R"({"data": {"train": "a"}, "train": {"lr": 0.1}})",
                                    {"train.lr=1e-4", "codec.quality=30..90", "out=/tmp/x"});
   EXPECT_EQ(config.lr, 1e-4);
-  EXPECT_EQ(config.objective.qualities.size(), 61u);
+  EXPECT_EQ(config.recipe.options<SainRecipe::Options>().qualities.size(), 61u);
   EXPECT_EQ(config.out, "/tmp/x");
 }
 
@@ -111,7 +144,8 @@ TEST(TrainConfig, DifferencesAreThoseOfTheResults) {
   const TrainConfig a = parse(least), b = parse(least, {"train.lr=0.1", "out=/x", "log.every=1"});
   EXPECT_EQ(config_differences(a, b), std::vector<std::string>{"train.lr"});
   EXPECT_EQ(config_differences(a, parse(least, {"model.network=irn"})),
-            (std::vector<std::string>{"model.enhanced_blocks", "model.network"}));
+            (std::vector<std::string>{"codec.quality", "loss.lambda_prior", "model.enhanced_blocks",
+                                      "model.network", "recipe"}));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "io/safetensors.h"
 #include "tensor/parallel.h"
 #include "tests/support/support.h"
+#include "tests/train/altered_recipe.h"
 
 namespace mini::train {
 namespace {
@@ -106,6 +107,31 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
   expect_same_state(file_at(out("other"), 7), end);
 }
 
+TEST_F(TrainerTest, ResumedAveragesEqualTheOneNeverStopped) {
+  const std::vector<std::string> averaged{"train.ema=0.9"};
+  train(config("whole", averaged));
+  train(config("parts", averaged), {}, 1);
+  train(config("parts", averaged), {.resume = out("parts")}, 5);
+  train(config("parts", averaged), {.resume = out("parts")});
+  const io::TensorFile end = file_at(out("whole"), 7);
+  expect_same_state(file_at(out("parts"), 7), end);
+  expect_same_state(io::read_safetensors(out("parts") / "best.safetensors"),
+                    io::read_safetensors(out("whole") / "best.safetensors"));
+
+  // The weights themselves are those of a run without an average, and what is validated is not.
+  train(config("plain"));
+  const io::TensorFile plain = file_at(out("plain"), 7);
+  for (const auto& [name, tensor] : plain.tensors)
+    EXPECT_TRUE(test::equal_bits(tensor, end.tensors.at(name))) << name;
+  EXPECT_NE(plain.metadata.at("best_score"), end.metadata.at("best_score"));
+
+  // A run that had none begins one.
+  std::ostringstream text;
+  train(config("plain", {"train.ema=0.9", "train.steps=8"}),
+        {.resume = out("plain"), .out = &text});
+  EXPECT_NE(text.str().find("the average of the weights begins here"), std::string::npos);
+}
+
 TEST_F(TrainerTest, MemoryModesTrainTheSameWeights) {
   const std::vector<std::string> longer{"train.steps=100", "validation.every=100",
                                         "checkpoint.every=100"};
@@ -170,54 +196,35 @@ TEST_F(TrainerTest, LossFallsOnOnePicture) {
   EXPECT_LT(losses[2], 0.9 * losses[0]);
 }
 
-// SAIN's, but for one term of one step.
-class Spoiled : public Objective {
- public:
-  Spoiled(std::int64_t step, double value)
-      : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
-  int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::InvertibleRescaler& network, const Tensor& hr,
-                const Tensor& lr_reference, int variant, Generator& generator,
-                Share share) const override {
-    Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
-    if (steps_left_-- == 0) losses.terms[2].value = Tensor::scalar(value_);
+// The configured losses, but for one term of one step.
+auto spoiled(std::int64_t step, double value) {
+  return altered([steps_left = step - 1, value](Recipe&, Losses losses) mutable {
+    if (steps_left-- == 0) losses.terms[2].value = Tensor::scalar(value);
     return losses;
-  }
-
- private:
-  SainObjective sain_;
-  mutable std::int64_t steps_left_;
-  double value_;
-};
+  });
+}
 
 TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::string error = test::error_of(
-      [&] { train(config("bad"), {.objective = std::make_unique<Spoiled>(5, infinity)}); });
+  const std::string error =
+      test::error_of([&] { train(config("bad"), {.recipe = spoiled(5, infinity)}); });
   EXPECT_EQ(error, "step 5: l_reg is inf; the weights after step 4 are kept in " +
                        checkpoint_path(out("bad"), 4).string());
   EXPECT_NE(content(out("bad") / "log.jsonl").find("\"event\":\"not_finite\",\"step\":4"),
             std::string::npos);
   // The state is that of a run told to stop there, and training goes on from it.
-  train(config("good"), {.objective = std::make_unique<Spoiled>(5, infinity)}, 4);
+  train(config("good"), {.recipe = spoiled(5, infinity)}, 4);
   expect_same_state(file_at(out("bad"), 4), file_at(out("good"), 4));
-  EXPECT_EQ(train(config("bad"),
-                  {.resume = out("bad"), .objective = std::make_unique<Spoiled>(0, infinity)}),
+  EXPECT_EQ(train(config("bad"), {.resume = out("bad"), .recipe = spoiled(0, infinity)}),
             Outcome::finished);
 }
 
 // A finite loss whose gradient is not: the root of 0·w.
-class Cusp : public Objective {
- public:
-  Losses losses(const models::InvertibleRescaler& network, const Tensor&, const Tensor&, int,
-                Generator&, Share) const override {
-    return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
-  }
-};
-
 TEST_F(TrainerTest, GradientNotFiniteStops) {
-  const std::string error =
-      test::error_of([&] { train(config("bad"), {.objective = std::make_unique<Cusp>()}); });
+  const auto cusp = altered([](Recipe& recipe, const Losses&) -> Losses {
+    return {mini::sqrt(sum(recipe.modules().parameters().front()) * 0.0), {}};
+  });
+  const std::string error = test::error_of([&] { train(config("bad"), {.recipe = cusp}); });
   EXPECT_TRUE(error.starts_with("step 1: norm of the gradient is ")) << error;
 }
 

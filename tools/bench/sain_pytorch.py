@@ -2,7 +2,7 @@
 
 Written from the paper's description ("Self-Asymmetric Invertible Network for Compression-Aware Image
 Rescaling", AAAI 2023) with the state-dict names of its checkpoints; the training step is the one of
-train/objective.h, the simulator that of the standard's Annex K tables.
+train/recipes/sain.h, the simulator that of the standard's Annex K tables.
 """
 
 import concurrent.futures
@@ -211,7 +211,7 @@ def diff_jpeg(x, quality):
 
 
 def losses(network, hr, reference, quality, z=None):
-    """The objective and its terms as train/objective.h defines and names them."""
+    """The objective and its terms as train/recipes/sain.h defines and names them."""
     factor = 4 if network.scale == 2 else 16
     out, lr = network(hr)
     quantised = quantise(lr)

@@ -58,7 +58,7 @@ int describe(const std::filesystem::path& path) {
              checkpoint ? ", checkpoint of mini_train" : "");
   if (const auto step = file.metadata.find("step"); checkpoint && step != file.metadata.end())
     fmt::print("step        {}\n", step->second);
-  describe_network(checkpoint ? model_of(file) : file.tensors);
+  describe_network(checkpoint ? network_of(file) : file.tensors);
   fmt::print("tensors     {}, {} elements, {:.1f} MiB\n", file.tensors.size(), elements,
              static_cast<double>(bytes) / (1 << 20));
   for (const auto& [key, value] : file.metadata) {

@@ -22,7 +22,8 @@ std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
 
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const auto path = find_checkpoint(options.weights);
-  const nn::StateDict state = read_weights(path);
+  const nn::StateDict state =
+      read_weights(path, options.raw_weights ? Weights::raw : Weights::averaged);
   std::optional<models::NetworkConfig> config = recognised(state);
   if (config && (options.model.empty() || options.model == config->name()))
     check(options.scale == 0 || options.scale == config->scale(), path.string(),

@@ -15,6 +15,7 @@ namespace mini::infer {
 struct ModelOptions {
   std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
   std::string model;              // a network or bicubic; empty: what the weights are
+  bool raw_weights = false;       // of a checkpoint, also where it has an average of them
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;

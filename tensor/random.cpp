@@ -1,11 +1,8 @@
-// Streams of random numbers. The arithmetic: tensor/draw.h.
+// Streams of random numbers. The arithmetic: tensor/draw.h; the loop: tensor/cpu/draw.cpp.
 #include "tensor/random.h"
-
-#include <algorithm>
 
 #include "tensor/backend.h"
 #include "tensor/draw.h"
-#include "tensor/parallel.h"
 
 namespace mini {
 
@@ -42,37 +39,6 @@ Generator Generator::fork(std::uint64_t index) const {
                  {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   return {(std::uint64_t{words[0]} << 32) | words[1], 0};
 }
-
-namespace cpu {
-
-// Block by block; one at an end of a run is used in part.
-void draw(Distribution distribution, const Generator& generator, const DrawRuns& runs,
-          const Tensor& out) {
-  visit_real(out.dtype(), "random", [&](auto type) {
-    using T = typename decltype(type)::type;
-    constexpr std::int64_t per_block = numbers_per_block<T>;
-    visit(distribution, [&]<Distribution which>() {
-      for (std::int64_t run = 0; run < runs.count; ++run) {
-        T* const values = out.data<T>() + run * runs.length;
-        const std::int64_t start = run * runs.distance + runs.start, end = start + runs.length;
-        const std::int64_t first_block = start / per_block;
-        const std::int64_t blocks = (end + per_block - 1) / per_block - first_block;
-        parallel_for(blocks, 4096, [&](std::int64_t from, std::int64_t to) {
-          for (std::int64_t b = first_block + from; b < first_block + to; ++b) {
-            T numbers[per_block];
-            draw_block<which>(generator.seed, generator.offset + static_cast<std::uint64_t>(b),
-                              numbers);
-            const std::int64_t first = b * per_block;
-            for (std::int64_t i = std::max(first, start); i < std::min(first + per_block, end); ++i)
-              values[i - start] = numbers[i - first];
-          }
-        });
-      }
-    });
-  });
-}
-
-}  // namespace cpu
 
 namespace ops {
 namespace {

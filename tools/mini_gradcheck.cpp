@@ -25,7 +25,7 @@ void print(const mini::suite::Report& report) {
 int main(int argc, char** argv) {
   CLI::App app{
       "Checks the functions of mini's catalogue: forward, gradients, second order, adjoints"};
-  app.set_version_flag("--version", fmt::format("mini_gradcheck {}", mini::version()));
+  app.set_version_flag("--version", mini::version_text("mini_gradcheck"));
   std::vector<std::string> wanted;
   bool list = false;
   mini::Device device;

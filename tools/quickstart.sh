@@ -9,7 +9,7 @@ source tools/lib/setup.sh
 setup
 
 echo "Building (build/quickstart) ..."
-configure build/quickstart -DCMAKE_BUILD_TYPE=Release -DMINI_TESTS=OFF
+configure build/quickstart -DCMAKE_BUILD_TYPE=Release -DMINI_TESTS=OFF -DMINI_ISAS=native
 cmake --build build/quickstart --target mini_train mini_infer | tail -n 1
 tools=build/quickstart/tools
 out=out/quickstart

@@ -50,6 +50,9 @@ tests() {
     "$name" $ok $((SECONDS - start)) "$p" "$f" "$s"
   [ $ok = ok ] || grep -E 'FAILED|Failure|SEGFAULT|ERROR: AddressSanitizer|runtime error' -A4 "$log" | head -n 80
   grep -hoE 'gradient-check suite:.*' "$log" | tail -n 1 || true
+  local again
+  again=$(grep -oE 'Start +[0-9]+: ops\.[a-z0-9]+' "$log" | sed 's/.*\.//' | sort -u | paste -sd' ')
+  echo "instruction sets: all tests with $("$folder/tools/mini_infer" --version | sed 's/.*kernels: \([^ ]*\) .*/\1/'), those of kernels also with: ${again:-no other}"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 

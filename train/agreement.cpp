@@ -43,8 +43,10 @@ void check_same_weights(Collective& collective, const Tensors& weights, std::int
   if (collective.size() == 1) return;
   const std::vector<double> hashes = collective.all_gather(std::array{hash_of(weights)});
   for (std::size_t rank = 1; rank < hashes.size(); ++rank)
-    check(hashes[rank] == hashes[0], "train: after step ", step, " the weights of rank ", rank,
-          " are not those of rank 0; do all run the same build, on processors of one kind?");
+    check(
+        hashes[rank] == hashes[0], "train: after step ", step, " the weights of rank ", rank,
+        " are not those of rank 0; all must run the same build in the same instruction set, which "
+        "--version tells and MINI_ISA sets");
 }
 
 }  // namespace mini::train

@@ -11,6 +11,7 @@
 #include "autograd/engine.h"
 #include "io/file.h"
 #include "ops/precision.h"
+#include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "tensor/view.h"
@@ -190,6 +191,7 @@ void Trainer::open_outputs() {
       processes_text(collective_), loader_->image_count(), " images to train on, ",
       validator_->image_count(), " to validate on; results in ", config_.out.string()));
   log("start", {{"version", version()},
+                {"instruction_set", cpu::name_of(cpu::isa())},
                 {"parameters", network_->parameter_count()},
                 {"images", loader_->image_count()},
                 {"processes", std::int64_t{collective_.size()}}});

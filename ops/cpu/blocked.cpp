@@ -11,7 +11,7 @@
 
 #include "ops/cpu/simd.h"
 
-namespace mini::cpu::blocked {
+namespace mini::cpu::MINI_ISA::blocked {
 namespace {
 
 using Vector = Vec<float>;
@@ -270,4 +270,4 @@ void image_row(const Window& in, const float* packed, std::int64_t outputs, floa
                   });
 }
 
-}  // namespace mini::cpu::blocked
+}  // namespace mini::cpu::MINI_ISA::blocked

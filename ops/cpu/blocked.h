@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-namespace mini::cpu::blocked {
+namespace mini::cpu::MINI_ISA::blocked {
 
 inline constexpr std::int64_t block = 16;
 
@@ -86,4 +86,4 @@ void unpack_gradient(const float* sums, std::int64_t inputs, std::int64_t output
 // Adds the sum over the pixels of each of the image's first `channels` channels.
 void channel_sums(const float* image, std::int64_t channels, const Layout& layout, float* sums);
 
-}  // namespace mini::cpu::blocked
+}  // namespace mini::cpu::MINI_ISA::blocked

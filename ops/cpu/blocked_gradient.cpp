@@ -10,7 +10,7 @@
 #include "ops/cpu/blocked.h"
 #include "ops/cpu/simd.h"
 
-namespace mini::cpu::blocked {
+namespace mini::cpu::MINI_ISA::blocked {
 namespace {
 
 using Vector = Vec<float>;
@@ -185,4 +185,4 @@ void channel_sums(const float* image, std::int64_t channels, const Layout& layou
     }
 }
 
-}  // namespace mini::cpu::blocked
+}  // namespace mini::cpu::MINI_ISA::blocked

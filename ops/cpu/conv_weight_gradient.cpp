@@ -12,7 +12,7 @@
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr std::int64_t strip_bytes = 256 * 1024;
@@ -198,4 +198,4 @@ void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -21,7 +21,7 @@
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 using blocked::block;
@@ -412,4 +412,4 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   if (!dw.empty()) parameters.finish();
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

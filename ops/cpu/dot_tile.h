@@ -13,7 +13,7 @@
 
 #include "ops/cpu/simd.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 template <class T>
 struct DotJob {
@@ -111,4 +111,4 @@ void dot_rows(const DotJob<T>& job, std::int64_t rows, std::int64_t columns) {
   runs[static_cast<std::size_t>(columns - 1)](job, rows);
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

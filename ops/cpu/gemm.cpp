@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // Accumulators fill the registers but for what holds a row of B and a broadcast value. More than 14
@@ -92,4 +92,4 @@ void tile_rows(const TileJob<T>& job, std::int64_t rows, int vectors) {
 template void tile_rows(const TileJob<float>& job, std::int64_t rows, int vectors);
 template void tile_rows(const TileJob<double>& job, std::int64_t rows, int vectors);
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

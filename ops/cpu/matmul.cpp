@@ -5,7 +5,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr std::int64_t block_depth = 512;
@@ -83,4 +83,4 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

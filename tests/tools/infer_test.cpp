@@ -12,6 +12,7 @@
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "models/rescaler.h"
+#include "tensor/isa.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
 #include "tests/support/support.h"
@@ -195,8 +196,20 @@ TEST_F(InferTool, InfoDescribesWeights) {
     EXPECT_NE(output().find(line), std::string::npos) << line << output();
 }
 
+TEST_F(InferTool, NamesTheInstructionSet) {
+  EXPECT_EQ(run("--version"), 0) << errors();
+  EXPECT_NE(output().find("CPU kernels: " + cpu::describe_isa()), std::string::npos) << output();
+  for (const cpu::Isa isa : cpu::available_isas()) {
+    EXPECT_EQ(run("--version", "export MINI_ISA=" + name_of(isa)), 0) << errors();
+    EXPECT_NE(output().find("CPU kernels: " + name_of(isa) + " of "), std::string::npos);
+  }
+  EXPECT_EQ(run("--version", "export MINI_ISA=mmx"), 1);
+  EXPECT_NE(errors().find("MINI_ISA=mmx: there is no such instruction set; here are "),
+            std::string::npos)
+      << errors();
+}
+
 TEST_F(InferTool, HelpIsNoFailure) {
-  EXPECT_EQ(run("--version"), 0);
   EXPECT_EQ(run("--help"), 0);
   EXPECT_NE(output().find("evaluate"), std::string::npos);
   EXPECT_EQ(run("evaluate --help"), 0);

@@ -96,7 +96,9 @@ std::vector<Field> fields_of(TrainConfig& c) {
        "the same bits",
        {},
        {"exact", "reversible", "checkpoint", "stored"}},
-      {"threads", &c.threads, "threads that compute; 0: one for each processor that the process may use", between(0, 1024)},
+      {"threads", &c.threads,
+       "threads that compute; 0: one for each processor that the process may use",
+       between(0, 1024)},
   };
 }
 

@@ -22,9 +22,7 @@ std::size_t resident_bytes() {
 
 }  // namespace
 
-std::size_t default_memory_limit() {
-  return allowed_memory() / 2;
-}
+std::size_t default_memory_limit() { return allowed_memory() / 2; }
 
 void keep_memory_tight() {
   // glibc gives blocks of at least this many bytes back at once. Left alone, it raises the bound to

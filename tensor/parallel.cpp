@@ -1,6 +1,6 @@
 // The pool of threads. A job is a number of chunks; whoever is free claims the next one, the calling
 // thread included, so a job ends also when no worker ever wakes up. A thread that waits spins for
-// some microseconds, the time between two jobs of a training step, and then sleeps: spinning longer
+// some ten microseconds, the time between two jobs of a training step, and then sleeps: spinning longer
 // would take the processor from threads that work, where there are more threads than processors.
 #include "tensor/parallel.h"
 
@@ -120,7 +120,7 @@ class Pool {
   struct Work {
     std::uint64_t next : 24, chunks : 24, workers : 16;
   };
-  static constexpr int spin_rounds = 400;  // of `pause`: 10 to 20 microseconds
+  static constexpr int spin_rounds = 400;  // of `pause`: 10 microseconds on a Zen 4
 
   bool has_work_for(std::uint64_t worker) const {
     const Work work = work_.load();

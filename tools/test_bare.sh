@@ -26,13 +26,22 @@ case $part in quickstart | all) ;; *) usage ;; esac
 [ "$(id -u)" -eq 0 ] || refuse "mounts file systems and changes its root, so it must be run by root"
 command -v debootstrap >/dev/null || refuse "debootstrap is missing; please run: apt-get install debootstrap"
 
-# In a namespace of its own, so that every mount and process ends with the script, however it ends.
-if [ -z "${MINI_BARE_ALONE:-}" ]; then
-  export MINI_BARE_ALONE=1
-  unshare --mount --pid true 2>/dev/null || refuse "this root may not make namespaces (unshare --mount --pid)"
-  exec unshare --mount --propagation private --pid --fork --kill-child \
-    tools/test_bare.sh --release "$release" --part "$part" ${mirror:+--mirror "$mirror"}
+# In a namespace of its own, so that every mount and process ends with the script, however it ends. The
+# root is removed outside of it, where nothing is mounted on it.
+if [ -z "${MINI_BARE_ROOT:-}" ]; then
+  unshare --mount --pid --fork true 2>/dev/null ||
+    refuse "this root may not make namespaces (unshare --mount --pid)"
+  MINI_BARE_ROOT=$(mktemp -d "${TMPDIR:-/tmp}/mini-bare.XXXXXX")
+  export MINI_BARE_ROOT
+  unshare --mount --propagation private --pid --fork --kill-child \
+    tools/test_bare.sh --release "$release" --part "$part" ${mirror:+--mirror "$mirror"} &
+  inside=$!
+  trap 'kill -KILL $inside 2>/dev/null; wait 2>/dev/null; rm -rf --one-file-system "$MINI_BARE_ROOT"' EXIT
+  trap 'exit 130' INT TERM
+  wait $inside
+  exit
 fi
+root=$MINI_BARE_ROOT
 
 cache=build/bare
 base=$cache/$release
@@ -68,11 +77,6 @@ make_base() {
   chroot "$partial" useradd --create-home --shell /bin/bash user
   mv "$partial" "$base"
 }
-
-root=$(mktemp -d "${TMPDIR:-/tmp}/mini-bare.XXXXXX")
-# rm must not follow the mounts.
-trap 'umount -l "$root/dev" "$root/proc" "$root/sys" 2>/dev/null; rm -rf --one-file-system "$root"' EXIT
-trap 'exit 130' INT TERM  # which the first process of a namespace ignores otherwise
 
 make_root() {
   cp -a "$base/." "$root"

@@ -79,7 +79,7 @@ void read_masks(ByteReader& file, Header& header) {
     header.blue = Channel(five ? 0x1f : 0xff);
     return;
   }
-  // Within the longer headers, and in the same place after the one of 40 bytes.
+  // The colour masks stand inside the longer headers, and at the same place behind the 40-byte one.
   file.seek(file_header_size + 40);
   const bool has_alpha = header.compression == masks_and_alpha || header.size >= 56;
   header.red = Channel(file.little<std::uint32_t>());
@@ -91,7 +91,7 @@ void read_masks(ByteReader& file, Header& header) {
 
 Header read_header(ByteReader& file) {
   Header header;
-  file.skip(10);  // "BM", the length of the file, which many programs get wrong, and nothing
+  file.skip(10);  // "BM", the file's length, which many programs get wrong, and a reserved field
   header.pixels_at = file.little<std::uint32_t>();
   header.size = file.little<std::uint32_t>();
   constexpr std::array<std::uint32_t, 8> sizes = {12, 16, 40, 52, 56, 64, 108, 124};
@@ -115,7 +115,7 @@ Header read_header(ByteReader& file) {
     fail_damaged("it has ", header.bits, " bits a pixel");
   if (header.size > 16) {
     header.compression = file.little<std::uint32_t>();
-    file.skip(12);  // the length of the pixels, which many leave 0, and the resolution
+    file.skip(12);  // the length of the pixels, which many programs leave 0, and the resolution
     header.colours = file.little<std::uint32_t>();
   }
   check_compression(header);
@@ -141,7 +141,7 @@ Palette read_palette(ByteReader& file, const Header& header) {
   return palette;
 }
 
-// Where pixel (x, y) goes, y counted in the order of the file.
+// The address of pixel (x, y), where y counts rows in the order of the file.
 class Canvas {
  public:
   Canvas(const Tensor& image, bool from_top)
@@ -192,7 +192,7 @@ void read_rows(ByteReader& file, const Header& header, const Palette& palette,
   }
 }
 
-// What the runs skip keeps the palette's first colour.
+// Pixels that the runs skip keep the palette's first colour.
 void read_runs(ByteReader& file, const Header& header, const Palette& palette,
                const Canvas& canvas) {
   for (std::int64_t y = 0; y < canvas.height(); ++y)
@@ -212,7 +212,7 @@ void read_runs(ByteReader& file, const Header& header, const Palette& palette,
     return y >= canvas.height() || (y == canvas.height() - 1 && x == canvas.width());
   };
   for (;;) {
-    if (file.left() == 0 && complete()) return;  // the end mark is missing, no pixel is
+    if (file.left() == 0 && complete()) return;  // only the end mark is missing
     const int count = file.byte();
     const std::uint8_t second = file.byte();
     if (count > 0) {
@@ -225,7 +225,7 @@ void read_runs(ByteReader& file, const Header& header, const Palette& palette,
     } else if (second == 2) {  // go right and on
       x += file.byte();
       y += file.byte();
-    } else {  // so many single pixels, filled up to an even number of bytes
+    } else {  // that many single pixels follow, padded to an even number of bytes
       const int bytes = (second + per_byte - 1) / per_byte;
       std::uint8_t byte = 0;
       for (int i = 0; i < second; ++i) {
@@ -239,7 +239,7 @@ void read_runs(ByteReader& file, const Header& header, const Palette& palette,
 
 }  // namespace
 
-// Text may begin with the two letters too, but no header is as long as it would then say.
+// A text may begin with "BM" too; its next letters would then give an impossible header length.
 bool is_bmp(std::span<const std::byte> bytes) {
   return as_text(bytes).starts_with("BM") &&
          (bytes.size() < 18 || as_text(bytes).substr(15, 3) == std::string_view("\0\0\0", 3));

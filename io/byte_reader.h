@@ -1,4 +1,4 @@
-// A file's bytes, read from front to back by the image readers. What lies beyond the end is an Error.
+// A file's bytes, read from front to back by the image readers. Reading beyond the end throws an Error.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,5 @@
-// One pair of functions a codec, and what they share; io/image.h is what users call. All throw Error
-// without a prefix: a file that ends too early "is truncated", one that contradicts itself "is
+// A pair of functions for each codec, and the helpers they share; users call io/image.h. All throw
+// Error without a prefix: a file that ends too early "is truncated", one that contradicts itself "is
 // damaged".
 //
 // A reader looks at the header, checks what it says against the limit and against the length of the
@@ -19,7 +19,7 @@
 
 namespace mini::io {
 
-// What a reader makes of a file; io/decode.cpp makes an image of that.
+// What a reader returns. io/decode.cpp turns it into an image.
 struct Decoded {
   Tensor pixels{};      // uint8 [H,W,3], or [H,W,4] with alpha, not multiplied in
   int orientation = 1;  // EXIF's, 1 to 8
@@ -35,9 +35,9 @@ template <class... Parts>
   fail("the file is damaged: ", parts...);
 }
 
-// Sides from a header, checked before memory is taken.
+// Throws when the sides in a header exceed the limit; called before memory is taken.
 void check_size(std::int64_t width, std::int64_t height, std::int64_t max_pixels);
-// `has` bytes that must hold the pixels, which need at least `needs`.
+// Throws when a file's `has` bytes are fewer than the `needs` bytes that its pixels take at least.
 void check_length(std::size_t has, std::int64_t needs);
 Tensor allocate_pixels(std::int64_t width, std::int64_t height, int channels);
 
@@ -52,17 +52,17 @@ struct Palette {
   }
 };
 
-// Many programs leave 0 where alpha would be: pixels of which none is visible are all opaque.
+// Makes an image opaque whose every alpha is 0: many programs leave 0 in a field they do not use.
 void ignore_empty_alpha(const Tensor& rgba);
 
-// 0..max to 0..255, rounded.
+// Scales a value of 0..max to 0..255, rounded.
 constexpr std::uint8_t to_8_bits(std::uint64_t value, std::uint64_t max) {
   return static_cast<std::uint8_t>((value * 255 + max / 2) / max);
 }
 
-// What an APP1 segment with Exif data begins with.
+// The first bytes of an APP1 segment that holds Exif data.
 inline constexpr std::string_view jpeg_exif_name("Exif\0\0", 6);
-// The orientation that Exif data, beginning with its TIFF header, asks for; 1 where it has none.
+// The orientation tag of Exif data, which begins with its TIFF header; 1 where there is none.
 int exif_orientation(std::span<const std::byte> tiff);
 
 bool is_jpeg(std::span<const std::byte> bytes);

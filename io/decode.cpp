@@ -1,5 +1,5 @@
-// From a file to an image: which reader it is for, what is told where it is for none, and the last two
-// steps that are the same for all: alpha is laid on white, and EXIF's orientation is carried out.
+// From a file to an image: finds the reader by the first bytes, names foreign formats in the error, and
+// does the two last steps that all formats share: lays alpha on white and turns the image upright.
 #include <algorithm>
 
 #include "io/byte_reader.h"
@@ -20,7 +20,7 @@ constexpr Reader readers[] = {
     {"TGA", is_tga, decode_tga},  // last, for it has no signature
 };
 
-// What a file that no reader takes may be, by its bytes from `at` on.
+// Foreign formats that the error names, recognised by their bytes at offset `at`.
 struct Foreign {
   const char* name;
   std::size_t at;
@@ -38,7 +38,7 @@ constexpr Foreign foreign[] = {
     {"a JPEG 2000 file", 4, "jP  "},
 };
 
-// In quotes, fit for a terminal.
+// The bytes in quotes, with control characters escaped for the terminal.
 std::string quoted(std::span<const std::byte> bytes) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text = "'";
@@ -139,7 +139,7 @@ int exif_orientation(std::span<const std::byte> tiff) {
       if (tag != orientation) continue;
       return type == type_short && count == 1 && value >= 1 && value <= 8 ? value : 1;
     }
-  } catch (const Error&) {  // the rest of a file says what it says without it
+  } catch (const Error&) {  // damaged Exif data does no harm to the pixels
   }
   return 1;
 }

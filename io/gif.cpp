@@ -1,5 +1,5 @@
-// GIF: CompuServe's Graphics Interchange Format, 87a and 89a, of one frame. What the frame leaves free
-// of the screen is transparent, as in browsers.
+// GIF: CompuServe's Graphics Interchange Format, 87a and 89a, of one frame. Where the frame does
+// not cover the screen, the image is transparent, as in browsers.
 #include <algorithm>
 #include <optional>
 
@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint8_t extension = 0x21, frame_start = 0x2c, trailer = 0x3b;
 constexpr std::uint8_t graphic_control = 0xf9;
 
-// The content of a chain of blocks, each a length and so many bytes; a length of 0 ends it.
+// The content of a chain of blocks: each is a length byte and that many bytes, and length 0 ends it.
 std::vector<std::byte> read_chain(ByteReader& file) {
   std::vector<std::byte> all;
   while (const std::size_t length = file.byte()) {
@@ -43,7 +43,7 @@ class Lzw {
     forget();
   }
 
-  // Fills `out`; what the data has beyond that is passed over.
+  // Fills `out` and ignores any data beyond that.
   void decode(std::span<std::uint8_t> out) {
     std::size_t done = 0;
     int previous = none;
@@ -143,7 +143,7 @@ Frame read_frame(ByteReader& file, const Palette& common) {
   return frame;
 }
 
-// The rows in the order in which the file has them.
+// The row numbers in the order in which the file stores them (interlaced or not).
 std::vector<std::int64_t> row_order(const Frame& frame) {
   std::vector<std::int64_t> rows;
   const auto every = [&](int step, int first) {
@@ -178,7 +178,8 @@ struct Found {
   bool ended = false;
 };
 
-// All blocks up to the end mark. Behind the first frame only another frame matters.
+// Reads all blocks up to the end mark. Behind the first frame it looks only for a second one, which is
+// refused.
 Found read_blocks(ByteReader& file, const Palette& common) {
   Found found;
   while (!found.ended) {
@@ -216,7 +217,7 @@ Decoded decode_gif(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   file.skip(6);
   std::int64_t width = file.little<std::uint16_t>(), height = file.little<std::uint16_t>();
   const int flags = file.byte();
-  file.skip(2);  // the background, which no viewer heeds, and the shape of the pixels
+  file.skip(2);  // the background colour, which viewers ignore, and the pixels' aspect ratio
   const Palette common = read_palette(file, flags);
   const Found found = read_blocks(file, common);
   if (!found.frame) fail_truncated("it has no frame");
@@ -225,7 +226,7 @@ Decoded decode_gif(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   width = std::max(width, frame.left + frame.width);
   height = std::max(height, frame.top + frame.height);
   check_size(width, height, max_pixels);
-  check_length(bytes.size(), width * height / 4096);  // more than a code of 12 bits can make
+  check_length(bytes.size(), width * height / 4096);  // no 12-bit code stands for more pixels
   const Tensor image = Tensor::zeros({height, width, 4}, DType::uint8);
   draw(frame, found.transparent, image);
   Decoded decoded{.pixels = image};

@@ -31,7 +31,7 @@
 
 namespace mini::io {
 
-// Throws, in the name of `op`, what is no image or has no pixels.
+// Throws, in the name of `op`, when the tensor is not an image or has no pixels.
 void check_image(const Tensor& image, const char* op);
 
 enum class ImageFormat { jpeg, webp, png };
@@ -44,11 +44,10 @@ std::string_view name_of(ImageFormat format);
 inline constexpr std::int64_t max_jpeg_side = 65500;  // libjpeg's
 inline constexpr std::int64_t max_webp_side = 16383;
 inline constexpr std::int64_t max_png_side = (std::int64_t{1} << 31) - 1;
-// Throws where the format cannot store an image of that size: to be asked before the work of making
-// one.
+// Throws when the format cannot store an image of that size. Call it before computing the image.
 void check_encodable(std::int64_t width, std::int64_t height, ImageFormat format);
 
-// Small PNG files ask for a high level of compression, quick ones for a low one.
+// PNG's compression level: high makes small files, low makes them quickly.
 inline constexpr int default_png_level = 6;
 
 // quality 1 to 100 is for JPEG and WebP, png_level 0 to 9 for PNG, which loses nothing.
@@ -59,7 +58,7 @@ struct ReadOptions {
   // Larger images are refused before memory is taken: a file of some bytes can claim any size. The
   // default is half a GiB of RGB.
   std::int64_t max_pixels = (std::int64_t{512} << 20) / 3;
-  // Where to add a line about each oddity of a file whose pixels are all there.
+  // Receives a line for each oddity of a file whose pixels are all there.
   std::vector<std::string>* notices = nullptr;
 };
 inline constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max();
@@ -67,7 +66,7 @@ inline constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max(
 // The format is recognised by content.
 Tensor decode(std::span<const std::byte> bytes, const ReadOptions& options = {});
 
-// The same on many, in parallel; results in order.
+// Decodes several files in parallel; the results keep their order.
 std::vector<Bytes> encode_batch(std::span<const Tensor> images, ImageFormat format, int quality);
 std::vector<Tensor> decode_batch(std::span<const Bytes> files);
 
@@ -86,8 +85,8 @@ Tensor to_float(std::span<const Tensor> images, DType dtype = DType::float32);
 Tensor to_image(const Tensor& x);
 std::vector<Tensor> to_images(const Tensor& batch);  // [N,3,H,W] -> N images
 
-// What a batch becomes by being stored: to_images, encode, decode, to_float. [N,3,H,W] of a
-// floating dtype in, the same out. Images run in parallel. Not differentiable.
+// A batch as it comes back from files: to_images, encode, decode, to_float. [N,3,H,W] of a floating
+// dtype in and out. Images run in parallel. Not differentiable.
 struct CodecResult {
   Tensor images;
   std::vector<std::int64_t> sizes;  // bytes of each file

@@ -1,8 +1,8 @@
 // JPEG by libjpeg-turbo.
 //
-// The library goes on with gray after damage, and works through as many scans as a file has. So the
-// markers are looked at first (outline_of), its warnings are Errors, and what was read is compared
-// with what there should be.
+// After damage the library fills up with gray, and it decodes as many scans as a file has. So
+// outline_of() looks at the markers first, the library's warnings become Errors, and the scans that
+// were read are compared with those that the header promises.
 #include <algorithm>
 #include <cstdio>  // jpeglib.h uses FILE without including it
 #include <cstring>
@@ -21,7 +21,7 @@ namespace {
 
 static_assert(max_jpeg_side == JPEG_MAX_DIMENSION);
 
-// Each scan goes through the whole image. The usual ten are allowed for any size.
+// Each scan passes over the whole image, so their number is limited. Images of any size may have ten.
 constexpr std::int64_t max_scans = 500;
 constexpr std::int64_t max_scanned_pixels = std::int64_t{1} << 32;
 
@@ -31,7 +31,7 @@ struct Outline {
   std::span<const std::byte> exif{};
 };
 
-// From marker to marker, over the segments and the coded data between them.
+// Walks from marker to marker, over the segments and the coded data between them.
 Outline outline_of(std::span<const std::byte> bytes) {
   constexpr int restart_0 = 0xd0, restart_7 = 0xd7, end = 0xd9, scan = 0xda, app1 = 0xe1;
   Outline outline;
@@ -69,8 +69,8 @@ struct ErrorManager {
   manager->out.leave();
 }
 
-// Level -1 is a warning: the data is damaged, the library goes on with gray. Mini refuses it, but
-// for warnings about what does no harm to the pixels.
+// Level -1 is a warning: the data is damaged, the library goes on with gray. mini refuses the
+// file, except after warnings about things that do no harm to the pixels.
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   switch (info->err->msg_code) {
@@ -94,7 +94,7 @@ jpeg_error_mgr* set_up(ErrorManager& errors) {
   return &errors.base;
 }
 
-// Behind the file comes an end marker; what lacks data before that is told by other warnings.
+// At the end of the bytes the library gets an end marker. Missing data before it causes other warnings.
 boolean add_end(j_decompress_ptr info) {
   static constexpr JOCTET end[] = {0xff, JPEG_EOI};
   info->src->next_input_byte = end;
@@ -111,14 +111,14 @@ struct Reader {
   Reader& operator=(const Reader&) = delete;
 };
 
-// Where the library writes. Its own jpeg_mem_dest tells of the buffer that it grows at the end
-// alone, so that after an error nobody knows which one to free.
+// The buffer that the library writes to. The library's own jpeg_mem_dest names its grown buffer only
+// at the end, so after an error nobody could free it.
 struct Destination {
   jpeg_destination_mgr base{};
   Bytes bytes = Bytes(1 << 16);
 };
 
-// Makes the part of the buffer from `used` on the library's.
+// Gives the library the part of the buffer from `used` on.
 void offer(Destination& to, std::size_t used) {
   to.base.next_output_byte = reinterpret_cast<JOCTET*>(to.bytes.data()) + used;
   to.base.free_in_buffer = to.bytes.size() - used;
@@ -165,7 +165,7 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::int64_t count
       rgb[3 * i + c] = multiply(cmyk[4 * i + c] ^ flip, cmyk[4 * i + 3] ^ flip);
 }
 
-// An Error of the library, told as what it means.
+// Turns the library's message into "truncated", "damaged" or what else it means.
 [[noreturn]] void explain(const Reader& reader, const Outline& outline, const std::string& text) {
   switch (reader.errors.base.msg_code) {
     case JERR_OUT_OF_MEMORY:
@@ -191,7 +191,7 @@ void run(Reader& reader, const Outline& outline, const F& f) {
   }
 }
 
-// The header's claims against the length of the file and the limits.
+// Checks what the header claims against the limits and the length of the file.
 void check_header(const jpeg_decompress_struct& info, const Outline& outline, std::size_t length,
                   std::int64_t max_pixels) {
   const std::int64_t width = info.image_width, height = info.image_height;
@@ -206,8 +206,8 @@ void check_header(const jpeg_decompress_struct& info, const Outline& outline, st
     check_length(length, blocks / 8);  // Huffman codes have one bit or more
 }
 
-// Whether every scan is there. In a file without an end marker that means every bit of every
-// coefficient; with one, the encoder may have left out what it liked but a component.
+// Whether every scan is there. Without an end marker every bit of every coefficient must have come;
+// with one, each component must have appeared, and the encoder chose how many bits it sent.
 bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
   for (int i = 0; i < info.num_components; ++i) {
     if (info.comp_info[i].quant_table == nullptr) return false;  // saved when its first scan begins

@@ -1,4 +1,4 @@
-// The opcodes. What functions and classes mean is in io/pickle_globals.cpp.
+// Executes the opcodes. io/pickle_globals.cpp knows the functions and classes.
 #include "io/pickle.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ PickleValue* Unpickler::load(std::span<const std::byte>& bytes) {
   }
   check(stack_.size() == 1 && marks_.empty(), "the pickle ends with ", stack_.size(),
         " values on its stack, not one");
-  // Not only the functions it calls: every name in the pickle must be known.
+  // Every name in the pickle must be known, not only the functions that it calls.
   for (std::size_t i = first; i < values_.size(); ++i)
     check(!values_[i].is(Kind::global) || values_[i].allowed, "the pickle refers to ",
           values_[i].text, ", which is not on the list of what weight files may use");
@@ -98,7 +98,7 @@ PickleValue* Unpickler::make_text(std::span<const std::byte> bytes) {
   return value;
 }
 
-// Two's complement, little endian, as long as it needs to be. Longer than 64 bits it stays a text.
+// A two's complement number in little-endian bytes. One longer than 64 bits stays a text.
 PickleValue* Unpickler::make_long(std::span<const std::byte> bytes) {
   if (bytes.size() > sizeof(std::int64_t)) return make_text(bytes);
   PickleValue* value = make(Kind::integer);
@@ -128,7 +128,7 @@ PickleValue* Unpickler::make_list(std::vector<PickleValue*> items) {
   return value;
 }
 
-// A few bytes of a pickle can ask for the copy of a long list, again and again.
+// Bounds the copies: a few bytes of a pickle can ask for the copy of a long list again and again.
 const std::vector<PickleValue*>& Unpickler::to_copy(const std::vector<PickleValue*>& items) {
   copied_ += items.size();
   check(copied_ <= max_values_, "the pickle copies more than ", max_values_, " values");
@@ -173,7 +173,7 @@ void Unpickler::recall(std::uint32_t index) {
 
 void Unpickler::extend(std::vector<PickleValue*> items, Kind kind) {
   PickleValue* to = top();
-  if (to->is(Kind::object)) return;  // opaque: what it holds is passed over
+  if (to->is(Kind::object)) return;  // an opaque object's content is ignored
   check(to->is(kind), "the pickle adds elements to what is no list or dictionary");
   check(kind != Kind::dict || items.size() % 2 == 0, "the pickle has a key without a value");
   to->items.insert(to->items.end(), items.begin(), items.end());
@@ -187,7 +187,7 @@ bool Unpickler::step(std::uint8_t opcode) {
   return true;
 }
 
-// Opcodes that move values or name functions. False: not one of these.
+// Executes opcodes that move values or name functions. Returns false for any other opcode.
 bool Unpickler::step_stack(std::uint8_t opcode) {
   switch (opcode) {
     case PROTO:
@@ -229,7 +229,7 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
       return true;
     }
     case NEWOBJ_EX:
-      pop();  // arguments by name
+      pop();  // the keyword arguments
       [[fallthrough]];
     case REDUCE:
     case NEWOBJ: {
@@ -340,7 +340,7 @@ bool Unpickler::step_line(std::uint8_t opcode) {
       push(value);
       return true;
     }
-    // Escapes are left as they are: names of tensors have none.
+    // Escapes stay as they are, since names of tensors have none.
     case STRING: {
       const std::string_view text = line();
       check(text.size() >= 2 && text.front() == text.back() &&

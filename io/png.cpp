@@ -1,8 +1,8 @@
 // PNG by libpng, row by row.
 //
-// libpng goes on after many kinds of damage with a warning. Here every warning but the harmless ones is
-// an Error, and so is every wrong checksum. Of the chunks it sees those that make pixels; the others
-// are looked at in outline_of().
+// libpng goes on after many kinds of damage with a warning. Here every warning is an Error unless it
+// is harmless, and so is every wrong checksum. libpng gets only the chunks that make pixels;
+// outline_of() looks at the others.
 #include <cstring>
 #include <png.h>
 
@@ -17,13 +17,13 @@ constexpr std::string_view signature = "\x89PNG\r\n\x1a\n";
 constexpr std::string_view end_chunk("\0\0\0\0IEND\xae\x42\x60\x82", 12);
 constexpr std::int64_t best_ratio = 1032;  // of deflate
 
-// What the chunks say, without their content; from a walk that looks at lengths and names alone.
+// What a walk over the chunks' lengths and names finds.
 struct Outline {
   std::int64_t data = 0;   // bytes of IDAT
   bool ends = false;       // has IEND
   std::size_t length = 0;  // up to the end of the last whole chunk
   std::uint32_t frames = 1;
-  std::uint32_t gamma = 0;  // times 100000; 0 where none is said, or a profile says more
+  std::uint32_t gamma = 0;  // times 100000; 0 where the file gives none or has a colour profile
   std::span<const std::byte> exif{};
 };
 
@@ -68,7 +68,7 @@ struct State {
   Bytes written;
 };
 
-// libpng's structures, of a reader or a writer, and where its errors go.
+// libpng's structures for a reader or a writer, and the place for its error.
 struct Png {
   State state;
   png_structp png = nullptr;
@@ -108,7 +108,7 @@ struct Png {
   }
 };
 
-// The file's whole chunks, then the end chunk if they lack that.
+// Feeds libpng the file's whole chunks, and an end chunk where the file has none.
 void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   State& state = Png::state_of(png);
   if (state.in.empty() && !state.ran_out) {
@@ -120,7 +120,7 @@ void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   state.in = state.in.subspan(count);
 }
 
-// Calls libpng to read; its errors are told as what they mean.
+// Calls libpng to read and turns its errors into "truncated" or "damaged".
 template <class F>
 void run(Png& reader, const F& f) {
   try {
@@ -147,7 +147,7 @@ Form read_form(Png& reader, std::span<const std::byte> bytes) {
   run(reader, [&] {
     png_set_read_fn(png, nullptr, read_bytes);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    // Of the chunks that make no pixels only the sums are checked; check_size limits the sides.
+    // Only the checksum of chunks that make no pixels is checked. check_size limits the sides.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_read_info(png, info);
@@ -211,7 +211,7 @@ void append(png_structp png, png_bytep data, std::size_t count) {
   try {
     const auto* begin = reinterpret_cast<const std::byte*>(data);
     state.written.insert(state.written.end(), begin, begin + count);
-  } catch (const std::exception&) {  // which may not cross libpng
+  } catch (const std::exception&) {  // exceptions must not cross libpng's C code
     appended = false;
   }
   if (!appended) png_error(png, "there is not enough memory");

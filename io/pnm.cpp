@@ -18,7 +18,7 @@ struct Header {
   int channels() const { return kind % 3 == 0 ? 3 : 1; }
 };
 
-// The first byte that is neither space nor part of a comment.
+// Skips spaces and comments and returns the first byte after them.
 std::uint8_t next_visible(ByteReader& file) {
   std::uint8_t c = file.byte();
   while (is_space(c) || c == '#') {
@@ -30,7 +30,7 @@ std::uint8_t next_visible(ByteReader& file) {
   return c;
 }
 
-// A number and the one byte after it, if there is one.
+// Reads a number and the one byte after it, if there is one.
 std::uint32_t next_number(ByteReader& file) {
   std::uint8_t c = next_visible(file);
   std::uint32_t value = 0;
@@ -59,7 +59,7 @@ Header read_header(ByteReader& file) {
   return header;
 }
 
-// The least number of bytes that can hold the pixels.
+// The fewest bytes that can hold the pixels.
 std::int64_t least_length(const Header& header) {
   const std::int64_t row = header.width * header.channels();
   if (header.kind == 1) return row * header.height;

@@ -27,7 +27,7 @@ struct TypeName {
   ElementType type;
   const char* name;
 };
-// Those that mini writes come first, widest first: the order in which tensors are laid out.
+// The types that mini writes come first, widest first, which is the order of the tensors in the file.
 constexpr std::array type_names{
     TypeName{ElementType::float64, "F64"},   TypeName{ElementType::int64, "I64"},
     TypeName{ElementType::float32, "F32"},   TypeName{ElementType::float16, "F16"},
@@ -74,7 +74,7 @@ Entry parse_entry(const std::string& name, const Json& json) {
     const std::uint64_t value = unsigned_of(extent, name, "an extent");
     check(value <= INT64_MAX, "tensor \"", name, "\": extent ", value, " cannot be right");
     entry.shape.push_back(static_cast<std::int64_t>(value));
-    // Also for empty tensors: their other extents must not overflow the strides.
+    // Checked for empty tensors too, since their other extents must not overflow the strides.
     overflow |= __builtin_mul_overflow(expected, std::max<std::uint64_t>(value, 1), &expected);
     empty |= value == 0;
   }
@@ -141,7 +141,7 @@ std::string text_of(std::uint32_t checksum) {
   return text;
 }
 
-// The checksums of the tensors as read against those that were written.
+// Compares the checksums of the tensors that were read with those in the metadata.
 void verify(const std::map<std::string, std::uint32_t>& checksums, std::string_view written) {
   constexpr const char* remedy =
       "; if another program changed the tensors on purpose, let it leave mini.crc32 out of the "

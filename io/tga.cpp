@@ -1,5 +1,5 @@
 // TGA: Truevision TGA File Format Specification 2.0. Palettes, grey and true colour, as they are or
-// run-length coded, from any corner. The footer and what it points to is passed over.
+// run-length coded, from any corner. The footer and what it points to are ignored.
 #include <algorithm>
 #include <functional>
 
@@ -34,7 +34,7 @@ Header read_header(ByteReader& file) {
   header.map_first = file.little<std::uint16_t>();
   header.map_length = file.little<std::uint16_t>();
   header.map_bits = file.byte();
-  file.skip(4);  // where it lies on a screen
+  file.skip(4);  // the position on a screen
   header.width = file.little<std::uint16_t>();
   header.height = file.little<std::uint16_t>();
   header.bits = file.byte();
@@ -45,7 +45,8 @@ Header read_header(ByteReader& file) {
 bool makes_sense(const Header& header) {
   if ((header.type & ~15) != 0 || header.map_type > 1 || header.pixels() == 0) return false;
   if (header.map_type == 1 && !is_colour_depth(header.map_bits)) return false;
-  if ((header.descriptor & 0xc0) != 0) return false;  // interleaved rows, which nothing ever wrote
+  if ((header.descriptor & 0xc0) != 0)
+    return false;  // interleaved rows, which no known program writes
   switch (header.kind()) {
     case palette:
       return header.map_type == 1 && header.bits == 8;
@@ -58,8 +59,8 @@ bool makes_sense(const Header& header) {
   }
 }
 
-// BGR, BGRA, or five bits a colour under one bit that some programs set where a pixel is opaque and
-// others where it is not: it is ignored.
+// BGR, BGRA, or five bits a colour and one bit that is ignored: some programs set it where a pixel is
+// opaque, others where it is transparent.
 Rgba read_colour(ByteReader& file, int bits, bool has_alpha) {
   if (bits <= 16) {
     const std::uint32_t value = file.little<std::uint16_t>();
@@ -93,12 +94,12 @@ Rgba read_pixel(ByteReader& file, const Header& header, const Palette& colours) 
   return {value, value, value, header.has_alpha() ? a : std::uint8_t{255}};
 }
 
-// Gives the pixels to `put` in the order of the file.
+// Calls `put` with each pixel in the order of the file.
 void read_pixels(ByteReader& file, const Header& header, const Palette& colours,
                  const std::function<void(const Rgba&)>& put) {
   std::int64_t left = header.pixels();
   while (left > 0) {
-    // Without run lengths the whole image is one packet of single pixels.
+    // An image without run lengths is one packet of single pixels.
     std::int64_t count = left;
     bool run = false;
     if (header.run_length_coded()) {

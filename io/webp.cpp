@@ -36,7 +36,7 @@ std::span<const std::byte> find_exif(std::span<const std::byte> bytes) {
     const std::size_t length = file.little<std::uint32_t>();
     if (length > file.left()) break;
     auto content = file.take(length);
-    if (name == "EXIF") {  // some programs keep the name that it has in a JPEG
+    if (name == "EXIF") {  // some programs keep the prefix that the data has in a JPEG
       if (as_text(content).starts_with(jpeg_exif_name)) content = content.subspan(6);
       return content;
     }
@@ -60,7 +60,7 @@ const char* describe(WebPEncodingError error) {
   }
 }
 
-// What libwebp allocates while it encodes.
+// The buffers that libwebp allocates while it encodes.
 struct Encoder {
   WebPPicture picture{};
   WebPMemoryWriter writer{};
@@ -109,7 +109,8 @@ Bytes encode_webp(const Tensor& image, int quality) {
   config.method = 4;
   picture.width = static_cast<int>(width);
   picture.height = static_cast<int>(height);
-  picture.use_argb = 0;  // to YUV on import, with the bits that the encoder would make of ARGB
+  picture.use_argb =
+      0;  // converts to YUV on import, to the same bits that the encoder would make from ARGB
   check(
       WebPPictureImportRGB(&picture, image.data<std::uint8_t>(), static_cast<int>(3 * width)) != 0,
       "out of memory");

@@ -132,7 +132,9 @@ TEST(DamagedPng, APixelBeyondThePaletteIsDamage) {
                           test::png_chunk("PLTE", palette.bytes()).bytes());
   };
   EXPECT_EQ(decode(file(1)).to_vector(), (std::vector<double>{0, 0, 255}));
-  expect_refused(file(2), "damaged: a pixel has colour 2 of a palette of 2");
+  // Newer versions of libpng notice it before mini does, and say it in words of their own.
+  expect_refused(file(2), "the file is damaged: ");
+  expect_refused(file(2), "palette");
 }
 
 TEST(DamagedPng, SixteenBitsAreRoundedNotCut) {

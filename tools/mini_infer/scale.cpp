@@ -44,7 +44,7 @@ int scale_images(const ModelOptions& model_options, const ScaleOptions& options)
     const Shape size = image.shape();
     image = {};
     allocator({}).trim();  // the codec has its own memory
-    io::write_image(job.output, result, options.quality);
+    io::write_image(job.output, result, {.quality = options.quality});
     fmt::print("{} ({}x{}) -> {} ({}x{})\n", printable(job.input.string()), size[1], size[0],
                printable(job.output.string()), result.size(1), result.size(0));
   });

@@ -127,7 +127,7 @@ Tensor diff_jpeg(const Tensor& x, std::span<const double> quality);
 Tensor diff_jpeg(const Tensor& x, double quality);
 // An estimate of the bits that a JPEG file (4:2:0, standard Huffman tables) spends on each image of
 // x, RGB [N,3,H,W] in [0,1], without the headers: [N]. Each block of 8x8 takes a constant and
-// 2.77·log2(1 + |coefficient / step|) for each of its coefficients but the mean.
+// 2.86·log2(1 + |coefficient / step|), rounded off at 0, for each of its coefficients but the mean.
 Tensor jpeg_bits(const Tensor& x, std::span<const double> quality);
 Tensor jpeg_bits(const Tensor& x, double quality);
 

@@ -7,7 +7,7 @@ namespace {
 
 bool takes_part(const Tensor& x) { return x.defined() && x.requires_grad(); }
 
-// The outputs that can have a gradient.
+// The outputs that can have gradients.
 Tensors floating(const Tensors& outputs) {
   Tensors result;
   for (const Tensor& output : outputs)
@@ -15,7 +15,7 @@ Tensors floating(const Tensors& outputs) {
   return result;
 }
 
-// Puts a generator back to `state` for a scope.
+// Sets a generator back to `state` for a scope.
 class Rewound {
  public:
   Rewound(Generator* generator, const Generator& state) : generator_(generator) {
@@ -40,14 +40,15 @@ Tensors checkpoint(const std::function<Tensors(const Tensors&)>& function, const
                    Generator* generator) {
   if (!grad_enabled()) return function(inputs);
   if (std::none_of(inputs.begin(), inputs.end(), takes_part)) {
-    // There is nothing to keep. With grad mode left on, a tensor that should be listed shows.
+    // Nothing needs to be kept. Grad mode stays on, so that a tensor missing from `inputs` is
+    // found.
     Tensors outputs = function(inputs);
     check(std::none_of(outputs.begin(), outputs.end(), takes_part),
           "checkpoint: the function uses a tensor that takes part in differentiation, but none of "
           "the inputs does; list it there, or detach it");
     return outputs;
   }
-  // What is a constant now stays one, even if it is made to require a gradient before backward.
+  // An input that is a constant now stays one, even if it is made to require a gradient later.
   Tensors kept = inputs;
   for (Tensor& input : kept)
     if (input.defined() && !input.requires_grad()) input = input.detach();

@@ -1,10 +1,11 @@
-// Activation checkpointing: memory for time (A. Griewank, A. Walther, "Revolve", ACM TOMS 26, 2000;
-// T. Chen, B. Xu, C. Zhang, C. Guestrin, "Training deep nets with sublinear memory cost", 2016).
+// Activation checkpointing saves memory at the price of time (A. Griewank, A. Walther, "Revolve",
+// ACM TOMS 26, 2000; T. Chen, B. Xu, C. Zhang, C. Guestrin, "Training deep nets with sublinear
+// memory cost", 2016).
 //
-// Of what happens inside a checkpointed function only the inputs are kept. When backward comes to
-// it, the function is evaluated a second time, now recorded, and the walk goes on through what was
-// recorded (Backward::replay in autograd/node.h). A network of n equal layers cut into √n
-// checkpointed parts holds about 2√n activations instead of n, for one more forward pass.
+// A checkpointed function keeps its inputs only. When backward reaches it, the function is
+// evaluated a second time, with recording on, and the walk continues through the new graph
+// (Backward::replay in autograd/node.h). A network of n equal layers divided into √n checkpointed
+// parts holds about 2√n activations instead of n, at the price of one more forward pass.
 #pragma once
 
 #include <functional>
@@ -14,16 +15,17 @@
 
 namespace mini {
 
-// function(inputs), kept as described. Gradients have the bits that plain function(inputs) gives
-// (higher derivatives exist; their parts may add up in another order). Without grad mode it is just
-// that.
+// Returns function(inputs) as a checkpointed part of the graph. Gradients have the same bits as
+// those of plain function(inputs). Higher derivatives exist, but their terms may be added in
+// another order. Without grad mode this is a plain call.
 //
-// `inputs` lists all that the function depends on and that takes part in differentiation, captured
-// parameters included (the function need not read them from its argument); what is missing there is
-// an error, in backward. Undefined tensors and constants are welcome, as are undefined and integer
-// outputs. The function must do the same each time: it may draw from `generator`, whose state is
-// then kept for the second evaluation and is afterwards as if that had not been. What the function
-// captures by reference, and the generator, must live until backward.
+// `inputs` must list every tensor that the function depends on and that takes part in
+// differentiation, captured parameters included (the function need not read those from its
+// argument). Backward throws if one is missing. Inputs may be undefined or constant; outputs may be
+// undefined or of an integer type. The function must do the same each time. It may draw random
+// numbers from `generator`: the second evaluation starts from the same state, and the present state
+// is put back afterwards. The generator, and whatever the function captures by reference, must live
+// until backward.
 Tensors checkpoint(const std::function<Tensors(const Tensors&)>& function, const Tensors& inputs,
                    Generator* generator = nullptr);
 

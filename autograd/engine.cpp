@@ -1,9 +1,11 @@
-// The walk keeps one set of gradients per node it has reached and always takes the node with the
-// largest sequence number: whatever uses a node's outputs was recorded later, so by then all its
-// gradients have arrived. A leaf has its whole gradient once every input that it is, of any node, is
-// settled; these are counted before the walk where somebody wants to know. What a node adds to leaves
-// waits for its last result: a GPU adds all of it in one launch. State lives on the stack, so a
-// backward may run inside another's.
+// The walk keeps, for each node it has reached, the gradients of that node's outputs. It always
+// takes the node with the largest sequence number next. All users of that node's outputs were
+// recorded later, so they are done, and its gradients are complete.
+//
+// The gradient of a leaf is complete when every use of the leaf, as an input of a node, is settled.
+// The uses are counted before the walk if the caller asks for leaf_complete. The gradients that a
+// node adds to leaves are collected and added together, which takes a GPU one launch. All state is
+// on the stack, so backward may be called inside another backward.
 #include "autograd/engine.h"
 
 #include <algorithm>
@@ -21,10 +23,11 @@ namespace {
 
 using Meta = std::shared_ptr<AutogradMeta>;
 
-// Calls visit for every node behind `root` that is not known yet, inputs before their users.
+// Calls visit for every node reachable from `root` that is not yet known, inputs before their
+// users.
 template <class Visit>
 void discover(const Meta& root, std::unordered_set<std::uint64_t>& known, const Visit& visit) {
-  std::map<std::uint64_t, const Node*> found;  // by sequence: inputs come before their users
+  std::map<std::uint64_t, const Node*> found;  // sorted by sequence number
   std::vector<const Node*> stack;
   const auto meet = [&](const Meta& meta) {
     if (!meta || !meta->node || !known.insert(meta->node->sequence()).second) return;
@@ -40,7 +43,7 @@ void discover(const Meta& root, std::unordered_set<std::uint64_t>& known, const 
   for (const auto& [sequence, node] : found) visit(*node);
 }
 
-// Nodes that lie on a path from an output to one of the wanted metas.
+// The nodes that lie on a path from an output to one of the wanted metas.
 class Paths {
  public:
   Paths(const std::vector<Meta>& roots, const std::unordered_set<const AutogradMeta*>& wanted)
@@ -48,7 +51,7 @@ class Paths {
     for (const Meta& root : roots) extend(root);
   }
 
-  // Takes in the graph behind `root`, as far as it is not known yet.
+  // Adds the part of the graph reachable from `root` that is not yet known.
   void extend(const Meta& root) {
     discover(root, known_, [&](const Node& node) {
       if (std::any_of(node.inputs().begin(), node.inputs().end(),
@@ -64,13 +67,13 @@ class Paths {
 
  private:
   const std::unordered_set<const AutogradMeta*>& wanted_;
-  std::unordered_set<std::uint64_t> known_, useful_;  // nodes, by sequence
+  std::unordered_set<std::uint64_t> known_, useful_;  // sequence numbers of nodes
 };
 
-// From how many inputs of nodes each leaf is still to get a gradient.
+// Counts, for each leaf, the uses as an input of a node that are not yet settled.
 class Uses {
  public:
-  // A leaf among the roots counts once more, so it stays open to the end.
+  // A leaf that is itself a root has one use more, so it is reported at the end of the walk.
   explicit Uses(const std::vector<Meta>& roots) {
     for (const Meta& root : roots) {
       if (root->node == nullptr) count(root);
@@ -85,10 +88,10 @@ class Uses {
     });
   }
 
-  // One input is settled. True: the leaf has its whole gradient now.
+  // Settles one use; returns whether the gradient of the leaf is now complete.
   bool settle(const AutogradMeta* leaf) { return --left_.at(leaf) == 0; }
 
-  // The leaves of which that is not known, in the order in which they were found.
+  // The leaves with unsettled uses, in the order in which they were found.
   std::vector<Meta> open() const {
     std::vector<Meta> result;
     for (const Meta& leaf : leaves_)
@@ -103,12 +106,12 @@ class Uses {
     ++place->second;
   }
 
-  std::unordered_set<std::uint64_t> known_;  // nodes, by sequence
+  std::unordered_set<std::uint64_t> known_;  // sequence numbers of nodes
   std::unordered_map<const AutogradMeta*, std::size_t> left_;
   std::vector<Meta> leaves_;
 };
 
-// Whether nobody else can see the sum's values, so that it may change in place.
+// Whether the sum can be changed in place, because no other tensor shares its values.
 bool is_own(const Tensor& sum) {
   return sum.is_unshared() && sum.is_dense() && !sum.requires_grad();
 }
@@ -133,7 +136,7 @@ class Walk : public Backward::Receiver {
         paths_(paths),
         wanted_(wanted) {}
 
-  // From inside a node, perhaps through a graph that the node has just recorded.
+  // Called from inside a node; `meta` may belong to a graph that the node has just recorded.
   void arrive(const Meta& meta, Tensor gradient) override {
     if (paths_ != nullptr) paths_->extend(meta);
     if (uses_) uses_->extend(meta);
@@ -141,7 +144,7 @@ class Walk : public Backward::Receiver {
   }
 
   void settle(std::size_t i) override {
-    check(!settled_[i], current_->name(), ": backward handed in the gradient of input ", i,
+    check(!settled_[i], current_->name(), ": backward delivered the gradient of input ", i,
           " twice");
     settled_[i] = true;
     add_to_leaves();
@@ -150,7 +153,7 @@ class Walk : public Backward::Receiver {
       options_.leaf_complete(*input);
   }
 
-  // Adds a gradient of the tensor that `meta` stands for.
+  // Adds a gradient of the tensor that `meta` belongs to.
   void add(const Meta& meta, Tensor gradient) {
     if (wanted_ != nullptr && wanted_->contains(meta.get()))
       accumulate(caught_[meta.get()], gradient, create_graph_);
@@ -184,7 +187,7 @@ class Walk : public Backward::Receiver {
       Tensors grads = current.node->apply(current.grads, needed, *this);
       current.grads.clear();
       if (!retain_graph_) current.node->release();
-      std::vector<std::size_t> returned;  // inputs that were not handed in earlier
+      std::vector<std::size_t> returned;  // inputs whose gradients were not delivered earlier
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         const bool arrives = needed[i] && grads[i].defined();
         if (arrives) add(inputs[i], std::move(grads[i]));
@@ -211,7 +214,7 @@ class Walk : public Backward::Receiver {
   void arrive_at_leaf(AutogradMeta& leaf, Tensor gradient) {
     if (!leaf.requires_grad) return;
     const Tensor& sum = leaf.grad;
-    // What is added at once is on one device, and no leaf is in it twice.
+    // ops::add_ takes additions on one device, to distinct tensors.
     if (sum.defined() && std::any_of(waiting_.begin(), waiting_.end(), [&](const Addition& other) {
           return other.sum.storage() == sum.storage() || other.sum.device() != sum.device();
         }))
@@ -220,8 +223,9 @@ class Walk : public Backward::Receiver {
       waiting_.push_back({sum, std::move(gradient)});
       return;
     }
-    // A gradient may be shared with another tensor (an expanded view, the caller's own): the leaf
-    // keeps it only if nobody else holds it, so that later ones can be added in place.
+    // The gradient may share its values with another tensor (an expanded view, or the caller's own
+    // tensor). The leaf keeps it only if it is unshared, so that later gradients can be added in
+    // place.
     if (!leaf.grad.defined() && !create_graph_ && !(gradient.is_unshared() && gradient.is_dense()))
       gradient = ops::clone(gradient);
     accumulate(leaf.grad, gradient, create_graph_);
@@ -239,8 +243,8 @@ class Walk : public Backward::Receiver {
   const std::unordered_set<const AutogradMeta*>* wanted_;  // null: collect in the leaves
   std::map<std::uint64_t, Pending> pending_;
   std::unordered_map<const AutogradMeta*, Tensor> caught_;
-  std::vector<Addition> waiting_;  // what is still to be added to leaves
-  std::optional<Uses> uses_;       // only if somebody wants to know
+  std::vector<Addition> waiting_;  // additions to leaves, not yet done
+  std::optional<Uses> uses_;       // if the caller asked for leaf_complete
   const Node* current_ = nullptr;
   std::vector<bool> settled_;  // the inputs of the current node
 };
@@ -285,7 +289,7 @@ void backward(const Tensor& output, const Tensor& grad_output, BackwardOptions o
 
 Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
              BackwardOptions options) {
-  check(!options.leaf_complete, "grad: leaves get no gradient here; only backward() tells of them");
+  check(!options.leaf_complete, "grad: leaf_complete is an option of backward() only");
   std::unordered_set<const AutogradMeta*> wanted;
   for (const Tensor& input : inputs) {
     check(input.requires_grad(), "grad: an input does not require a gradient (shape ",

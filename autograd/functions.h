@@ -1,8 +1,9 @@
-// The catalogue: every differentiable function of mini. Tensors are NCHW; float32 or float64.
+// The catalogue: every differentiable function of mini. Tensors are float32 or float64; images are
+// [N,C,H,W].
 //
-// Each function checks its arguments, computes with ops/, and records how to go backward with the
-// functions listed here, so derivatives of any order exist unless a line says otherwise. Errors
-// name the function and the shapes. tools/mini_gradcheck/ has a row for every name in this file.
+// Each function checks its arguments, computes with ops/, and records a backward function made of
+// functions in this file. So derivatives of any order exist unless a comment says otherwise. Errors
+// name the function and the shapes. tools/mini_gradcheck/ checks every function in this file.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ Tensor softplus(const Tensor& x);                        // log(1 + e^x)
 Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 at the bounds
 Tensor pow(const Tensor& x, double exponent);
 Tensor affine(const Tensor& x, double scale, double shift);  // scale·x + shift
-// round(255·clamp(x,0,1))/255; the gradient passes straight through (SAIN, eq. of Q).
+// round(255·clamp(x,0,1))/255; straight-through gradient (that of the identity), as in SAIN.
 Tensor quantise(const Tensor& x);
 
 // ── Elementwise, two operands, broadcasting (functions/elementwise.cpp) ──────────────────────────
@@ -39,10 +40,10 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
-Tensor pow(const Tensor& a, const Tensor& b);      // a > 0 for a gradient of b
+Tensor pow(const Tensor& a, const Tensor& b);      // the gradient of b needs a > 0
 Tensor maximum(const Tensor& a, const Tensor& b);  // equal operands share the gradient
 Tensor minimum(const Tensor& a, const Tensor& b);
-Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);  // condition: 0 selects b
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);  // nonzero selects a
 // 1 or 0 in the operands' dtype; no gradient.
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor greater_equal(const Tensor& a, const Tensor& b);
@@ -58,9 +59,9 @@ Tensor select(const Tensor& x, int dim, std::int64_t index);
 Tensor squeeze(const Tensor& x, int dim);
 Tensor unsqueeze(const Tensor& x, int dim);
 Tensor concat(const Tensors& parts, int dim);
-Tensor stack(const Tensors& parts, int dim);  // a new dimension
+Tensor stack(const Tensors& parts, int dim);  // along a new dimension
 Tensors split(const Tensor& x, std::span<const std::int64_t> sizes, int dim);
-// Zeros before and after along one dimension: the adjoint of narrow.
+// Pads one dimension with zeros to `size`, x beginning at `start`: the adjoint of narrow.
 Tensor embed(const Tensor& x, int dim, std::int64_t start, std::int64_t size);
 Tensor flip(const Tensor& x, int dim);
 Tensor contiguous(const Tensor& x);
@@ -77,9 +78,9 @@ Tensor amax(const Tensor& x, int dim, bool keep_dims = false);  // equal maxima 
 Tensor argmax(const Tensor& x, int dim);                        // int64; no gradient
 Tensor softmax(const Tensor& x, int dim);
 Tensor log_softmax(const Tensor& x, int dim);
-// Sums the broadcast dimensions of x away until it has `shape`: the adjoint of expand.
+// Sums over the dimensions along which `shape` was broadcast to that of x: the adjoint of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-// int64 labels [..] -> [.., classes] of 1 and 0; no gradient.
+// int64 labels [..] -> [..,classes] of ones and zeros; no gradient.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
 
 // ── Products (functions/matmul.cpp) ──────────────────────────────────────────────────────────────
@@ -97,28 +98,28 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const Conv2dParams& params = {},
                         std::array<std::int64_t, 2> output_padding = {0, 0});
-// The third of the trio: the gradient of conv2d's weight (of shape `weight`) for output gradient
-// dy.
+// The gradient of conv2d in its weight, which has shape `weight`; dy [N,O,H',W'] is the gradient of
+// the output.
 Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Shape& weight,
                               const Conv2dParams& params = {});
-// The dense block of IRN and SAIN (models/invertible/dense_block.h): conv k sees the input and all
-// earlier features; leaky_relu(slope) after all but the last. One op because its features share one
-// buffer.
+// The dense block of IRN and SAIN (models/invertible/dense_block.h): convolution k reads the input
+// and all earlier features; leaky_relu(slope) follows all but the last. It is one op so that all
+// features can share one buffer.
 Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biases,
                    double slope = 0.2);
 Tensor max_pool2d(const Tensor& x, const Pool2dParams& params);
-Tensor avg_pool2d(const Tensor& x, const Pool2dParams& params);  // zeros of the padding count
+Tensor avg_pool2d(const Tensor& x, const Pool2dParams& params);  // counts the zeros of the padding
 
 // ── Images (functions/image.cpp, functions/jpeg.cpp) ─────────────────────────────────────────────
 Tensor pad2d(const Tensor& x, const Padding2d& padding, PadMode mode = PadMode::zero);
-// The adjoint of pad2d, to a tensor of height x width.
+// The adjoint of pad2d: [N,C,H+top+bottom,W+left+right] -> [N,C,H,W].
 Tensor pad2d_adjoint(const Tensor& x, const Padding2d& padding, PadMode mode);
-// Haar transform: [N,C,H,W] -> [N,4C,H/2,W/2], band-major: means, then horizontal, vertical and
-// diagonal differences, divided by 4. H and W even.
+// Haar transform: [N,C,H,W] -> [N,4C,H/2,W/2], H and W even. Bands in order: means, then
+// horizontal, vertical and diagonal differences, each the signed sum of 2x2 pixels divided by 4.
 Tensor haar(const Tensor& x);
 Tensor haar_inverse(const Tensor& x);
 // MATLAB's imresize with the bicubic kernel a = -0.5, antialiased when shrinking, symmetric
-// borders. The output's side is ceil(side · scale).
+// borders. Each side of the result is ceil(side · scale).
 Tensor resize_bicubic(const Tensor& x, double scale);
 // The differentiable JPEG simulator (ops/jpeg.h has the formula): RGB [N,3,H,W] in [0,1] of
 // any size, quality 1..100. `quality` may be one number for the batch or one per image.
@@ -130,10 +131,10 @@ Tensor diff_jpeg(const Tensor& x, double quality);
 Tensor coupling(const Tensor& x, const Tensor& h, const Tensor& g);          // x·exp(s) + g
 Tensor coupling_inverse(const Tensor& y, const Tensor& h, const Tensor& g);  // (y - g)/exp(s)
 
-// One value per element from a Gaussian mixture (SAIN, latent model). parameters [3,K]: logits,
-// means, log-variances; exponential and normal [shape..,K]: the noise. Component chosen by
-// straight-through Gumbel-softmax (tau 1, Gumbel = -log(exponential)). Gradients reach the
-// parameters alone; the noise counts as constant.
+// Draws one value per element from a Gaussian mixture of K components (SAIN, latent model).
+// parameters [3,K]: logits, means, log-variances; exponential and normal [shape..,K]: the noise.
+// Straight-through Gumbel-softmax chooses the component (tau 1, Gumbel = -log(exponential)). Only
+// the parameters have gradients; the noise is a constant.
 Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal);
 
 // ── Losses (functions/losses.cpp); all return one element ────────────────────────────────────────

@@ -26,7 +26,7 @@ void check_inputs(const Tensors& inputs) {
   }
 }
 
-// The element of x at a row-major position, as a view: x may be on any device.
+// A view of the element of x at a row-major position; a view works on any device.
 Tensor element(const Tensor& x, std::int64_t flat) {
   std::int64_t place = x.offset();
   for (int d = x.rank() - 1; d >= 0; --d) {
@@ -45,7 +45,7 @@ Shape index_of(const Shape& shape, std::int64_t flat) {
   return index;
 }
 
-// All outputs one after the other.
+// The elements of all outputs, concatenated.
 std::vector<double> evaluate(const TensorFunction& function, const Tensors& inputs) {
   const NoGrad guard;
   std::vector<double> result;
@@ -73,7 +73,7 @@ Matrix numeric_jacobian(const TensorFunction& function, const Tensors& inputs, c
   return rows;
 }
 
-// One walk per output element; the columns of all inputs' Jacobians come from the same walk.
+// One walk per output element gives a column of every input's Jacobian.
 std::vector<Matrix> analytic_jacobians(const Tensors& outputs, const Tensors& inputs) {
   std::vector<Matrix> result(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -135,7 +135,7 @@ GradCheckResult gradcheck(const TensorFunction& function, const Tensors& inputs,
         const double a = analytic[i][j][k], n = numeric[j][k];
         const double difference = std::abs(a - n);
         ++result.compared;
-        // Written so that a NaN disagrees.
+        // This form makes a NaN disagree.
         if (!(difference <= options.absolute + options.relative * std::abs(n)) &&
             ++wrong <= entries_shown)
           result.text += concat_text("d ", name_output(outputs, static_cast<std::int64_t>(k)),
@@ -157,7 +157,7 @@ GradCheckResult gradcheck(const TensorFunction& function, const Tensors& inputs,
 
 GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inputs,
                               const GradCheckOptions& options) {
-  // Inputs of the gradient function: those of `function`, then a gradient per output.
+  // The inputs of the gradient function: those of `function`, then a gradient for each output.
   Tensors all = inputs;
   Generator random{1, 0};
   {
@@ -176,8 +176,8 @@ GradCheckResult gradgradcheck(const TensorFunction& function, const Tensors& inp
     Tensors wanted;
     for (const Tensor& x : at)
       if (x.requires_grad()) wanted.push_back(x);
-    // With differences, the plain gradient is enough, and it may come from other code than the one
-    // that records itself: both are then tested against each other.
+    // Differences need the plain gradient only. Its code may differ from the code that records the
+    // backward pass, so this tests the two against each other.
     Tensors grads = grad(of(at), wanted, weights, {.create_graph = differentiable});
     for (std::size_t i = 0; i < grads.size(); ++i)
       if (!grads[i].defined())

@@ -10,9 +10,9 @@ namespace {
 
 thread_local bool grad_mode = true;
 
-// Deleting a node frees its inputs' metas and with them, perhaps, their nodes, and so on down a
-// chain of any length. Instead of recursing, nodes that die while another is being deleted wait in
-// a list.
+// Deleting a node frees the metas of its inputs, perhaps with their nodes, and so on along a chain
+// of any length. To avoid deep recursion, nodes that become free during a deletion are put on a
+// list.
 void delete_node(Node* node) {
   thread_local std::vector<Node*> waiting;
   thread_local bool deleting = false;
@@ -34,8 +34,8 @@ std::uint64_t next_sequence() {
 
 bool takes_part(const Tensor& x) { return x.defined() && x.requires_grad(); }
 
-// Every path from `outputs` must end at an input of `node`; its inside is what was recorded later
-// than the node itself.
+// Every path from `outputs` must end at an input of `node`. On the way it may pass only nodes
+// recorded later than `node` itself.
 void check_inside(const Node& node, const Tensors& outputs) {
   std::unordered_set<const AutogradMeta*> known{nullptr};
   for (const auto& input : node.inputs()) known.insert(input.get());
@@ -90,8 +90,8 @@ Tensor Backward::output(std::size_t i) const {
   Tensor result = saved.value.detach();
   auto meta = saved.meta.lock();
   if (meta == nullptr) {
-    // One of several outputs, of which the user kept only others: its place in the graph is still
-    // needed when this backward is itself recorded.
+    // The user dropped this output and kept others of the node. It still needs a place in the
+    // graph, in case this backward pass is recorded.
     meta = std::make_shared<AutogradMeta>();
     meta->node = node_.shared_from_this();
     meta->output = static_cast<int>(i);
@@ -102,7 +102,7 @@ Tensor Backward::output(std::size_t i) const {
 }
 
 Tensors Backward::replay(const Tensors& outputs, const Tensors& grads) const {
-  check(outputs.size() == grads.size(), node_.name(), ": gave ", grads.size(),
+  check(outputs.size() == grads.size(), node_.name(), ": the function returned ", grads.size(),
         " outputs at first and ", outputs.size(), " when evaluated again");
   check_inside(node_, outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -131,7 +131,7 @@ Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,
   const std::shared_ptr<Node> node(new Node(name, inputs, std::move(backward)), delete_node);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Tensor& output = outputs[i];
-    // An op may return its input unchanged; the result still needs a place of its own in the graph.
+    // An op may return its input unchanged, but the result needs a meta of its own.
     output = output.detach();
     auto meta = std::make_shared<AutogradMeta>();
     meta->node = node;
@@ -159,7 +159,7 @@ bool grad_enabled() { return grad_mode; }
 GradMode::GradMode(bool enabled) : previous_(std::exchange(grad_mode, enabled)) {}
 GradMode::~GradMode() { grad_mode = previous_; }
 
-// The gradient side of Tensor (declared in tensor/tensor.h, where AutogradMeta is opaque).
+// The gradient members of Tensor. tensor/tensor.h declares them; AutogradMeta is opaque there.
 
 bool Tensor::requires_grad() const {
   const auto& meta = impl().autograd;
@@ -173,7 +173,7 @@ Tensor& Tensor::set_requires_grad(bool value) {
     impl().autograd = std::make_shared<AutogradMeta>();
   }
   check(impl().autograd->node == nullptr,
-        "set_requires_grad: the result of an operation takes part as it is; use detach()");
+        "set_requires_grad: the result of an operation always takes part; use detach()");
   impl().autograd->requires_grad = value;
   return *this;
 }

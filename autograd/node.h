@@ -1,4 +1,4 @@
-// The graph that reverse mode walks: one Node per recorded operation.
+// The graph of recorded operations: one Node per operation.
 //
 //   Tensor ──autograd()──▶ AutogradMeta ──node──▶ Node ──inputs()──▶ AutogradMeta of each input ...
 //
@@ -19,44 +19,47 @@ namespace mini {
 
 class Node;
 
-// What a Tensor knows about gradients. Shared by all copies of the handle and by the nodes that use
-// the tensor as an input.
+// What a Tensor knows about gradients. All copies of the handle share it, and so do the nodes that
+// have the tensor as an input.
 struct AutogradMeta {
-  bool requires_grad = false;  // of a leaf; a result of a recorded operation always takes part
-  Tensor grad;                 // leaves only
+  bool requires_grad = false;  // of a leaf; an operation's result always takes part
+  Tensor grad;                 // of a leaf
   std::shared_ptr<Node> node;  // the operation that made this tensor; null for a leaf
-  int output = 0;              // which of its outputs
+  int output = 0;              // index among the outputs of `node`
 };
 
-// Handed to a backward function: what it may look at besides the gradients.
+// The context that a backward function gets besides the gradients.
 class Backward {
  public:
-  // The walk, as a node sees it.
+  // The side of the walk (autograd/engine.cpp) that nodes deliver gradients to.
   class Receiver {
    public:
     virtual ~Receiver() = default;
-    // Takes a gradient of the tensor that `meta` stands for.
+    // Adds a gradient of the tensor that `meta` belongs to.
     virtual void arrive(const std::shared_ptr<AutogradMeta>& meta, Tensor gradient) = 0;
-    // Input i of the node at work gets nothing more from it. Once for each.
+    // Says that the current node has delivered all of the gradient of its input i. Called once per
+    // input.
     virtual void settle(std::size_t i) = 0;
   };
 
   Backward(Node& node, const std::vector<bool>& needed, Receiver& receiver)
       : node_(node), needed_(needed), receiver_(receiver) {}
-  // Whether the gradient of input i is wanted at all; it may be left undefined otherwise.
+  // Whether the gradient of input i is wanted; otherwise the function may leave it undefined.
   bool needs(std::size_t i) const { return needed_[i]; }
-  // Output i, if it was saved (see record).
+  // Output i; it must have been saved (see record).
   Tensor output(std::size_t i = 0) const;
-  // For a body that has evaluated its function again, recording it, with this node's inputs: the
-  // walk goes on at these outputs, through the new graph, to the inputs. A gradient is undefined
-  // where none arrived. The body returns the result, which is no gradients: each arrives on its
-  // own, in the order, and so with the bits, of a graph that was recorded in the first place.
-  // Throws when the new graph leads to a tensor that is not among the node's inputs.
+  // For a backward function that has evaluated its operation again, with recording on, from this
+  // node's inputs. The walk continues at these outputs and goes through the new graph to the
+  // inputs. A gradient is undefined where none arrived. The backward function returns the result of
+  // replay: a list of undefined gradients, since each gradient arrives through the new graph, in
+  // the same order and so with the same bits as if the operation had been recorded at first. Throws
+  // when the new graph leads to a tensor that is not among the node's inputs.
   Tensors replay(const Tensors& outputs, const Tensors& grads) const;
-  // Hands in the gradient of input i ahead of the return, whole, and undefined where there is none:
-  // a node with many inputs need not hold all their gradients at once, nor keep others waiting.
+  // Delivers the whole gradient of input i before the function returns; undefined if there is none.
+  // So a node with many inputs need not hold all their gradients at once, and a completed gradient
+  // can be used earlier.
   void deliver(std::size_t i, Tensor gradient) const;
-  // Several inputs' at once, which takes a GPU fewer and larger additions.
+  // Delivers the gradients of several inputs together, which a GPU adds in fewer launches.
   void deliver(std::span<const std::size_t> inputs, Tensors gradients) const;
 
  private:
@@ -65,10 +68,11 @@ class Backward {
   Receiver& receiver_;
 };
 
-// Gradients of the outputs in (undefined where nothing arrived), gradients of the inputs out. A
-// body calls functions of the catalogue, never raw kernels: it is then differentiable itself.
+// Takes the gradients of the outputs (undefined where none arrived) and returns the gradients of
+// the inputs. It calls differentiable functions (autograd/functions.h), so that the backward pass
+// can itself be recorded and differentiated.
 using BackwardFunction = std::function<Tensors(const Backward&, const Tensors&)>;
-// The same for the usual case of one output.
+// A backward function of an operation with one output.
 using SimpleBackward = std::function<Tensors(const Backward&, const Tensor&)>;
 
 class Node : public std::enable_shared_from_this<Node> {
@@ -80,21 +84,21 @@ class Node : public std::enable_shared_from_this<Node> {
   const char* name() const { return name_; }
   std::uint64_t sequence() const { return sequence_; }
   std::size_t output_count() const { return outputs_.size(); }
-  // Null where the input takes no part in differentiation.
+  // Null for an input that takes no part in differentiation.
   const std::vector<std::shared_ptr<AutogradMeta>>& inputs() const { return inputs_; }
 
-  // Throws when the graph was already freed by an earlier backward.
+  // Calls the backward function. Throws when an earlier backward has freed the graph.
   Tensors apply(const Tensors& grads, const std::vector<bool>& needed,
                 Backward::Receiver& receiver);
-  // Frees the backward function and with it all that was saved for it.
+  // Frees the backward function and all tensors saved for it.
   void release();
 
  private:
   friend class Backward;
   friend Tensors record_all(const char*, const Tensors&, Tensors, BackwardFunction, bool);
 
-  // An output as saved for backward: its values here, its place in the graph by a weak reference,
-  // since the tensor's meta already owns this node.
+  // An output saved for backward. The reference to its meta is weak, because the meta owns this
+  // node.
   struct Output {
     Tensor value;
     std::weak_ptr<AutogradMeta> meta;
@@ -109,20 +113,20 @@ class Node : public std::enable_shared_from_this<Node> {
 
 enum class Save : bool { nothing, output };
 
-// Makes `output` the recorded result of an operation on `inputs`: if grad mode is on and an input
-// takes part in differentiation, `backward` will be called with the gradient of `output` and must
-// return one gradient per input. With Save::output it can get the output's values again.
+// Makes `output` the recorded result of an operation on `inputs`. If grad mode is on and an input
+// takes part in differentiation, `backward` will be called with the gradient of `output`; it must
+// return one gradient per input. With Save::output it can use the output's values.
 Tensor record(const char* name, const Tensors& inputs, Tensor output, SimpleBackward backward,
               Save save = Save::nothing);
-// For several outputs.
+// As `record`, for several outputs.
 Tensors record_all(const char* name, const Tensors& inputs, Tensors outputs,
                    BackwardFunction backward, bool save_outputs = false);
 
-// For capture lists: x if it is needed for the gradient of `other` and that may be wanted; otherwise
-// an undefined tensor, so that the graph does not keep x alive.
+// For the capture list of a backward function: x if the gradient of `other` can be wanted, which x
+// is needed for; otherwise an undefined tensor, so that the graph does not keep x alive.
 Tensor saved_for(const Tensor& other, const Tensor& x);
 
-// Whether operations are recorded now, in this thread; on at the start.
+// Whether this thread records operations; initially true.
 bool grad_enabled();
 
 // Sets grad mode for a scope.

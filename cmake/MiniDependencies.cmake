@@ -5,6 +5,7 @@ if(MINI_PORTABLE)
 endif()
 find_package(OpenMP REQUIRED)
 find_package(JPEG REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
@@ -23,6 +24,6 @@ else()
   message(STATUS "MPI: none (MINI_MPI=${MINI_MPI}; Debian's package is libopenmpi-dev)")
 endif()
 
-set(MINI_LIBRARIES JPEG::JPEG PkgConfig::WEBP
+set(MINI_LIBRARIES JPEG::JPEG ZLIB::ZLIB PkgConfig::WEBP
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 include_directories(SYSTEM ${STB_INCLUDE_DIR})

@@ -49,6 +49,15 @@ fs::path find_checkpoint(const fs::path& file_or_folder) {
   return paths.back();
 }
 
+std::string earlier_checkpoint(const fs::path& path) {
+  const auto step = step_in_name(path);
+  if (!step) return {};
+  std::string hint;
+  for (const fs::path& other : list_checkpoints(path.has_parent_path() ? path.parent_path() : "."))
+    if (*step_in_name(other) < *step) hint = "; the checkpoint before it is " + other.string();
+  return hint;
+}
+
 bool is_checkpoint(const io::TensorFile& file) {
   const auto found = file.metadata.find(CheckpointMark::key);
   return found != file.metadata.end() && found->second == CheckpointMark::value;

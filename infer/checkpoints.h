@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "io/tensor_file.h"
@@ -20,6 +21,10 @@ std::optional<std::int64_t> step_in_name(const std::filesystem::path& path);
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
 // A file stands for itself, a folder for its latest checkpoint; throws where there is none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& file_or_folder);
+
+// "; the checkpoint before it is PATH", for an Error about one that a run left; empty where there is
+// none.
+std::string earlier_checkpoint(const std::filesystem::path& path);
 
 // What a checkpoint is known by, and how its parts are named.
 struct CheckpointMark {

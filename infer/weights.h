@@ -2,6 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "infer/checkpoints.h"
 
@@ -9,12 +12,30 @@
 
 namespace mini::infer {
 
-// The weights in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its network.
+// The tensors in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its network.
 nn::StateDict read_weights(const std::filesystem::path& path, Weights weights = Weights::averaged);
+
+// Files wrap weights in dictionaries ("params_ema", "state_dict") and modules in others ("module.",
+// "net."), so they may stand below a key: part of every name, up to a dot.
+struct FoundWeights {
+  nn::StateDict state;
+  std::string key;                  // "params_ema.module"; empty: they are all there is
+  std::vector<std::string> others;  // keys below which there are such weights, too
+  // `weights below "params_ema" (also there: "params"; choose with --weights-key)`; empty where
+  // there is nothing to say.
+  std::string note() const;
+};
+// The first that `fits` of what stands below the usual keys, averaged weights ("ema") before the
+// last ones; everything where nothing fits. With a key, only below that.
+FoundWeights find_weights(nn::StateDict all, const std::string& key,
+                          const std::function<bool(const nn::StateDict&)>& fits);
+
 // Strictly into `module`. NaN and infinity, which would only make black images, are errors too.
 // Errors name the file, `path`.
 void load_weights(nn::Module& module, const nn::StateDict& weights,
                   const std::filesystem::path& path);
-void load_weights(nn::Module& module, const std::filesystem::path& path);
+// Those below a key, or those that fit; gives the note about where they were found.
+std::string load_weights(nn::Module& module, const std::filesystem::path& path,
+                         const std::string& key = {});
 
 }  // namespace mini::infer

@@ -2,66 +2,26 @@
 #include "io/pickle.h"
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 
 #include "io/file.h"
+#include "io/opcodes.h"
 #include "tensor/error.h"
 
 namespace mini::io {
 namespace {
 
 // Far above any file of weights: a network of a thousand tensors makes about 30,000 values.
-constexpr std::size_t max_values = 2'000'000, max_stack = 2'000'000;
+constexpr std::size_t max_values = 1'000'000, max_stack = 1'000'000;
 
-// Named as in pickletools.py.
-enum Opcode : std::uint8_t {
-  MARK = '(',
-  STOP = '.',
-  POP = '0',
-  POP_MARK = '1',
-  BININT = 'J',
-  BININT1 = 'K',
-  BININT2 = 'M',
-  BINFLOAT = 'G',
-  NONE = 'N',
-  BINPERSID = 'Q',
-  REDUCE = 'R',
-  BINSTRING = 'T',
-  SHORT_BINSTRING = 'U',
-  BINUNICODE = 'X',
-  BINBYTES = 'B',
-  SHORT_BINBYTES = 'C',
-  APPEND = 'a',
-  BUILD = 'b',
-  GLOBAL = 'c',
-  APPENDS = 'e',
-  BINGET = 'h',
-  LONG_BINGET = 'j',
-  BINPUT = 'q',
-  LONG_BINPUT = 'r',
-  SETITEM = 's',
-  TUPLE = 't',
-  SETITEMS = 'u',
-  EMPTY_TUPLE = ')',
-  EMPTY_LIST = ']',
-  EMPTY_DICT = '}',
-  PROTO = 0x80,
-  NEWOBJ = 0x81,
-  TUPLE1 = 0x85,
-  TUPLE2 = 0x86,
-  TUPLE3 = 0x87,
-  NEWTRUE = 0x88,
-  NEWFALSE = 0x89,
-  LONG1 = 0x8a,
-  LONG4 = 0x8b,
-  SHORT_BINUNICODE = 0x8c,
-  BINUNICODE8 = 0x8d,
-  EMPTY_SET = 0x8f,
-  ADDITEMS = 0x90,
-  STACK_GLOBAL = 0x93,
-  MEMOIZE = 0x94,
-  FRAME = 0x95,
-};
+std::uint32_t index_of(std::string_view digits) {
+  std::uint32_t index = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, index);
+  check(stop == end && error == std::errc(), "the pickle remembers a value by no number");
+  return index;
+}
 
 }  // namespace
 
@@ -79,6 +39,10 @@ PickleValue* Unpickler::load(std::span<const std::byte>& bytes) {
   marks_.clear();
   memo_.clear();
   const std::size_t first = values_.size();
+  none_ = make(Kind::none);
+  false_ = make(Kind::boolean);
+  true_ = make(Kind::boolean);
+  true_->integer = 1;
   while (step(number<std::uint8_t>())) {
   }
   check(stack_.size() == 1 && marks_.empty(), "the pickle ends with ", stack_.size(),
@@ -105,12 +69,10 @@ T Unpickler::number() {
   return value;
 }
 
-std::string Unpickler::line() {
-  const std::size_t end = as_text(rest_).substr(0, 1000).find('\n');
-  check(end != std::string_view::npos, "the pickle is truncated, or a name in it is endless");
-  const std::string text(as_text(take(end)));
-  take(1);
-  return text;
+std::string_view Unpickler::line() {
+  const std::size_t end = as_text(rest_).find('\n');
+  check(end != std::string_view::npos, "the pickle is truncated");
+  return as_text(take(end + 1)).substr(0, end);
 }
 
 PickleValue* Unpickler::make(Kind kind) {
@@ -119,20 +81,39 @@ PickleValue* Unpickler::make(Kind kind) {
   return &values_.back();
 }
 
+PickleValue* Unpickler::make_object(std::string_view name) {
+  PickleValue* object = make(Kind::object);
+  object->text = name;
+  return object;
+}
+
 PickleValue* Unpickler::make_text(std::span<const std::byte> bytes) {
   PickleValue* value = make(Kind::text);
   value->text = as_text(bytes);
   return value;
 }
 
-// Two's complement, little endian, as long as it needs to be. Longer than 64 bits it stays a text:
-// only the magic number of the legacy format is.
+// Two's complement, little endian, as long as it needs to be. Longer than 64 bits it stays a text.
 PickleValue* Unpickler::make_long(std::span<const std::byte> bytes) {
   if (bytes.size() > sizeof(std::int64_t)) return make_text(bytes);
   PickleValue* value = make(Kind::integer);
   if (bytes.empty()) return value;
   value->integer = (bytes.back() & std::byte{0x80}) != std::byte{0} ? -1 : 0;
   std::memcpy(&value->integer, bytes.data(), bytes.size());
+  return value;
+}
+
+// "12", or "12L" as Python 2 wrote long integers.
+PickleValue* Unpickler::make_number(std::string_view digits) {
+  if (digits.ends_with('L')) digits.remove_suffix(1);
+  std::int64_t integer = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, integer);
+  check(stop == end && error != std::errc::invalid_argument, "the pickle has a number \"", digits,
+        "\", which is none");
+  if (error == std::errc::result_out_of_range) return make_text(as_bytes(digits));
+  PickleValue* value = make(Kind::integer);
+  value->integer = integer;
   return value;
 }
 
@@ -184,6 +165,7 @@ void Unpickler::recall(std::uint32_t index) {
 
 void Unpickler::extend(std::vector<PickleValue*> items, Kind kind) {
   PickleValue* to = top();
+  if (to->is(Kind::object)) return;  // opaque: what it holds is passed over
   check(to->is(kind), "the pickle adds elements to what is no list or dictionary");
   check(kind != Kind::dict || items.size() % 2 == 0, "the pickle has a key without a value");
   to->items.insert(to->items.end(), items.begin(), items.end());
@@ -191,7 +173,7 @@ void Unpickler::extend(std::vector<PickleValue*> items, Kind kind) {
 
 bool Unpickler::step(std::uint8_t opcode) {
   if (opcode == STOP) return false;
-  check(step_stack(opcode) || step_scalar(opcode) || step_container(opcode),
+  check(step_stack(opcode) || step_scalar(opcode) || step_line(opcode) || step_container(opcode),
         "the pickle has opcode ", static_cast<int>(opcode),
         ", which no file of weights needs (or it is corrupt)");
   return true;
@@ -231,18 +213,16 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
     case LONG_BINGET:
       recall(number<std::uint32_t>());
       return true;
-    case GLOBAL: {
-      const std::string module = line();
-      push(make_global(module + "." + line()));
-      return true;
-    }
     case STACK_GLOBAL: {
       const PickleValue *name = pop(), *module = pop();
       check(name->is(Kind::text) && module->is(Kind::text),
             "the pickle names a function by no text");
-      push(make_global(module->text + "." + name->text));
+      push(make_global(module->text, name->text));
       return true;
     }
+    case NEWOBJ_EX:
+      pop();  // arguments by name
+      [[fallthrough]];
     case REDUCE:
     case NEWOBJ: {
       const PickleValue *arguments = pop(), *function = pop();
@@ -263,26 +243,26 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
 }
 
 bool Unpickler::step_scalar(std::uint8_t opcode) {
-  const auto push_integer = [&](Kind kind, std::int64_t integer) {
-    PickleValue* value = make(kind);
+  const auto push_integer = [&](std::int64_t integer) {
+    PickleValue* value = make(Kind::integer);
     value->integer = integer;
     push(value);
     return true;
   };
   switch (opcode) {
     case NONE:
-      push(make(Kind::none));
+      push(none_);
       return true;
     case NEWTRUE:
-      return push_integer(Kind::boolean, 1);
     case NEWFALSE:
-      return push_integer(Kind::boolean, 0);
+      push(opcode == NEWTRUE ? true_ : false_);
+      return true;
     case BININT:
-      return push_integer(Kind::integer, number<std::int32_t>());
+      return push_integer(number<std::int32_t>());
     case BININT1:
-      return push_integer(Kind::integer, number<std::uint8_t>());
+      return push_integer(number<std::uint8_t>());
     case BININT2:
-      return push_integer(Kind::integer, number<std::uint16_t>());
+      return push_integer(number<std::uint16_t>());
     case LONG1:
       push(make_long(take(number<std::uint8_t>())));
       return true;
@@ -306,7 +286,63 @@ bool Unpickler::step_scalar(std::uint8_t opcode) {
       push(make_text(take(number<std::uint32_t>())));
       return true;
     case BINUNICODE8:
+    case BINBYTES8:
       push(make_text(take(number<std::uint64_t>())));
+      return true;
+    case BYTEARRAY8:
+      take(number<std::uint64_t>());
+      push(make_object("builtins.bytearray"));
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Opcodes whose argument is a line of text, most of them of protocol 0.
+bool Unpickler::step_line(std::uint8_t opcode) {
+  switch (opcode) {
+    case GLOBAL: {
+      const std::string_view module = line(), name = line();
+      push(make_global(module, name));
+      return true;
+    }
+    case PERSID:
+      push(persistent_text(line()));
+      return true;
+    case PUT:
+      remember(index_of(line()));
+      return true;
+    case GET:
+      recall(index_of(line()));
+      return true;
+    case INT:
+    case LONG: {
+      const std::string_view digits = line();
+      const bool truth = opcode == INT && (digits == "00" || digits == "01");
+      push(truth ? (digits == "01" ? true_ : false_) : make_number(digits));
+      return true;
+    }
+    case FLOAT: {
+      PickleValue* value = make(Kind::real);
+      const std::string_view digits = line();
+      const char* const end = digits.data() + digits.size();
+      const auto [stop, error] = std::from_chars(digits.data(), end, value->real);
+      check(stop == end && error == std::errc(), "the pickle has a number \"", digits,
+            "\", which is none");
+      push(value);
+      return true;
+    }
+    // Escapes are left as they are: names of tensors have none.
+    case STRING: {
+      const std::string_view text = line();
+      check(text.size() >= 2 && text.front() == text.back() &&
+                (text.front() == '\'' || text.front() == '"'),
+            "the pickle has a text without quotes");
+      push(make_text(as_bytes(text.substr(1, text.size() - 2))));
+      return true;
+    }
+    case UNICODE:
+      push(make_text(as_bytes(line())));
       return true;
     default:
       return false;
@@ -324,8 +360,16 @@ bool Unpickler::step_container(std::uint8_t opcode) {
       push(make(Kind::dict));
       return true;
     case TUPLE:
+    case LIST:
+    case FROZENSET:
       push(make_list(pop_to_mark()));
       return true;
+    case DICT: {
+      std::vector<PickleValue*> items = pop_to_mark();
+      push(make(Kind::dict));
+      extend(std::move(items), Kind::dict);
+      return true;
+    }
     case TUPLE1:
     case TUPLE2:
     case TUPLE3: {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 #include <functional>
+#include <unordered_set>
 
 #include "io/element_type.h"
 #include "io/file.h"
@@ -18,9 +19,9 @@ using Value = PickleValue;
 using Kind = PickleValue::Kind;
 using Storages = std::map<std::string, std::span<const std::byte>>;
 
-constexpr int max_depth = 100;                // of nested dictionaries and modules
-constexpr std::size_t max_name = 1000;        // bytes
-constexpr std::int64_t max_visits = 1 << 20;  // a pickle may refer to one value many times
+constexpr int max_depth = 100;          // of nested dictionaries and modules
+constexpr std::size_t max_name = 1000;  // bytes
+constexpr std::size_t list_shown = 16;  // numbers and texts of a list that become metadata
 
 std::string text_of(const Value& value) {
   if (value.is(Kind::boolean)) return value.integer != 0 ? "true" : "false";
@@ -30,33 +31,47 @@ std::string text_of(const Value& value) {
   return {digits.data(), std::to_chars(digits.begin(), digits.end(), value.real).ptr};
 }
 
+void check_size(const Value& storage, std::uint64_t bytes) {
+  const std::size_t size = element_size(storage.type);
+  check(bytes / size == static_cast<std::uint64_t>(storage.integer) && bytes % size == 0,
+        "storage \"", storage.text, "\" has ", bytes, " bytes, ", storage.integer, " elements of ",
+        size, " expected");
+}
+
+bool is_plain(const Value& value) {
+  return value.is(Kind::boolean) || value.is(Kind::integer) || value.is(Kind::real) ||
+         value.is(Kind::text);
+}
+
+// What the result may take. A pickle may refer to one value many times, and views repeat a storage
+// as often as they like, so the size of the file alone bounds nothing.
+struct Budget {
+  explicit Budget(std::uint64_t file_bytes)
+      : text(32 * file_bytes + (1 << 20)), elements(16 * file_bytes + (8 << 20)) {}
+  std::uint64_t text;      // bytes of names and metadata, and values looked at
+  std::uint64_t elements;  // bytes
+};
+
 // Walks the values and makes the tensors.
 class Collector {
  public:
-  // Gives the bytes of a storage that is no view. `budget`: how many bytes all of the result may
-  // take; views repeat a storage as often as they like, so the file's size alone bounds nothing.
+  // Gives the bytes of a storage that is no view.
   using Find = std::function<std::span<const std::byte>(const Value& storage)>;
-  Collector(Find find, std::uint64_t budget) : find_(std::move(find)), budget_(budget) {}
+  Collector(Find find, Budget budget) : find_(std::move(find)), budget_(budget) {}
 
   void collect(const Value& value, const std::string& name, int depth = 0) {
-    check(depth < max_depth && ++visits_ <= max_visits, "\"", name,
-          "\" nests too deep or refers to itself");
+    check(depth < max_depth, "\"", name, "\" nests too deep or refers to itself");
     check(name.size() <= max_name, "a name is longer than ", max_name, " bytes");
-    const auto child = [&](const std::string& key) {
-      return name.empty() ? key : name + "." + key;
-    };
+    charge(budget_.text, name.size() + 1, name);
     switch (value.kind) {
       case Kind::tensor:
-        add(file_.tensors, name.empty() ? "tensor" : name, make_tensor(value, name));
-        return;
+        return add(file_.tensors, name.empty() ? "tensor" : name, make_tensor(value, name));
       case Kind::dict:
         for (std::size_t i = 0; i + 1 < value.items.size(); i += 2)
-          collect(*value.items[i + 1], child(key_text(*value.items[i], name)), depth + 1);
+          collect_member(*value.items[i], *value.items[i + 1], name, depth);
         return;
       case Kind::list:
-        for (std::size_t i = 0; i < value.items.size(); ++i)
-          collect(*value.items[i], child(std::to_string(i)), depth + 1);
-        return;
+        return collect_list(value, name, depth);
       case Kind::object:
         return collect_object(value, name, depth);
       case Kind::boolean:
@@ -64,13 +79,13 @@ class Collector {
       case Kind::real:
       case Kind::text:
         if (name.empty()) return;
-        charge(value.text.size(), name);
-        add(file_.metadata, name, text_of(value));
-        return;
+        charge(budget_.text, value.text.size(), name);
+        return add(file_.metadata, name, text_of(value));
       case Kind::storage:
-        fail("\"", name, "\" is a bare storage, not a tensor");
-      case Kind::none:
+        return pass_over(name, "a storage without a tensor");
       case Kind::global:
+        return pass_over(name, value.text);
+      case Kind::none:
         return;
     }
   }
@@ -83,40 +98,64 @@ class Collector {
     check(map.emplace(name, std::move(item)).second, "\"", name, "\" appears twice");
   }
 
-  void charge(std::uint64_t bytes, const std::string& name) {
-    check(bytes <= budget_, "\"", name, "\" grows far beyond the size of the file");
-    budget_ -= bytes;
+  static void charge(std::uint64_t& budget, std::uint64_t amount, const std::string& name) {
+    check(amount <= budget, "\"", name,
+          "\" grows far beyond the size of the file: values refer to each other too often");
+    budget -= amount;
   }
 
-  static std::string key_text(const Value& key, const std::string& name) {
-    check(
-        key.is(Kind::text) || key.is(Kind::integer) || key.is(Kind::boolean) || key.is(Kind::real),
-        "a key under \"", name, "\" is neither text nor number");
-    return text_of(key);
+  static std::string below(const std::string& name, const std::string& key) {
+    return name.empty() ? key : name + "." + key;
   }
 
-  // A module's state_dict(); of any other object the attributes.
+  void pass_over(const std::string& name, const std::string& what) {
+    charge(budget_.text, name.size() + what.size(), name);
+    file_.passed_over.push_back(concat_text(name.empty() ? "all" : name, " (", what, ")"));
+  }
+
+  void collect_member(const Value& key, const Value& value, const std::string& name, int depth) {
+    if (is_plain(key)) return collect(value, below(name, text_of(key)), depth + 1);
+    pass_over(name, "a value under a key that is neither text nor number");
+  }
+
+  // A history of losses is not worth a line for each number.
+  void collect_list(const Value& list, const std::string& name, int depth) {
+    std::size_t left_out = 0;
+    for (std::size_t i = 0; i < list.items.size(); ++i) {
+      if (i >= list_shown && is_plain(*list.items[i]))
+        ++left_out;
+      else
+        collect(*list.items[i], below(name, std::to_string(i)), depth + 1);
+    }
+    charge(budget_.text, left_out, name);
+    if (left_out > 0) pass_over(name, concat_text(left_out, " more numbers and texts"));
+  }
+
+  // A module's state_dict(); of settings the attributes.
   void collect_object(const Value& object, const std::string& name, int depth) {
     const Value* state = object.base;
-    if (state == nullptr || !state->is(Kind::dict)) return;
+    if (state == nullptr || !state->is(Kind::dict)) return pass_over(name, object.text);
+    constexpr int searches = 4;
+    charge(budget_.text, searches * state->items.size(), name);
     const Value* parameters = find_key(state, "_parameters");
     if (parameters == nullptr) return collect(*state, name, depth + 1);
-    const Value* transient = find_key(state, "_non_persistent_buffers_set");
-    const auto saved = [&](const Value& buffer) {
-      if (transient == nullptr) return true;
-      return std::none_of(transient->items.begin(), transient->items.end(),
-                          [&](const Value* item) { return item->text == buffer.text; });
-    };
     collect(*parameters, name, depth + 1);
-    if (const Value* buffers = find_key(state, "_buffers")) {
-      Value kept;
-      kept.kind = Kind::dict;
-      for (std::size_t i = 0; i + 1 < buffers->items.size(); i += 2)
-        if (saved(*buffers->items[i]))
-          kept.items.insert(kept.items.end(), {buffers->items[i], buffers->items[i + 1]});
-      collect(kept, name, depth + 1);
-    }
+    if (const Value* buffers = find_key(state, "_buffers"))
+      collect_buffers(*buffers, find_key(state, "_non_persistent_buffers_set"), name, depth + 1);
     if (const Value* modules = find_key(state, "_modules")) collect(*modules, name, depth + 1);
+  }
+
+  // But for the transient ones, which are no part of the state.
+  void collect_buffers(const Value& buffers, const Value* transient, const std::string& name,
+                       int depth) {
+    std::unordered_set<std::string_view> left_out;
+    if (transient != nullptr) {
+      charge(budget_.text, transient->items.size(), name);
+      for (const Value* item : transient->items) left_out.insert(item->text);
+    }
+    for (std::size_t i = 0; i + 1 < buffers.items.size(); i += 2)
+      if (!left_out.contains(buffers.items[i]->text))
+        collect_member(*buffers.items[i], *buffers.items[i + 1], name, depth);
   }
 
   Tensor make_tensor(const Value& value, const std::string& name) {
@@ -144,19 +183,20 @@ class Collector {
     }
     check(!overflow && product <= (std::int64_t{1} << 56), "tensor \"", name, "\" has shape ",
           shape, " with strides ", strides, " at offset ", value.offset, ", which cannot be right");
-    if (empty) return Tensor::empty(shape, dtype_of(storage.type));
-    check(span <= storage.integer && value.offset <= storage.integer - span, "tensor \"", name,
-          "\" of shape ", shape, " with strides ", strides, " at offset ", value.offset,
-          " leaves its storage of ", storage.integer, " elements");
-
-    const DType dtype = dtype_of(storage.type);
-    const std::size_t size = element_size(storage.type);
-    const auto all = bytes_of(storage);  // so `span` elements are really there
-    charge(static_cast<std::uint64_t>(span + product) * element_size(dtype), name);
+    const DType dtype = dtype_of(value.type);
+    if (empty) return Tensor::empty(shape, dtype);
+    const std::size_t size = element_size(value.type);
+    const auto all = bytes_of(storage);
+    const auto available = static_cast<std::int64_t>(all.size() / size);
+    check(span <= available && value.offset <= available - span, "tensor \"", name, "\" of shape ",
+          shape, " with strides ", strides, " at offset ", value.offset, " leaves its storage of ",
+          available, " elements");
+    charge(budget_.elements, static_cast<std::uint64_t>(span + product) * element_size(dtype),
+           name);
     const auto part = all.subspan(static_cast<std::size_t>(value.offset) * size,
                                   static_cast<std::size_t>(span) * size);
     const Tensor elements = Tensor::empty({span}, dtype);
-    convert_elements(part, storage.type, elements);
+    convert_elements(part, value.type, elements);
     return ops::contiguous(elements.as_strided(shape, strides, 0));
   }
 
@@ -164,28 +204,38 @@ class Collector {
     const Value& root = storage.base != nullptr ? *storage.base : storage;
     const std::size_t size = element_size(root.type);
     const auto bytes = find_(root);
-    check(bytes.size() / size == static_cast<std::size_t>(root.integer) && bytes.size() % size == 0,
-          "storage \"", root.text, "\" has ", bytes.size(), " bytes, ", root.integer,
-          " elements of ", size, " expected");
+    check_size(root, bytes.size());
     return bytes.subspan(static_cast<std::size_t>(storage.offset) * size,
                          static_cast<std::size_t>(storage.integer) * size);
   }
 
   Find find_;
-  std::uint64_t budget_;
-  std::int64_t visits_ = 0;
+  Budget budget_;
   TensorFile file_;
 };
 
-std::uint64_t budget_for(std::span<const std::byte> bytes) {
-  return 16 * static_cast<std::uint64_t>(bytes.size()) + (std::uint64_t{64} << 20);
+// PyTorch compares names without regard to case, so two that differ in nothing else are one.
+std::string find_pickle(const ZipArchive& archive) {
+  std::string found;
+  for (const std::string& name : archive.names()) {
+    std::string lower = name;
+    for (char& c : lower)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (lower != "data.pkl" && !lower.ends_with("/data.pkl")) continue;
+    check(found.empty(), "the zip archive holds both \"", found, "\" and \"", name,
+          "\"; which one is read would be a matter of luck");
+    found = name;
+  }
+  check(found.ends_with("/data.pkl"), "the zip archive has no data.pkl: not written by torch.save");
+  return found;
 }
 
 TensorFile parse_zip(std::span<const std::byte> bytes) {
-  const ZipArchive archive(bytes);
-  const std::string pickle_name = archive.find_ending("/data.pkl");
-  check(!pickle_name.empty(), "the zip archive has no data.pkl: not written by torch.save");
+  ZipArchive archive(bytes);
+  const std::string pickle_name = find_pickle(archive);
   const std::string folder = pickle_name.substr(0, pickle_name.size() - std::strlen("data.pkl"));
+  check(!archive.contains(folder + "constants.pkl"),
+        "the file is a program of TorchScript; load it in PyTorch and save its state_dict()");
   if (archive.contains(folder + "byteorder"))
     check(as_text(archive.read(folder + "byteorder")) == "little",
           "the file is not in little-endian byte order");
@@ -196,21 +246,24 @@ TensorFile parse_zip(std::span<const std::byte> bytes) {
   Collector collector(
       [&](const Value& storage) {
         const auto [found, is_new] = storages.try_emplace(storage.text);
-        if (is_new) found->second = archive.read(folder + "data/" + storage.text);
+        if (is_new) {
+          const std::string name = folder + "data/" + storage.text;
+          check_size(storage, archive.size(name));  // before it is unpacked
+          found->second = archive.read(name);
+        }
         return found->second;
       },
-      budget_for(bytes));
+      Budget(bytes.size()));
   collector.collect(*root, "");
   return collector.take();
 }
 
-// The number that begins the legacy format, 0x1950a86a20f9469cfc6c, as a pickle holds it.
-constexpr std::string_view magic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-
 TensorFile parse_legacy(std::span<const std::byte> bytes) {
   auto rest = bytes;
   Unpickler unpickler;
-  check(unpickler.load(rest)->text == magic, "the file was not written by torch.save");
+  const std::string& magic = unpickler.load(rest)->text;
+  check(magic == legacy_magic || magic == legacy_magic_digits,
+        "the file is a pickle, but not written by torch.save");
   const Value* version = unpickler.load(rest);
   check(version->is(Kind::integer) && version->integer == 1001, "unknown version of the format");
   const Value* endian = find_key(unpickler.load(rest), "little_endian");
@@ -236,16 +289,18 @@ TensorFile parse_legacy(std::span<const std::byte> bytes) {
     const std::size_t size = element_size(type->second);
     check(count <= rest.size() / size, "the file is truncated: storage \"", key->text, "\" has ",
           count, " elements, ", rest.size(), " bytes are left");
-    storages[key->text] = rest.first(count * size);
+    check(storages.emplace(key->text, rest.first(count * size)).second, "storage \"", key->text,
+          "\" is there twice");
     rest = rest.subspan(count * size);
   }
+  check(rest.empty(), "there are ", rest.size(), " bytes behind the last storage");
   Collector collector(
       [&](const Value& storage) {
         const auto found = storages.find(storage.text);
         check(found != storages.end(), "storage \"", storage.text, "\" is missing");
         return found->second;
       },
-      budget_for(bytes));
+      Budget(bytes.size()));
   collector.collect(*root, "");
   return collector.take();
 }

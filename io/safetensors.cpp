@@ -5,11 +5,12 @@
 #include <cstring>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
+#include "io/checksum.h"
 #include "io/element_type.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "tensor/view.h"
 
 namespace mini::io {
@@ -18,7 +19,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::uint64_t max_header = 100'000'000;  // the format's own limit, in bytes
-constexpr int max_depth = 3;                       // {name: {"shape": [...]}}
+constexpr std::size_t max_depth = 3;               // {name: {"shape": [...]}}
+
+const std::string checksums_key = "mini.crc32";
 
 struct TypeName {
   ElementType type;
@@ -39,28 +42,6 @@ struct Entry {
   ElementType type = ElementType::float32;
   Shape shape;
   std::uint64_t begin = 0, end = 0;  // in the data, bytes
-};
-
-// nlohmann's parser keeps the last of duplicate keys and nests as deep as memory goes. This
-// callback, called for every event, refuses both.
-class StrictKeys {
- public:
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      check(depth < max_depth, "the header nests deeper than the format does");
-      if (event == Event::object_start) keys_.emplace_back();
-    } else if (event == Event::object_end) {
-      keys_.pop_back();
-    } else if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      check(keys_.back().insert(key).second, "\"", key, "\" appears twice in the header");
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::set<std::string>> keys_;
 };
 
 std::uint64_t unsigned_of(const Json& value, const std::string& name, const char* what) {
@@ -113,15 +94,18 @@ struct Header {
   std::map<std::string, std::string> metadata;
 };
 
-// `text` is the JSON, `data_size` the number of bytes that follow it.
-Header parse_header(std::string_view text, std::uint64_t data_size) {
+Json header_json(std::string_view text) {
   check(text.starts_with('{'), "the header does not begin with {");
-  Json json;
   try {
-    json = Json::parse(text, StrictKeys());
-  } catch (const Json::exception& error) {
+    return parse_json(text, max_depth);
+  } catch (const Error& error) {
     fail("the header is no valid JSON: ", error.what());
   }
+}
+
+// `text` is the JSON, `data_size` the number of bytes that follow it.
+Header parse_header(std::string_view text, std::uint64_t data_size) {
+  const Json json = header_json(text);
   Header header;
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__") {
@@ -148,6 +132,29 @@ Header parse_header(std::string_view text, std::uint64_t data_size) {
   return header;
 }
 
+constexpr std::size_t digits = 8;  // of a checksum
+
+std::string text_of(std::uint32_t checksum) {
+  std::string text(digits, '0');
+  for (std::size_t i = 0; i < digits; ++i)
+    text[i] = "0123456789abcdef"[checksum >> (28 - 4 * i) & 15];
+  return text;
+}
+
+// The checksums of the tensors as read against those that were written.
+void verify(const std::map<std::string, std::uint32_t>& checksums, std::string_view written) {
+  constexpr const char* remedy =
+      "; if another program changed the tensors on purpose, let it leave mini.crc32 out of the "
+      "metadata";
+  check(written.size() == digits * checksums.size(), "there are ", checksums.size(),
+        " tensors, but not as many checksums in the metadata", remedy);
+  for (const auto& [name, checksum] : checksums) {
+    check(written.substr(0, digits) == text_of(checksum), "tensor \"", name,
+          "\" is damaged: its checksum does not match", remedy);
+    written.remove_prefix(digits);
+  }
+}
+
 // Reads through `read_at(offset, to)`, so that a file and a span of memory share one path.
 TensorFile read(std::uint64_t size,
                 const std::function<void(std::uint64_t, std::span<std::byte>)>& read_at) {
@@ -162,19 +169,24 @@ TensorFile read(std::uint64_t size,
   Header header = parse_header(text, size - data_begin);
 
   TensorFile file;
-  file.metadata = std::move(header.metadata);
+  std::map<std::string, std::uint32_t> checksums;
   for (const Entry& entry : header.entries) {
     const Tensor tensor = Tensor::empty(entry.shape, dtype_of(entry.type));
     const std::uint64_t bytes = entry.end - entry.begin;
-    if (bytes == tensor.bytes()) {
-      read_at(data_begin + entry.begin, {tensor.raw_data(), bytes});
-    } else {
-      Bytes narrow(bytes);
-      read_at(data_begin + entry.begin, narrow);
-      convert_elements(narrow, entry.type, tensor);
+    Bytes narrow;
+    std::span<std::byte> to(tensor.raw_data(), tensor.bytes());
+    if (bytes != to.size()) {
+      narrow.resize(bytes);
+      to = narrow;
     }
+    read_at(data_begin + entry.begin, to);
+    checksums.emplace(entry.name, crc32(to));
+    if (!narrow.empty()) convert_elements(narrow, entry.type, tensor);
     file.tensors.emplace(entry.name, tensor);
   }
+  const auto expected = header.metadata.extract(checksums_key);
+  if (!expected.empty()) verify(checksums, expected.mapped());
+  file.metadata = std::move(header.metadata);
   return file;
 }
 
@@ -207,19 +219,26 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-  using Named = std::map<std::string, Tensor>::value_type;
-  std::vector<const Named*> order;
-  for (const Named& named : file.tensors) order.push_back(&named);
-  std::stable_sort(order.begin(), order.end(), [](const Named* a, const Named* b) {
-    return type_rank(a->second.dtype()) < type_rank(b->second.dtype());
+  struct Named {
+    std::string name;
+    Tensor tensor;
+  };
+  std::vector<Named> order;
+  std::string checksums;
+  for (const auto& [name, tensor] : file.tensors) {
+    check(name != "__metadata__", "safetensors: no tensor may be called __metadata__");
+    order.push_back({name, ops::contiguous(ops::to_device(tensor, {}))});
+    checksums += text_of(crc32({order.back().tensor.raw_data(), tensor.bytes()}));
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Named& a, const Named& b) {
+    return type_rank(a.tensor.dtype()) < type_rank(b.tensor.dtype());
   });
 
   Json json = Json::object();
-  if (!file.metadata.empty()) json["__metadata__"] = file.metadata;
+  json["__metadata__"] = file.metadata;
+  json["__metadata__"][checksums_key] = checksums;
   std::size_t offset = 0;
-  for (const Named* named : order) {
-    const auto& [name, tensor] = *named;
-    check(name != "__metadata__", "safetensors: no tensor may be called __metadata__");
+  for (const auto& [name, tensor] : order) {
     json[name] = {
         {"dtype", type_names[type_rank(tensor.dtype())].name},
         {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
@@ -241,10 +260,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   AtomicFile output(path);
   output.write(std::as_bytes(std::span(&length, 1)));
   output.write(as_bytes(header));
-  for (const Named* named : order) {
-    const Tensor tensor = ops::contiguous(ops::to_device(named->second, {}));
-    output.write({tensor.raw_data(), tensor.bytes()});
-  }
+  for (const auto& [name, tensor] : order) output.write({tensor.raw_data(), tensor.bytes()});
   output.commit();
 }
 

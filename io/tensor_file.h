@@ -7,7 +7,13 @@
 
 namespace mini::io {
 
-// safetensors, or PyTorch's zip or legacy format; anything else is an Error that lists these.
+enum class TensorFormat : std::uint8_t { safetensors, torch_zip, torch_legacy, npy, npz };
+std::string_view name_of(TensorFormat format);
+
+// Of what is no file of weights the Error says what it is, if that is known, and the remedy.
+TensorFormat tensor_format(const std::filesystem::path& path);
+
+// A .npy file gives one tensor, called "tensor".
 TensorFile read_tensor_file(const std::filesystem::path& path);
 
 }  // namespace mini::io

@@ -1,4 +1,10 @@
-// The part of the zip format that PyTorch writes: stored (uncompressed) entries, zip64 records.
+// Zip archives as PyTorch and NumPy write them: stored or deflated entries, zip64 records. And the
+// writer of plain ones.
+//
+// Readers that trust different parts of an archive see different files in it, which is how scanners
+// are deceived. Here everything must agree: the directory and the header before each entry, sizes
+// and checksums; entries must not overlap, and no name may appear twice.
+//
 // Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.3.
 #pragma once
 
@@ -7,31 +13,45 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace mini::io {
 
 class ZipArchive {
  public:
-  // Reads the central directory; `bytes` must outlive the archive. Anything that does not lie
-  // inside `bytes` is an Error.
+  // Reads the directory and every header; `bytes` must outlive the archive. Anything that does not
+  // lie inside `bytes` is an Error.
   explicit ZipArchive(std::span<const std::byte> bytes);
 
-  bool contains(const std::string& name) const { return entries_.count(name) > 0; }
-  // The first entry whose name ends so, else an empty text.
-  std::string find_ending(std::string_view ending) const;
-  // The content, its checksum verified. An entry that is missing, compressed, encrypted or damaged
-  // is an Error.
-  std::span<const std::byte> read(const std::string& name) const;
+  std::vector<std::string> names() const;  // sorted
+  bool contains(const std::string& name) const { return entries_.contains(name); }
+  std::uint64_t size(const std::string& name) { return find(name).size; }  // bytes, unpacked
+  // The content, its checksum verified; it lives as long as the archive. An entry that is missing,
+  // damaged or packed by another method is an Error, and so are entries that unpack to far more
+  // than the archive's size.
+  std::span<const std::byte> read(const std::string& name);
 
  private:
   struct Entry {
-    std::uint64_t size = 0, header = 0;  // bytes; offset of the local header
+    std::uint16_t flags = 0, method = 0;
     std::uint32_t checksum = 0;
-    bool plain = false;
+    std::uint64_t packed = 0, size = 0, header = 0;  // bytes; offset of the local header
+    std::uint64_t content = 0;                       // offset
+    std::vector<std::byte> unpacked = {};            // once it was read, if it was packed
   };
+
+  static Entry parse_fields(std::span<const std::byte> fields, std::span<const std::byte> extra);
+  std::uint64_t parse_entry(std::uint64_t offset);
+  void check_local_header(const std::string& name, Entry& entry) const;
+  void check_overlaps(std::uint64_t directory) const;
+  Entry& find(const std::string& name);
 
   std::span<const std::byte> bytes_;
   std::map<std::string, Entry> entries_;
+  std::uint64_t may_unpack_;  // bytes
 };
+
+// An archive of stored entries.
+std::vector<std::byte> write_zip(const std::map<std::string, std::vector<std::byte>>& entries);
 
 }  // namespace mini::io

@@ -32,12 +32,12 @@ std::int64_t strip_rows(const Rescaler& network, Rescaling way, const Shape& inp
     return strip_memory(network, way, input, dtype, rows) <= bytes;
   };
   if (fits(input[2])) return input[2];
-  std::int64_t fitting = 0, too_many = (input[2] + unit - 1) / unit;  // in units
-  while (too_many - fitting > 1) {
-    const std::int64_t middle = fitting + (too_many - fitting) / 2;
-    (fits(middle * unit) ? fitting : too_many) = middle;
-  }
-  return fitting * unit;
+  unit *= network.stream(way, input, dtype)->row_grid();
+  // One by one, since a strip of fewer rows may need more: what the last strip leaves for the end
+  // depends on how the height divides. All rehearsals together take height·log(height) steps.
+  for (std::int64_t units = (input[2] - 1) / unit; units > 0; --units)
+    if (fits(units * unit)) return units * unit;
+  return 0;
 }
 
 }  // namespace mini::models

@@ -25,6 +25,8 @@ class RowStream {
   // The same without doing it, for the bytes that tensors take meanwhile at most: the rows pushed,
   // the result and all that is kept from earlier pushes included.
   virtual std::size_t rehearse(std::int64_t rows) = 0;
+  // Rows become complete in multiples of this many: others only wait for the next push.
+  virtual std::int64_t row_grid() const { return 1; }
 };
 
 class Rescaler : public nn::Module {

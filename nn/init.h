@@ -1,14 +1,15 @@
-// Initialisers: fill a parameter from a generator, in place.
+// Initialisers: random tensors of a given shape.
 #pragma once
 
 #include "tensor/random.h"
 
 namespace mini::nn {
 
-// Values drawn from N(0, std²).
+// Values from N(0, std²).
 Tensor normal(const Shape& shape, double std, Generator& generator);
-// Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
-// (AISTATS 2010): std = gain·sqrt(2/(fan_in + fan_out)). weight [O,I,kh,kw] or [O,I].
+// Weights from N(0, std²) with std = gain·sqrt(2/(fan_in + fan_out)), for a weight [O,I,kh,kw] or
+// [O,I] (X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+// networks", AISTATS 2010).
 Tensor xavier_normal(const Shape& shape, double gain, Generator& generator);
 
 }  // namespace mini::nn

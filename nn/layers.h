@@ -1,4 +1,4 @@
-// Layers with parameters, named as in PyTorch.
+// Layers with parameters, under the names PyTorch gives them.
 #pragma once
 
 #include "nn/module.h"
@@ -6,7 +6,8 @@
 
 namespace mini::nn {
 
-// weight [out, in/groups, k, k], bias [out]; left zero until someone initialises them.
+// x [N,in,H,W] -> [N,out,H',W']. weight [out,in/groups,kernel,kernel] and bias [out] are zero at
+// first.
 class Conv2d : public Module {
  public:
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Conv2dParams params = {});
@@ -18,7 +19,7 @@ class Conv2d : public Module {
   Conv2dParams params_;
 };
 
-// weight [out, in], bias [out].
+// x [..,in] -> [..,out]. weight [out,in] and bias [out] are zero at first.
 class Linear : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out);

@@ -101,7 +101,7 @@ Module::Mismatch Module::load_state_dict(const StateDict& state, bool strict) {
   return mismatch;
 }
 
-// Every parameter and buffer by what `convert` makes of it.
+// Replaces every parameter and buffer by convert(tensor).
 template <class Convert>
 void Module::replace(const Convert& convert) {
   for (auto* list : {&parameters_, &buffers_})

@@ -1,8 +1,8 @@
-// Module: a named tree of parameters and buffers. Names are PyTorch's ("down_operations.0.F.conv1
-// .weight"), so its state dicts load as they are.
+// Module: a tree of named parameters and buffers. Names are PyTorch's
+// ("down_operations.0.F.conv1.weight"), so its state dicts load unchanged.
 //
-// A module holds Tensor members and registers each under its name; children are members too,
-// registered by reference:
+// A module holds its tensors and child modules as members and registers each by reference, under
+// its name:
 //   struct Linear : Module {
 //     Tensor weight, bias;
 //     Linear(...) { register_parameter("weight", weight = ...); register_parameter("bias", bias =
@@ -31,36 +31,36 @@ using StateDict = std::map<std::string, Tensor>;
 class Module {
  public:
   Module() = default;
-  // Children are registered by address, so a module stays where it was made.
+  // Children and tensors are registered by address, so a module cannot be moved or copied.
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
   virtual ~Module() = default;
 
-  // In order of registration, depth first.
+  // In the order of registration, depth first.
   std::vector<NamedTensor> named_parameters() const;
   std::vector<NamedTensor> named_buffers() const;
   Tensors parameters() const;
-  std::int64_t parameter_count() const;  // trainable elements
+  std::int64_t parameter_count() const;  // number of elements of all parameters
 
-  // Parameters and buffers, sharing their values.
+  // All parameters and buffers; the tensors share their values with the module.
   StateDict state_dict() const;
-  // Copies values in, converting the dtype. Nothing changes unless everything fits. Strict: each
-  // name must be there and no other; the error names the first missing and unexpected ones and
-  // wrong shapes. Not strict: what is missing or unexpected is returned.
+  // Copies the values of `state` into the parameters and buffers, and converts the dtype. Throws
+  // before any change if a shape is wrong. If strict, it also throws if a name is missing or
+  // unexpected; the error names the first few. Otherwise it returns these names.
   struct Mismatch {
     std::vector<std::string> missing, unexpected;
   };
   Mismatch load_state_dict(const StateDict& state, bool strict = true);
 
-  // Converts every parameter and floating buffer. Handles taken before keep the old values.
+  // Converts every parameter and floating buffer. Tensors obtained earlier keep the old values.
   void to(DType dtype);
-  // The same for where they are.
+  // Moves every parameter and buffer to `device`; as above, earlier tensors keep the old values.
   void to(Device device);
   void zero_grad();
   void set_requires_grad(bool value);
 
  protected:
-  // Parameters require gradients from here on. Returns the tensor registered.
+  // From now on the parameter requires a gradient. Returns the registered tensor.
   Tensor& register_parameter(const std::string& name, Tensor& parameter);
   Tensor& register_buffer(const std::string& name, Tensor& buffer);
   void register_module(const std::string& name, Module& child);
@@ -71,7 +71,7 @@ class Module {
   template <class Convert>
   void replace(const Convert& convert);
 
-  // Tensor is a handle, but `to(dtype)` must replace the member itself: hence pointers to members.
+  // A Tensor is a handle, but `to` must replace the member itself; so these point to the members.
   std::vector<std::pair<std::string, Tensor*>> parameters_, buffers_;
   std::vector<std::pair<std::string, Module*>> children_;
 };

@@ -1,11 +1,11 @@
-// Convolution of values, no gradients: a closed trio.
+// Convolution without gradients: a closed set of three functions, linear in each argument.
 //   F  y(n,o,i,j) = bias(o) + sum over c,a,b of x(n,c, i·s + a·d - p, j·s + b·d - p) · w(o,c,a,b)
 //   D  dx = the adjoint of F in x: the gradient of the input, also called transposed convolution
 //   W  dw = the adjoint of F in w: the gradient of the weight
-// Each one's derivatives are the other two. Results of F and D are channels-last (logical NCHW,
-// memory order N,H,W,C): the channels of a pixel side by side are what makes the kernels fast.
-// Operands may have any strides; channels-last ones are read fastest.
-// float32 or float64. Read next: ops/cpu/conv.cpp.
+// The derivatives of each are the other two. Operands are float32 or float64 and may have any
+// strides; the kernels read channels-last ones fastest. Results of F and D are channels-last
+// (logical order N,C,H,W, memory order N,H,W,C), so that the channels of a pixel are contiguous.
+// Read next: ops/cpu/conv.cpp.
 #pragma once
 
 #include "ops/params.h"

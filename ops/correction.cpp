@@ -8,7 +8,7 @@ namespace mini::ops {
 
 Correction correction(const Tensor& x, const Tensor& estimate) {
   check(x.shape() == estimate.shape() && x.dtype() == estimate.dtype(), "correction: ", x.dtype(),
-        x.shape(), " and its estimate ", estimate.dtype(), estimate.shape(), " differ in kind");
+        x.shape(), " and its estimate ", estimate.dtype(), estimate.shape(), " differ");
   check(x.device() == estimate.device(), "correction: a tensor and its estimate are on ",
         x.device(), " and ", estimate.device());
   const Tensor from = contiguous(x), to = contiguous(estimate);
@@ -17,8 +17,8 @@ Correction correction(const Tensor& x, const Tensor& estimate) {
                     .starts = Tensor::empty({blocks + 1}, DType::int64, x.device()),
                     .aside = {}};
   MINI_DISPATCH(x.device(), correction_codes, from, to, result.codes, result.starts);
-  // A captured step cannot ask how many are kept aside. It gets room for many times what networks
-  // need; where that is too little, NaN comes back.
+  // A captured step cannot read the number of elements stored aside from the device. It gets space
+  // for many more than networks need. If that is too small, `corrected` returns NaN.
   const auto kept_aside = Graph::is_capturing()
                               ? x.numel() / 64 + 64
                               : static_cast<std::int64_t>(select(result.starts, 0, blocks).item());

@@ -1,11 +1,13 @@
-// What turns an estimate of a tensor back into its exact bits, in about a byte per element: for
-// reversible training (models/invertible/chain.h), where x is known up to rounding from what came of it.
+// Corrections restore the exact bits of a tensor from an estimate, at about one byte per element.
+// Reversible training uses them (models/invertible/chain.h), where x is known up to rounding from the
+// result computed from it.
 //
-// Floating-point numbers of one type, sorted by value, can be counted: the n-th representable number
-// after another is n steps away. With place(v) the position of v in that order,
-//   code = place(x) - place(estimate) + 128    if that lies in 1 .. 255 and the estimate is a number
-//   code = 0, and x itself is kept aside        otherwise
-// which holds for infinities, zeros of either sign, denormals and NaN alike: x returns bit for bit.
+// The floating-point numbers of a type, sorted by value, can be numbered. With place(v) the number
+// of v,
+//   code = place(x) - place(estimate) + 128    if this lies in 1 .. 255 and the estimate is not NaN
+//   code = 0, and x itself is stored in `aside`    otherwise
+// This restores every x bit for bit, including infinities, zeros of either sign, subnormals and
+// NaN.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -13,15 +15,16 @@
 namespace mini::ops {
 
 struct Correction {
-  Tensor codes;   // uint8, like x
-  Tensor starts;  // int64: how many elements were kept aside before each block of the elements
-  Tensor aside;   // those elements, in order, of x's dtype
+  Tensor codes;   // uint8, shape of x
+  Tensor starts;  // int64 [blocks + 1]: elements of `aside` before each block of the tensor
+  Tensor aside;   // the elements with code 0, in order, in the dtype of x
   std::size_t bytes() const { return codes.bytes() + starts.bytes() + aside.bytes(); }
 };
 
-// x and estimate: equal shapes, float32 or float64.
+// x and estimate have equal shapes and are float32 or float64, on one device.
 Correction correction(const Tensor& x, const Tensor& estimate);
-// x, contiguous, from the same estimate. An unshared contiguous estimate is overwritten.
+// Returns x, contiguous, from the same estimate. Overwrites an estimate that is contiguous and
+// unshared.
 Tensor corrected(Tensor estimate, const Correction& correction);
 
 }  // namespace mini::ops

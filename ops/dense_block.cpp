@@ -6,7 +6,7 @@
 namespace mini::ops {
 namespace {
 
-// Checks the chain of weights for an input of `channels`.
+// Checks the shapes of all weights, for an input with this many channels.
 void check_weights(std::int64_t channels, std::span<const Tensor> weights, const Tensor& like) {
   check(!weights.empty(), "dense_block: needs at least one convolution");
   for (std::size_t k = 0; k < weights.size(); ++k) {
@@ -26,7 +26,7 @@ Tensors all_contiguous(std::span<const Tensor> tensors) {
   return result;
 }
 
-// The sign of a feature stands for that of the value before the activation.
+// The kernels take the sign of a feature for that of the value before the activation.
 void check_slope(double slope) {
   check(slope >= 0, "dense_block: slope ", slope, " is negative; use 0 or more");
 }

@@ -6,7 +6,7 @@
 namespace mini::ops {
 namespace {
 
-// The result of an elementwise op: memory order of the first operand that already has the shape.
+// The result of an elementwise op, in the memory order of the first operand that has its shape.
 Tensor result_like(const Shape& shape, std::initializer_list<const Tensor*> operands) {
   for (const Tensor* x : operands)
     if (x->shape() == shape && x->is_dense())

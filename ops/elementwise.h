@@ -1,5 +1,5 @@
-// Elementwise arithmetic on values, no gradients. Results keep the memory order of their first
-// operand of full shape.
+// Elementwise arithmetic without gradients. The result has the memory order of the first operand
+// whose shape is that of the result.
 #pragma once
 
 #include "ops/params.h"
@@ -8,17 +8,17 @@
 namespace mini::ops {
 
 Tensor unary(Unary op, const Tensor& x, double a = 0, double b = 0);
-Tensor binary(Binary op, const Tensor& a, const Tensor& b);  // broadcasting, equal dtypes
+Tensor binary(Binary op, const Tensor& a, const Tensor& b);  // broadcasts; equal dtypes
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 inline Tensor add(const Tensor& a, const Tensor& b) { return binary(Binary::add, a, b); }
 inline Tensor mul(const Tensor& a, const Tensor& b) { return binary(Binary::mul, a, b); }
 
-// In place: y += scale·x, shapes equal.
+// y += scale·x in place, for equal shapes.
 void add_(const Tensor& y, const Tensor& x, double scale = 1);
 
-// In place, many at once: sum += term for each pair, of equal shapes and dtypes, all on one device.
-// The sums are dense; no tensor may be a sum and occur a second time.
+// sum += term in place, for many pairs at once. Each pair has equal shapes and dtypes; all tensors
+// are on one device. Sums must be dense, and no sum may occur twice, be it as a sum or as a term.
 void add_(std::span<const Addition> pairs);
 
 const char* name_of(Unary op);

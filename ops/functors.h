@@ -1,5 +1,5 @@
-// The arithmetic of every elementwise op, once, for host and device: the CPU's loops and a GPU's
-// kernels call the same functors, so the formulas are tested wherever the tests run.
+// The formulas of all elementwise ops, for host and device. The CPU's loops and the CUDA kernels
+// call the same functors, so tests on either cover the formulas.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace mini::functors {
 
 template <class T>
 MINI_HOST_DEVICE inline T sigmoid(T x) {
-  // exp of a negative number only: never overflows.
+  // The argument of exp is never positive, so it cannot overflow.
   const T e = math::exp(-std::abs(x));
   return (x >= T(0) ? T(1) : e) / (T(1) + e);
 }
@@ -178,7 +178,7 @@ MINI_HOST_DEVICE inline void visit(Binary op, const F& f) {
   }
 }
 
-// One element of an Adam step; see ops/optimizer.h for the formula. Rounds where PyTorch rounds.
+// One element of an Adam step; ops/optimizer.h has the formula. It rounds where PyTorch rounds.
 template <class T>
 struct AdamUpdate {
   T beta1, rest1, beta2, rest2, eps, weight_decay;

@@ -1,7 +1,8 @@
-// Counting representable floating-point numbers, for host and device. See ops/correction.h.
+// The numbering of floating-point numbers for ops/correction.h, for host and device.
 //
-// The bits of a positive number, read as an integer, grow with its value; those of a negative one
-// shrink. Flipping all but the sign of negative ones gives integers in the order of the values.
+// The bits of a positive number, read as an integer, increase with its value; those of a negative
+// number decrease. Flipping all bits but the sign of negative numbers gives signed integers in the
+// order of the values.
 #pragma once
 
 #include <bit>
@@ -26,7 +27,7 @@ MINI_HOST_DEVICE inline Place<T> flip_negative(Place<T> bits) {
 struct CorrectionCode {
   template <class T>
   MINI_HOST_DEVICE std::uint8_t operator()(T x, T estimate) const {
-    // Unsigned, so that a difference that does not fit wraps around and is seen as far away.
+    // Unsigned arithmetic wraps around, so a difference that does not fit counts as out of range.
     const Place<T> steps = flip_negative<T>(std::bit_cast<Place<T>>(x)) -
                            flip_negative<T>(std::bit_cast<Place<T>>(estimate)) + 128;
     const bool near = steps - 1 < 255;
@@ -34,7 +35,7 @@ struct CorrectionCode {
   }
 };
 
-// Of a code other than 0.
+// Applies a code other than 0.
 struct Correct {
   template <class T>
   MINI_HOST_DEVICE T operator()(T estimate, std::uint8_t code) const {

@@ -1,6 +1,6 @@
 // The affine coupling of an invertible block, per element, for host and device.
 //
-//   s = 2·sigmoid(h) - 1 (between -1 and 1, so that neither direction can explode)
+//   s = 2·sigmoid(h) - 1 (between -1 and 1, so e^s cannot overflow in either direction)
 //   y = x·e^s + g,  x = (y - g)/e^s,  ds/dh = 2·sigmoid(h)·(1 - sigmoid(h)) = (1 - s²)/2
 #pragma once
 
@@ -27,7 +27,7 @@ struct CouplingInverse {
   }
 };
 
-// dg is dy itself.
+// dg = dy.
 struct CouplingGradient {
   template <class T>
   MINI_HOST_DEVICE void operator()(T& dx, T& dh, T dy, T x, T h) const {
@@ -37,7 +37,7 @@ struct CouplingGradient {
   }
 };
 
-// From the gradient dx of the inverse's result x; dg is -dy.
+// From the gradient dx of the inverse's result x; dg = -dy.
 struct CouplingInverseGradient {
   template <class T>
   MINI_HOST_DEVICE void operator()(T& dy, T& dh, T dx, T x, T h) const {

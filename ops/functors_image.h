@@ -1,4 +1,4 @@
-// Padding and Haar, per element, for host and device.
+// Padding and the Haar transform per element, for host and device.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace mini::functors {
 
-// Which row (or column) of `size` a padded position shows; -1 for a zero.
+// The row (or column) of `size` that a padded position copies; -1 for a zero.
 MINI_HOST_DEVICE inline std::int64_t padding_source(std::int64_t position, std::int64_t before,
                                                     std::int64_t size, PadMode mode) {
   const std::int64_t i = position - before;
@@ -24,8 +24,7 @@ MINI_HOST_DEVICE inline std::int64_t padding_source(std::int64_t position, std::
   return -1;
 }
 
-// The four bands (mean, horizontal, vertical, diagonal) of a 2x2 square a b / c d, each a quarter
-// of a sum; and the square of the bands.
+// 2x2 pixels a b / c d, or their four bands (mean, horizontal, vertical, diagonal).
 template <class T>
 struct Square {
   T a, b, c, d;

@@ -1,5 +1,5 @@
-// The arithmetic of the JPEG simulator for host and device: tables, soft rounding, colours. How it
-// is put together: ops/jpeg.h.
+// The arithmetic of the JPEG simulator, for host and device: tables, soft rounding, colour
+// conversion. ops/jpeg.h describes the whole.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,8 @@
 
 namespace mini::functors {
 
-// ITU-T T.81, Annex K.1: quantisation steps at quality 50, row by row (vertical frequency first).
+// Quantisation tables at quality 50 (ITU-T T.81, Annex K.1), row by row; rows are vertical
+// frequencies.
 inline constexpr double luminance_steps[64] = {16, 11, 10, 16, 24,  40,  51,  61,   //
                                                12, 12, 14, 19, 26,  58,  60,  55,   //
                                                14, 13, 16, 24, 40,  57,  69,  56,   //
@@ -26,7 +27,8 @@ inline constexpr double chrominance_steps[64] = {17, 18, 24, 47, 99, 99, 99, 99,
                                                  99, 99, 99, 99, 99, 99, 99, 99,  //
                                                  99, 99, 99, 99, 99, 99, 99, 99};
 
-// JFIF's colours, R'G'B' to centred Y, Cb, Cr and back; the offsets of 128 on chroma cancel.
+// The colour matrices of JFIF, RGB to Y, Cb, Cr and back. Cb and Cr are centred at 0: JFIF's offset
+// of 128 cancels.
 inline constexpr double rgb_to_ycc[3][3] = {{0.299, 0.587, 0.114},  //
                                             {-0.168736, -0.331264, 0.5},
                                             {0.5, -0.418688, -0.081312}};
@@ -34,15 +36,14 @@ inline constexpr double ycc_to_rgb[3][3] = {{1, 0, 1.402},  //
                                             {1, -0.344136, -0.714136},
                                             {1, 1.772, 0}};
 
-// What the simulator multiplies with, in its own precision and by value, so that a kernel can take it
-// along.
+// The constants of the simulator in its own precision. A kernel receives them by value.
 template <class T>
 struct JpegTables {
   T dct[64];            // orthonormal, [frequency, sample]
   double steps[2][64];  // luminance, chrominance; at quality 50
   T to_ycc[3][3], to_rgb[3][3];
 
-  // dct: ops::dct_matrix().
+  // `matrix` is ops::dct_matrix().
   explicit JpegTables(const double* matrix) {
     for (int k = 0; k < 64; ++k) {
       dct[k] = static_cast<T>(matrix[k]);
@@ -57,8 +58,8 @@ struct JpegTables {
   }
 };
 
-// A pixel on its way through the simulator, and the adjoints. Rows of the matrices as in JpegTables.
-// Before the DCT: Y, Cb or Cr (row `to_ycc` of the table) of a colour in 0..255.
+// Colour conversion of one pixel, and the adjoints. `row` is a row of the matrix in JpegTables.
+// Before the DCT: Y, Cb or Cr of a colour in 0..255.
 template <class T>
 MINI_HOST_DEVICE inline T mix_colours(const T (&row)[3], T r, T g, T b) {
   return row[0] * r + row[1] * g + row[2] * b;
@@ -69,7 +70,7 @@ MINI_HOST_DEVICE inline T mix_colours_adjoint(const T (&to_ycc)[3][3], int colou
   return (to_ycc[0][colour] * dy + (to_ycc[1][colour] * dcb + to_ycc[2][colour] * dcr) * T(0.25)) *
          T(255);
 }
-// After the inverse DCT: a colour (row of `to_rgb`) in 0..1, not yet clamped.
+// After the inverse DCT: a colour in 0..1, not yet clamped.
 template <class T>
 MINI_HOST_DEVICE inline T join_colours(const T (&row)[3], T y, T cb, T cr) {
   return (y + T(128) + row[1] * cb + row[2] * cr) / T(255);
@@ -80,10 +81,10 @@ MINI_HOST_DEVICE inline T join_colours_adjoint(const T (&to_rgb)[3][3], int comp
   return to_rgb[0][component] * r + to_rgb[1][component] * g + to_rgb[2][component] * b;
 }
 
-// Soft rounding r(v) = v - a(v)/π with the first nine terms of the sawtooth's Fourier series:
+// Soft rounding r(v) = v - a(v)/π uses the first nine terms of the sawtooth's Fourier series:
 //   a(v) = Σ_{n=1..9} c_n·sin(2πnv), c_n = (-1)^{n+1}/n
 //   r'(v) = 1 - 2·Σ (-1)^{n+1}·cos(2πnv): -1 at integers, 19 at half-integers
-// One sine and one cosine suffice: Clenshaw's recurrence, b_n = c_n + 2cos(2πv)·b_{n+1} - b_{n+2}.
+// Clenshaw's recurrence b_n = c_n + 2cos(2πv)·b_{n+1} - b_{n+2} needs one sine and one cosine only.
 inline constexpr int soft_round_terms = 9;
 
 template <class T>

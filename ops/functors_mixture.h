@@ -1,8 +1,8 @@
-// One value drawn from a Gaussian mixture, per element, for host and device.
+// Drawing one value from a Gaussian mixture, for host and device.
 //
-// With weights w and exponential noise e, component j wins where the race time e_k/w_k is smallest:
-// this is argmax of log w_k + Gumbel_k, Gumbel = -log(e), without the logarithms. The relaxed
-// choice softmax(log w + Gumbel) is, for the same reason, proportional to w_k/e_k.
+// With weights w and exponential noise e, the component with the smallest race time e_k/w_k wins.
+// That is argmax of log w_k + Gumbel_k, where Gumbel = -log(e), without computing logarithms. For
+// the same reason the relaxed choice softmax(log w + Gumbel) is proportional to w_k/e_k.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ struct MixtureComponent {
   T deviation;  // standard deviation
 };
 
-// Component k of the parameters [3,count]: logits, means, log-variances.
+// The components given by parameters [3,count]: logits, means, log-variances.
 template <class T>
 class MixtureComponents {
  public:
@@ -36,7 +36,7 @@ class MixtureComponents {
     return {static_cast<T>(std::exp(distance) * total_), parameters_[count_ + k],
             static_cast<T>(std::exp(0.5 * inside))};
   }
-  // d deviation / d log-variance: deviation/2, 0 where the clamp to ±20 holds.
+  // d deviation / d log-variance: deviation/2, and 0 where the log-variance is clamped to ±20.
   MINI_HOST_DEVICE double deviation_slope(int k) const {
     const T log_variance = parameters_[2 * count_ + k];
     const bool free = log_variance >= T(-20) && log_variance <= T(20);
@@ -53,10 +53,10 @@ class MixtureComponents {
 template <class T>
 struct MixtureChoice {
   int winner;
-  T time;  // the winner's race time
+  T time;  // race time of the winner
 };
 
-// exponential points to this element's K numbers.
+// `exponential` points to the K numbers of this element.
 template <class T>
 MINI_HOST_DEVICE inline MixtureChoice<T> mixture_choice(const MixtureComponent<T>* components,
                                                         int count, const T* exponential) {
@@ -77,16 +77,17 @@ MINI_HOST_DEVICE inline T mixture_sample(const MixtureComponent<T>* components, 
   return components[j].mean + components[j].deviation * normal[j];
 }
 
-// Adds this element's share of the parameters' gradient, [3·count], rows logits, means, deviations:
-// calls add(entry, double). With the relaxed choice p and candidates c_k = mean_k + deviation_k·n_k, the hard
-// choice is used for the last two, the gradient of the relaxed one for the logits:
+// Computes this element's contribution to the gradient [3·count] (logits, means, deviations) and
+// calls add(entry, double) for each nonzero entry. With the relaxed choice p and candidates c_k =
+// mean_k + deviation_k·n_k, the logits get the gradient of the relaxed choice, mean and deviation
+// that of the hard choice j:
 //   dlogit_k = dz·p_k·(c_k - Σ p·c),  dmean_j = dz,  ddeviation_j = dz·n_j.
 template <class T, class Add>
 MINI_HOST_DEVICE inline void mixture_gradient(const MixtureComponent<T>* components, int count,
                                               const T* exponential, const T* normal, T dz,
                                               const Add& add) {
   const MixtureChoice<T> best = mixture_choice(components, count, exponential);
-  // p_k = share_k / Σ share, share_k = (w_k/e_k)/(w_j/e_j) <= 1: nothing overflows.
+  // p_k = share_k / Σ share, where share_k = (w_k/e_k)/(w_j/e_j) <= 1 cannot overflow.
   const auto share = [&](int k) {
     return best.time / (exponential[k] * components[k].inverse_weight);
   };

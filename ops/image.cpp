@@ -8,12 +8,12 @@
 namespace mini::ops {
 namespace {
 
-// Checks that an image of `height` x `width` can be padded so.
+// Checks that an image of shape x can be padded like this.
 void check_padding(const Shape& x, const Padding2d& padding, PadMode mode, const char* op) {
   check(x.rank() == 4, op, ": input must be [N,C,H,W], got ", x);
   check(padding.left >= 0 && padding.right >= 0 && padding.top >= 0 && padding.bottom >= 0, op,
         ": padding must not be negative; use narrow to crop");
-  // What a border pixel must exist for: 1 to repeat it, one more than the margin to mirror it.
+  // The minimum size of the image: 1 to repeat the border, margin + 1 to reflect.
   const std::int64_t high = std::max(padding.top, padding.bottom);
   const std::int64_t wide = std::max(padding.left, padding.right);
   const bool fits = mode == PadMode::zero        ? true
@@ -95,7 +95,7 @@ LinearMap bicubic_map(std::int64_t size, double scale) {
   const double output_size = std::ceil(static_cast<double>(size) * scale);
   check(output_size < 1e9, "resize_bicubic: ", size, " pixels times ", scale, " are too many");
   const double shrink = std::min(scale, 1.0);
-  const double reach = 2 / shrink;  // the kernel is zero beyond
+  const double reach = 2 / shrink;  // the kernel is zero farther away
 
   LinearMap map;
   map.input_size = size;
@@ -109,7 +109,7 @@ LinearMap bicubic_map(std::int64_t size, double scale) {
     for (std::int64_t j = from; j <= to; ++j) {
       const double weight = cubic((centre - static_cast<double>(j)) * shrink);
       if (weight == 0) continue;
-      // ..., 1, 0 | 0, 1, ..., size-1 | size-1, size-2, ...: period 2·size.
+      // Mirrored indices ..., 1, 0 | 0, 1, ..., size-1 | size-1, size-2, ... have period 2·size.
       const std::int64_t k = ((j % (2 * size)) + 2 * size) % (2 * size);
       map.source.push_back(k < size ? k : 2 * size - 1 - k);
       map.weight.push_back(weight);

@@ -1,6 +1,6 @@
-// Image geometry on values, no gradients: padding, the Haar transform, resizing. NCHW.
+// Image geometry without gradients: padding, the Haar transform, resizing. Images are [N,C,H,W].
 //
-// All of it is linear, so each function stands beside its adjoint (or is made of pairs that do).
+// All functions are linear. Each has its adjoint beside it, or is composed of functions that have.
 // Read next: ops/cpu/image.cpp, autograd/functions/image.cpp.
 #pragma once
 
@@ -9,25 +9,26 @@
 
 namespace mini::ops {
 
-// x [N,C,H,W] -> [N,C,top+H+bottom,left+W+right]. Reflect mirrors without repeating the border
-// pixel and needs more pixels than it adds; replicate repeats the border pixel.
+// x [N,C,H,W] -> [N,C,top+H+bottom,left+W+right]. Replicate repeats the border pixel. Reflect
+// mirrors the image without repeating the border pixel, so each margin must be smaller than the
+// image.
 Tensor pad2d(const Tensor& x, const Padding2d& padding, PadMode mode);
-// The adjoint: folds the margins of dy back onto the pixels they were copied from.
+// The adjoint: adds each pixel of the margins to the pixel it was copied from.
 Tensor pad2d_adjoint(const Tensor& dy, const Padding2d& padding, PadMode mode);
 
 // [N,C,H,W] -> [N,4C,H/2,W/2], H and W even. With the 2x2 pixels a b / c d, channel k·C + i is
 //   k = 0: (a+b+c+d)/4   1: (a-b+c-d)/4   2: (a+b-c-d)/4   3: (a-b-c+d)/4   of channel i.
 Tensor haar(const Tensor& x);
-// The inverse, which is four times the adjoint.
+// The inverse; it equals four times the adjoint.
 Tensor haar_inverse(const Tensor& y);
 
 // Applies a sparse map along dimension `dim`, whose extent becomes map.output_size().
 Tensor linear_map(const Tensor& x, const LinearMap& map, int dim);
 
-// MATLAB's imresize along a line of `size` pixels: Keys' cubic kernel with a = -0.5 (R. Keys,
-// "Cubic convolution interpolation for digital image processing", 1981), widened by 1/scale when
-// shrinking, weights normalised, borders mirrored with the border pixel repeated. Output pixel i
-// (from 0) lies at (i + 0.5)/scale - 0.5; there are ceil(size · scale) of them.
+// MATLAB's imresize along a line of `size` pixels. It uses Keys' cubic kernel with a = -0.5 (R.
+// Keys, "Cubic convolution interpolation for digital image processing", 1981), widened by 1/scale
+// when shrinking; weights are normalised, and borders are mirrored, repeating the border pixel.
+// Output pixel i (from 0) lies at (i + 0.5)/scale - 0.5; there are ceil(size · scale) of them.
 LinearMap bicubic_map(std::int64_t size, double scale);
 
 }  // namespace mini::ops

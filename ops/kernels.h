@@ -1,10 +1,10 @@
-// What a device must be able to compute: ops/kernels.inc is the list. Every backend implements exactly
-// these functions, in its own namespace, and the linker says when one is missing:
+// The kernels that every backend implements, each in its own namespace; ops/kernels.inc is the
+// list. The linker reports a missing kernel.
 //   mini::cpu    ops/cpu/*.cpp
 //   mini::cuda   ops/cuda/*.cu
-// The functions that users and autograd call are in ops/<family>.h; they check shapes, allocate the
-// result and dispatch with MINI_DISPATCH (tensor/backend.h). A kernel may rely on shapes and dtypes
-// being right.
+// Users and autograd call the functions in ops/<family>.h. They check shapes, allocate the result
+// and dispatch with MINI_DISPATCH (tensor/backend.h). So a kernel may rely on correct shapes and
+// dtypes.
 #pragma once
 
 #include <span>

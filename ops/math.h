@@ -1,5 +1,5 @@
-// exp, sine and cosine for float, written out so that compilers turn loops over them into vector
-// code, and so that vector code, its scalar remainder and every device give the same bits.
+// exp, sine and cosine for float, written so that compilers vectorise loops over them, and so that
+// vector code, its scalar remainder and every device give the same bits.
 #pragma once
 
 #include <bit>
@@ -10,20 +10,20 @@
 
 namespace mini::math {
 
-// e^x to about one unit in the last place, subnormal results included; 0 below -104, infinity above
-// 88.72, NaN for NaN.
+// e^x with an error of about one unit in the last place, subnormal results included; 0 below -104,
+// infinity above 88.72, NaN for NaN.
 //
 //   x = n·ln 2 + r, |r| <= ln 2 / 2:  e^x = 2^n · e^r,  e^r by its series up to r^7/7!
 //   (the next term is below 6e-9, an eighth of a unit in the last place).
 MINI_HOST_DEVICE inline float exp(float x) {
-  // Beyond these the result is 0 or infinity anyway; NaN passes both comparisons.
+  // Outside these bounds the result is 0 or infinity anyway. NaN passes both comparisons.
   x = x < -105.0f ? -105.0f : x;
   x = x > 89.0f ? 89.0f : x;
-  // Adding 1.5·2^23 rounds to an integer, which then stands in the low bits of the sum.
+  // Adding 1.5·2^23 rounds to an integer, which is then in the low bits of the sum.
   const float magic = 12582912.0f;
   const float shifted = std::fma(x, 1.44269504f, magic);
   const float n = shifted - magic;
-  // ln 2 in two parts: the first has few bits, so that n times it is exact.
+  // ln 2 is split in two; the first part has few bits, so that its product with n is exact.
   float r = std::fma(n, -0.693145752f, x);
   r = std::fma(n, -1.42860677e-6f, r);
   float p = 1.0f / 5040;
@@ -34,7 +34,7 @@ MINI_HOST_DEVICE inline float exp(float x) {
   p = std::fma(p, r, 0.5f);
   p = std::fma(p, r, 1.0f);
   p = std::fma(p, r, 1.0f);
-  // 2^n as a product of two powers, since n = -151 .. 128 leaves the range of one exponent field.
+  // 2^n as a product of two powers, since one exponent field cannot hold all n = -151 .. 128.
   const auto whole = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(shifted) -
                                                std::bit_cast<std::uint32_t>(magic));
   const std::int32_t half = whole >> 1;
@@ -46,8 +46,8 @@ MINI_HOST_DEVICE inline float exp(float x) {
 
 MINI_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 
-// sin(2πt) and cos(2πt) for |t| <= 1/2, to 3e-7: the series at half the angle, where it needs few
-// terms, then sin 2y = 2 sin y cos y and cos 2y = 1 - 2 sin² y.
+// sin(2πt) and cos(2πt) for |t| <= 1/2, with an error below 3e-7. The series converges faster at
+// half the angle; then sin 2y = 2 sin y cos y and cos 2y = 1 - 2 sin² y.
 MINI_HOST_DEVICE inline void sincos_turn(float t, float& sine, float& cosine) {
   const float y = 3.14159265f * t;
   const float y2 = y * y;

@@ -14,10 +14,10 @@ Shape with_matrix(Shape batch, std::int64_t rows, std::int64_t columns) {
   return batch;
 }
 
-// [B,M,K], without a copy where the batch dimensions are one run in memory or absent.
+// Views x as [B,M,K]; copies only if its batch dimensions cannot be merged.
 Tensor as_batch(const Tensor& x, const Shape& batch) {
   const Shape full = with_matrix(batch, x.size(-2), x.size(-1));
-  // One matrix for the whole batch stays one matrix.
+  // A single matrix is expanded to the batch with stride 0.
   if (leading(x.shape()).numel() == 1) {
     const Shape& strides = x.strides();
     return x.as_strided({batch.numel(), x.size(-2), x.size(-1)},
@@ -31,7 +31,7 @@ Tensor as_batch(const Tensor& x, const Shape& batch) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check(a.rank() >= 2 && b.rank() >= 2, "matmul: operands need at least two dimensions, got ",
         a.shape(), " and ", b.shape());
-  check(a.size(-1) == b.size(-2), "matmul: ", a.size(-1), " columns do not meet ", b.size(-2),
+  check(a.size(-1) == b.size(-2), "matmul: a has ", a.size(-1), " columns, but b has ", b.size(-2),
         " rows (a=", a.shape(), ", b=", b.shape(), ")");
   check(a.dtype() == b.dtype(), "matmul: dtypes ", a.dtype(), " and ", b.dtype(),
         " differ; cast one");

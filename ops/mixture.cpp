@@ -6,7 +6,7 @@
 namespace mini::ops {
 namespace {
 
-// The shape of the sample.
+// Checks the operands and returns the shape of the sample.
 Shape check_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal) {
   check(parameters.rank() == 2 && parameters.size(0) == 3 && parameters.size(1) >= 1,
         "sample_mixture: parameters must be [3,K], got ", parameters.shape());

@@ -1,4 +1,4 @@
-// What optimisers do to raw values: all tensors in one call, in one pass over memory.
+// The arithmetic of optimisers. One call updates all tensors, in one pass over memory.
 //
 // Adam (Kingma & Ba, ICLR 2015), with gradient g, moments m and v, at step t:
 //   g = scale·g + weight_decay·w   (L2; AdamW instead multiplies w by 1 - lr·decay first)
@@ -12,16 +12,17 @@
 
 namespace mini::ops {
 
-// The numbers of a step as adam_ takes them: values on the parameters' device, so that a recorded
-// step can be replayed with others. float64 [slots, 4].
+// The numbers of a step, for adam_: float64 [slots,4] on the parameters' device, so that a captured
+// step can be replayed with new values.
 Tensor adam_steps(std::span<const AdamStep> steps, Device device);
 
-// Updates the slots' parameters, means (m) and squares (v) in place. Float32 or float64, one device;
-// the parameters are dense, their moments have the same memory order, gradients any.
+// Updates the parameters, means (m) and squares (v) of all slots in place. Tensors are float32 or
+// float64, on one device. A parameter must be dense, and its moments must have the same memory
+// order; its gradient may have any strides.
 void adam_(std::span<const AdamSlot> slots, const AdamParams& params, const Tensor& steps);
 
 // Σx² over all elements of all tensors (at least one), accumulated in double in a fixed order:
-// float64, [], on their device.
+// float64 [] on their device.
 Tensor sum_of_squares(std::span<const Tensor> xs);
 
 }  // namespace mini::ops

@@ -1,4 +1,4 @@
-// Shapes of results and the errors that say why there is none; the transpose of a sparse map.
+// The shapes of results, with errors for operands that do not fit; the transpose of a sparse map.
 #include "ops/params.h"
 
 #include <ostream>
@@ -50,7 +50,7 @@ Shape Pool2dParams::output_shape(const Shape& x, const char* op) const {
     const auto axis = static_cast<std::size_t>(i);
     check(kernel[axis] >= 1 && stride[axis] >= 1, op,
           ": kernel and stride must be at least 1, got ", Pair{kernel}, " and ", Pair{stride});
-    // A window must never see padding alone.
+    // A window must not lie in the padding alone.
     check(padding[axis] >= 0 && 2 * padding[axis] <= kernel[axis], op, ": padding ", Pair{padding},
           " must be between 0 and half the kernel ", Pair{kernel});
     const std::int64_t padded = x[2 + i] + 2 * padding[axis];
@@ -67,7 +67,7 @@ LinearMap LinearMap::transposed() const {
   result.first.assign(static_cast<std::size_t>(input_size) + 1, 0);
   result.source.resize(source.size());
   result.weight.resize(weight.size());
-  // A counting sort by source: it keeps the terms of each row in order.
+  // A counting sort by source, which keeps the terms of each row in order.
   for (const std::int64_t column : source) ++result.first[static_cast<std::size_t>(column) + 1];
   for (std::size_t i = 1; i < result.first.size(); ++i) result.first[i] += result.first[i - 1];
   std::vector<std::int64_t> next(result.first.begin(), result.first.end() - 1);

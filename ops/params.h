@@ -1,4 +1,4 @@
-// The parameters of ops: small structs that know the shape of their op's result.
+// The parameters of ops: small structs, which compute the shape of the result.
 #pragma once
 
 #include <array>
@@ -54,7 +54,7 @@ enum class Reduction { sum, max };
 
 enum class PadMode { zero, reflect, replicate };
 
-// 2-D cross-correlation, as every deep-learning framework's convolution.
+// 2-D cross-correlation, which deep-learning frameworks call convolution.
 struct Conv2dParams {
   std::array<std::int64_t, 2> stride{1, 1};
   std::array<std::int64_t, 2> padding{0, 0};
@@ -62,7 +62,7 @@ struct Conv2dParams {
   std::int64_t groups = 1;
 
   // x [N,C,H,W], w [O,C/groups,kh,kw] -> [N,O,H',W'], H' = (H + 2p - d(kh-1) - 1)/s + 1.
-  // Throws, naming `op`, where they do not fit.
+  // Throws an Error that names `op` if the shapes do not fit.
   Shape output_shape(const Shape& x, const Shape& w, const char* op) const;
 };
 
@@ -75,36 +75,37 @@ struct Pool2dParams {
   Shape output_shape(const Shape& x, const char* op) const;
 };
 
-// How many rows or columns are added on each side of the last two dimensions.
+// The numbers of rows and columns added on each side of the last two dimensions.
 struct Padding2d {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
 };
 
-// What add_ (ops/elementwise.h) takes many of: sum += term.
+// sum += term, in place; add_ (ops/elementwise.h) takes many of these.
 struct Addition {
   Tensor sum, term;
 };
 
-// A parameter and what Adam (ops/optimizer.h) needs for it, all of one shape.
+// A parameter with its gradient and moments for Adam (ops/optimizer.h), all of the same shape.
 struct AdamSlot {
   Tensor parameter, gradient, mean, square;
 };
 
 struct AdamParams {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weight_decay = 0;  // added to the gradient, times the parameter
+  double weight_decay = 0;  // L2: times the parameter, added to the gradient
 };
 
-// What changes from step to step.
+// The numbers of Adam that change with every step.
 struct AdamStep {
-  double gradient_scale = 1;   // the gradient is multiplied by it first: clipping
-  double shrink = 1;           // so is the parameter: decoupled weight decay
+  double gradient_scale = 1;   // first multiplies the gradient: clipping
+  double shrink = 1;           // first multiplies the parameter: decoupled weight decay
   double step_size = 0;        // lr / (1 - beta1^t)
   double root_correction = 1;  // sqrt(1 - beta2^t)
 };
 
-// A sparse linear map along one dimension: output i = sum over t in [first[i], first[i+1]) of
-// weight[t] * input[source[t]]. Resizing is two of these; its gradient is the transposed map.
+// A sparse linear map along one dimension: output[i] = sum over t in [first[i], first[i+1]) of
+// weight[t] * input[source[t]]. A resize applies two of these; its gradient applies the transposed
+// maps.
 struct LinearMap {
   std::int64_t input_size = 0;
   std::vector<std::int64_t> first;  // output_size + 1 entries
@@ -115,7 +116,7 @@ struct LinearMap {
   LinearMap transposed() const;
 };
 
-// Elements per block of a correction (ops/correction.h): few, so that there are blocks enough for a GPU.
+// Elements per block of a correction (ops/correction.h); small, so that a GPU has enough blocks.
 constexpr std::int64_t correction_block = 1024;
 
 }  // namespace mini

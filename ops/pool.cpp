@@ -30,7 +30,7 @@ Tensor avg_pool2d_gradient(const Tensor& dy, const Shape& x_shape, const Pool2dP
 
 namespace {
 
-// Both tensors are [N,C,..] with equal N and C, and the indices fit one of them.
+// `planes` and `picked` must be [N,C,..] with equal N and C; the indices have the shape `picked`.
 void check_planes(const Shape& planes, const Shape& picked, const Tensor& indices, const char* op) {
   check(indices.dtype() == DType::int64, op, ": indices are int64, got ", indices.dtype());
   check(planes.rank() == 4 && picked.rank() == 4 && planes[0] == picked[0] &&

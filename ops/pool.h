@@ -1,4 +1,4 @@
-// Pooling on values, no gradients: each result element looks at one window of one plane.
+// Pooling without gradients: each element of the result depends on one window of one plane.
 //
 //   x [N,C,H,W] -> y [N,C,H',W'], H' = (H + 2p - k)/s + 1   (Pool2dParams::output_shape)
 //
@@ -12,20 +12,20 @@ namespace mini::ops {
 
 struct MaxPool {
   Tensor y;
-  Tensor indices;  // int64, shape of y: position h·W + w of the maximum in its plane
+  Tensor indices;  // int64, shape of y: place h·W + w of the maximum in its plane
 };
 
-// Padding never wins; of equals the first does, and NaN before all else.
+// Padding never wins. Of equal elements the first wins; NaN wins against all numbers.
 MaxPool max_pool2d(const Tensor& x, const Pool2dParams& params);
-// Mean over the window, the zeros of the padding counted.
+// The mean over the window, including the zeros of the padding.
 Tensor avg_pool2d(const Tensor& x, const Pool2dParams& params);
-// Its adjoint: from the gradient of y to that of an x of shape `x_shape`.
+// The adjoint: the gradient of x, which has shape `x_shape`, for dy [N,C,H',W'].
 Tensor avg_pool2d_gradient(const Tensor& dy, const Shape& x_shape, const Pool2dParams& params);
 
-// x [N,C,H,W], indices [N,C,h,w] -> y[n,c,i] = x[n,c,indices[n,c,i]].
+// y[n,c,i] = x[n,c,indices[n,c,i]], for x [N,C,H,W] and indices [N,C,h,w].
 Tensor gather_planes(const Tensor& x, const Tensor& indices);
-// Its adjoint: adds x[n,c,i] [N,C,h,w] to y[n,c,indices[n,c,i]], y zero elsewhere and of
-// `y_shape`.
+// The adjoint: adds x[n,c,i] to y[n,c,indices[n,c,i]], for x and indices [N,C,h,w]. y has shape
+// `y_shape` and is zero elsewhere.
 Tensor scatter_planes(const Tensor& x, const Tensor& indices, const Shape& y_shape);
 
 }  // namespace mini::ops

@@ -1,9 +1,9 @@
-// How a GPU multiplies numbers of float32 in matmul, conv2d and dense_block. What goes in and comes
-// out is float32 in any case, and so are the sums.
-//   full       as they are
-//   tf32       rounded to 10 bits of mantissa, which is what tensor cores take
-//   bfloat16   rounded to 7 bits; a dense block keeps its features in bfloat16, too
-// The CPU always computes in full.
+// The precision in which a GPU multiplies float32 numbers in matmul, conv2d and dense_block.
+// Operands, results and sums are always float32; before a product, operands are
+//   full       used as they are
+//   tf32       rounded to 10 bits of mantissa, the format of tensor cores
+//   bfloat16   rounded to 7 bits; a dense block also stores its features in bfloat16
+// The CPU always computes in full precision.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace mini::ops {
 
 enum class Products : std::uint8_t { full, tf32, bfloat16 };
 
-// For the whole process; full at first. To be set before any work that it should hold for.
+// Sets the precision for the whole process, initially full. Call it before the work it should
+// affect.
 void set_products(Products products);
 Products products();
 

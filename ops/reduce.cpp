@@ -24,7 +24,7 @@ Flags flags_of(std::span<const int> dims, int rank, const char* op) {
   return flags;
 }
 
-// A dense tensor as its memory sees it: dimensions by stride, largest first.
+// Views a dense tensor in its memory order: dimensions by stride, largest first.
 Tensor in_memory_order(const Tensor& x) {
   const DimOrder order = memory_order(x.shape(), x.strides());
   Shape shape, strides;
@@ -35,8 +35,7 @@ Tensor in_memory_order(const Tensor& x) {
   return x.as_strided(shape, strides, x.offset());
 }
 
-// A dense tensor as [outer, n, inner] around its dimension `dim`; `like` may be any tensor with the
-// same memory order (a result of empty_like).
+// Views a dense tensor as [outer,n,inner], where n is the extent of dimension `dim`.
 Tensor around(const Tensor& x, int dim) {
   const std::int64_t n = x.shape()[dim];
   const std::int64_t inner = n > 1 ? x.strides()[dim] : 1;
@@ -46,7 +45,7 @@ Tensor around(const Tensor& x, int dim) {
 
 Tensor dense(const Tensor& x) { return x.is_dense() ? x : contiguous(x); }
 
-// Reduces dimensions [begin, end) of a contiguous tensor.
+// Reduces the dimensions [begin, end) of a contiguous tensor.
 Tensor reduce_range(Reduction op, const Tensor& x, int begin, int end) {
   std::array<std::int64_t, 3> extents{1, 1, 1};
   Shape result;
@@ -85,12 +84,12 @@ Tensor reduce(Reduction op, const Tensor& x, std::span<const int> dims, bool kee
     return Tensor::zeros(shape, x.dtype(), x.device());
   }
 
-  // Memory order first; then runs of neighbouring reduced dimensions, innermost first, each one
-  // kernel: sum over N,H,W is one run of a channels-last tensor and two of a contiguous one.
+  // In memory order, each run of adjacent reduced dimensions takes one kernel, innermost first. A
+  // sum over N,H,W is one run of a channels-last tensor and two runs of a contiguous one.
   const Tensor source = dense(x);
   const DimOrder order = memory_order(source.shape(), source.strides());
   Tensor y = in_memory_order(source);
-  const auto is_reduced = [&](int place) {  // of y's dimension `place`
+  const auto is_reduced = [&](int place) {  // for dimension `place` of y
     const auto inwards = static_cast<std::size_t>(order.count - 1 - place);
     return reduced[static_cast<std::size_t>(order.dims[inwards])];
   };
@@ -104,9 +103,9 @@ Tensor reduce(Reduction op, const Tensor& x, std::span<const int> dims, bool kee
     }
     end = begin;
   }
-  if (!reduced_any) y = clone(y);  // only dimensions of one element: never a view of the operand
+  if (!reduced_any) y = clone(y);  // only dimensions of one element; the result must not be a view
 
-  // The kept dimensions are still in memory order.
+  // The remaining dimensions are still in memory order.
   Shape strides;
   std::int64_t step = 1;
   std::array<std::int64_t, max_rank> step_of{};

@@ -1,9 +1,10 @@
-// Reductions on values, no gradients: a result element combines all elements along some dimensions.
+// Reductions without gradients: an element of the result combines all elements along some
+// dimensions.
 //
-// Floats are added in double and in fixed blocks, so a sum of float32 values is the exact sum but
-// for one rounding (unless terms cancel to 1e-16), and has the same bits at any thread count. A sum
-// over any dimensions of a dense tensor, whatever its memory order, reads it in place.
-// Read next: ops/cpu/reduce.cpp.
+// Floats are added in double and in fixed blocks. So a sum of float32 values is the exact sum,
+// rounded once (unless terms cancel to 1e-16), and has the same bits at any thread count. A sum
+// over any dimensions of a dense tensor needs no copy, whatever the memory order. Read next:
+// ops/cpu/reduce.cpp.
 #pragma once
 
 #include <span>
@@ -13,22 +14,24 @@
 
 namespace mini::ops {
 
-// The extents of a reduction's result: `dims` become 1 (keep_dims) or vanish. Throws, naming `op`,
-// on a dimension out of range or named twice.
+// The shape of a reduction's result: the extents of `dims` become 1 (keep_dims) or are removed.
+// Throws an Error that names `op` if a dimension is out of range or occurs twice.
 Shape reduced_shape(const Shape& shape, std::span<const int> dims, bool keep_dims, const char* op);
 
-// The sum of nothing is 0; the maximum of nothing is an Error. NaN wins any maximum.
+// The sum of no elements is 0; their maximum is an Error. NaN wins every maximum.
 Tensor reduce(Reduction op, const Tensor& x, std::span<const int> dims, bool keep_dims = false);
 Tensor sum(const Tensor& x, std::span<const int> dims, bool keep_dims = false);
 Tensor sum(const Tensor& x);  // all elements, shape []
 Tensor amax(const Tensor& x, int dim, bool keep_dims = false);
-// int64 positions along `dim`, which vanishes; the first of equals, the first NaN before all else.
+// int64 positions along `dim`, which is removed. Of equal elements the first wins; the first NaN
+// wins against all numbers.
 Tensor argmax(const Tensor& x, int dim);
-// exp(x) / Σ exp(x) along `dim`, or its logarithm; computed from x - max(x), so nothing overflows.
+// exp(x) / Σ exp(x) along `dim`, or its logarithm. Computed from x - max(x), so it cannot overflow.
 Tensor softmax(const Tensor& x, int dim, bool logarithm = false);
-// Sums x down to `shape`, from which x's shape follows by broadcasting.
+// Sums x over the dimensions along which `shape` was broadcast to that of x.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-// int64 labels [..] -> [.., classes]: 1 at the label, else 0. A label outside is an Error.
+// int64 labels [..] -> [..,classes]: 1 at the label, 0 elsewhere. Throws for a label outside
+// 0..classes-1.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
 
 }  // namespace mini::ops

@@ -34,7 +34,8 @@ class CpuAllocator final : public Allocator {
 }  // namespace
 
 Block Allocator::allocate(std::size_t bytes, const Contents* contents) {
-  check(bytes <= SIZE_MAX / 2, "allocator: a request of ", bytes, " bytes cannot be right");
+  check(bytes <= SIZE_MAX / 2, "allocator: a request of ", bytes,
+        " bytes exceeds the address space");
   const std::size_t wanted = std::max((bytes + alignment - 1) / alignment * alignment, alignment);
   const std::scoped_lock lock(mutex_);
   ++stats_.requests;
@@ -107,7 +108,8 @@ void Allocator::reset_peak() {
 
 void Allocator::observe(AllocationObserver* observer) {
   const std::scoped_lock lock(mutex_);
-  check(observer == nullptr || observer_ == nullptr, "allocator: is observed already");
+  check(observer == nullptr || observer_ == nullptr,
+        "allocator: it already has an observer; remove that first");
   observer_ = observer;
   if (observer_ != nullptr) observer_->attached(stats_.live);
   reset_peak_locked();

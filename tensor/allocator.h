@@ -1,5 +1,5 @@
-// The pooled allocator: freed blocks are kept and handed out again, so that a steady training step
-// asks the system for nothing. Its counters are exact: tests and benchmarks rely on them.
+// The pooled allocator. It keeps freed blocks and hands them out again, so that a steady training
+// step makes no system allocations. Its counters are exact: tests and benchmarks rely on them.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,18 @@
 
 namespace mini {
 
-// All in bytes, of blocks as handed out (sizes rounded up to 64).
+// Byte counts refer to blocks as handed out, with sizes rounded up to 64.
 struct MemoryStats {
-  std::size_t live = 0;                  // in tensors now
+  std::size_t live = 0;                  // held by tensors now
   std::size_t peak = 0;                  // highest `live` since the last reset_peak()
-  std::size_t cached = 0;                // freed, kept for reuse
-  std::uint64_t system_allocations = 0;  // times the system was asked
-  std::uint64_t requests = 0;            // times a tensor asked
+  std::size_t cached = 0;                // freed, but kept for reuse
+  std::uint64_t system_allocations = 0;  // requests passed on to the system
+  std::uint64_t requests = 0;            // calls of allocate
 };
 
 struct Block {
   void* data = nullptr;
-  std::size_t bytes = 0;  // what the block holds, at least what was asked for
+  std::size_t bytes = 0;  // capacity, at least the size requested
 };
 
 // The tensor that a block is for.
@@ -33,16 +33,17 @@ struct Contents {
   DType dtype = DType::uint8;
 };
 
-// Told of every block that comes and goes (tensor/memory_profile.h). Called under the allocator's
-// lock, by whatever thread asks for memory or gives it back: it must not use the allocator.
+// An observer is told of every block that is allocated or released (tensor/memory_profile.h). The
+// allocator calls it under its lock, from the thread that asks, so an observer must not use the
+// allocator.
 class AllocationObserver {
  public:
   virtual ~AllocationObserver() = default;
-  // It begins: so many bytes are live already, in blocks it was not told of.
+  // Observation begins. `live` bytes are in blocks that were allocated earlier.
   virtual void attached(std::size_t live) noexcept = 0;
   virtual void allocated(Block block, const Contents* contents) noexcept = 0;
   virtual void released(Block block) noexcept = 0;
-  // The counter `peak` is what is live now: it has just risen, or was reset.
+  // `live` is the new peak: it has just risen above the old one, or the peak was reset.
   virtual void at_peak() noexcept = 0;
 };
 
@@ -53,26 +54,28 @@ class Allocator {
   Allocator& operator=(const Allocator&) = delete;
   virtual ~Allocator() = default;
 
-  // 64-byte aligned, uninitialised. Throws Error, with the statistics, when there is no memory.
-  // `contents`, if known, is for the observer.
+  // Returns an uninitialised block, aligned to 64 bytes. Throws Error, with the statistics, when
+  // there is no memory. `contents`, if known, is passed on to the observer.
   Block allocate(std::size_t bytes, const Contents* contents = nullptr);
   void release(Block block) noexcept;
 
   MemoryStats stats() const;
-  // Bytes that nobody has taken, this process or another.
+  // Bytes of the device's memory that no process has taken.
   virtual std::size_t available() const = 0;
   void reset_peak();
-  // Gives every cached block back to the system.
+  // Returns all cached blocks to the system.
   void trim();
-  // Freed blocks beyond this many cached bytes go back to the system at once.
+  // From now on, a freed block that would raise `cached` above this limit is returned to the
+  // system.
   void set_cache_limit(std::size_t bytes);
-  // Cached blocks go back to the system rather than that live and cached ones together exceed this.
-  // Live ones alone may: who wants a bound keeps below it, and counts an eighth of every block as
-  // lost, which is what a block from the cache may waste.
+  // The allocator returns its cached blocks to the system before live and cached bytes together
+  // exceed this limit. Live bytes alone may exceed it: it does not refuse requests. A caller who
+  // keeps below a bound must count an eighth of every block as lost, since a cached block may be
+  // that much larger than the request.
   void set_total_limit(std::size_t bytes);
-  // Blocks kept apart, for work that is replayed on the addresses it was captured with: while a pool
-  // is in use, memory comes from it or from the system, and what is released goes into it. What it
-  // holds goes back to the allocator's cache when it is gone.
+  // A private cache, for a graph whose replays use the addresses it was captured with. While a pool
+  // is in use, blocks come from it or from the system, and released blocks go into it. Its
+  // destructor moves its blocks to the allocator's cache.
   class Pool {
    public:
     explicit Pool(Allocator& allocator) : allocator_(allocator) {}
@@ -85,10 +88,9 @@ class Allocator {
     Allocator& allocator_;
     std::multimap<std::size_t, void*> cache_;
   };
-  void use_pool(Pool* pool);  // nullptr: no longer
+  void use_pool(Pool* pool);  // nullptr: back to the allocator's own cache
 
-  // From now on this observer is told, or none (nullptr); there can be one at a time. Resets the
-  // peak.
+  // Sets the observer, or removes it (nullptr); there is at most one. Resets the peak.
   void observe(AllocationObserver* observer);
 
  protected:

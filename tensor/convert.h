@@ -1,5 +1,5 @@
-// How a value becomes one of another type, for host and device. Floating to integer truncates
-// towards zero and saturates; NaN becomes 0. Everything else rounds to nearest even, once.
+// Conversion between element types, for host and device. Floating to integer truncates towards zero
+// and saturates; NaN becomes 0. All other conversions round once, to nearest even.
 #pragma once
 
 #include <cmath>
@@ -9,8 +9,10 @@
 
 namespace mini {
 
-// To float32, towards an odd last bit where it does not fit: rounding that to 16 bits then gives
-// what rounding the double at once would give.
+// Rounds to float32; an inexact result gets an odd last bit. Rounding it once more, to 16 bits,
+// then gives the same as rounding the double directly (S. Boldo, G. Melquiond, "Emulation of a FMA
+// and correctly rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers 57,
+// 2008).
 MINI_HOST_DEVICE inline float round_to_odd(double value) {
   const auto nearest = static_cast<float>(value);
   const auto back = static_cast<double>(nearest);
@@ -40,7 +42,7 @@ MINI_HOST_DEVICE inline To convert(From value) {
     if (value >= static_cast<From>(Limits::max())) return Limits::max();
     return static_cast<To>(value);
   } else {
-    // Between the two integer types.
+    // uint8 and int64.
     constexpr std::int64_t most =
         std::is_same_v<To, std::uint8_t> ? 255 : std::numeric_limits<std::int64_t>::max();
     const auto least = static_cast<std::int64_t>(std::numeric_limits<To>::min());

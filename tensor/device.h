@@ -1,4 +1,4 @@
-// Where a tensor lives.
+// The device on which a tensor is stored.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Device {
   bool is_cuda() const { return type == DeviceType::cuda; }
 };
 
-// "cpu", "cuda", "cuda:1"; anything else is an Error that lists these.
+// Accepts "cpu", "cuda" and "cuda:1"; throws an Error that lists these for any other text.
 Device parse_device(std::string_view text);
 std::string to_string(Device device);
 std::ostream& operator<<(std::ostream& out, Device device);

@@ -1,5 +1,5 @@
-// One block of random numbers, for host and device: Philox gives 128 bits, these become four floats
-// or two doubles of a distribution.
+// Random numbers of one Philox block, for host and device: 128 random bits become four floats or
+// two doubles of a distribution.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@ namespace mini {
 template <class T>
 constexpr int numbers_per_block = sizeof(T) == 4 ? 4 : 2;
 
-// Block number `position` of the stream of a seed.
+// Block number `position` of the stream with this seed.
 MINI_HOST_DEVICE inline std::array<std::uint32_t, 4> block_at(std::uint64_t seed,
                                                               std::uint64_t position) {
   return philox4x32(
@@ -21,13 +21,13 @@ MINI_HOST_DEVICE inline std::array<std::uint32_t, 4> block_at(std::uint64_t seed
       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
 }
 
-// [0, 1), 53 bits.
+// A number in [0, 1) made of the 53 upper bits.
 MINI_HOST_DEVICE inline double to_unit(std::uint32_t high, std::uint32_t low) {
   const std::uint64_t bits = (std::uint64_t{high} << 32) | low;
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }
 
-// Uniform numbers in [0, 1) to those of the distribution, in place.
+// Turns uniform numbers in [0, 1) into numbers of the distribution, in place.
 template <Distribution distribution, class T>
 MINI_HOST_DEVICE inline void shape_block(T* u) {
   constexpr int count = numbers_per_block<T>;
@@ -40,14 +40,15 @@ MINI_HOST_DEVICE inline void shape_block(T* u) {
       u[i + 1] = radius * std::sin(angle);
     }
   } else if constexpr (distribution == Distribution::exponential) {
-    // u = 0 would give 0, whose logarithm the Gumbel trick could not take: half a step up. (Not
-    // everywhere: near 1 half a step rounds to 1, and that gives infinity.)
+    // u = 0 would give 0, and the Gumbel trick takes the logarithm of the result; so half a step of
+    // the grid stands in for 0. Other u are not shifted: near 1, half a step would round to 1 and
+    // give infinity.
     constexpr T half_step = sizeof(T) == 4 ? T(0x1p-25) : T(0x1p-54);
     for (int i = 0; i < count; ++i) u[i] = -std::log1p(-(u[i] < half_step ? half_step : u[i]));
   }
 }
 
-// numbers: numbers_per_block<T> of them.
+// Writes numbers_per_block<T> numbers.
 template <Distribution distribution, class T>
 MINI_HOST_DEVICE inline void draw_block(std::uint64_t seed, std::uint64_t position, T* numbers) {
   const std::array<std::uint32_t, 4> words = block_at(seed, position);

@@ -1,5 +1,5 @@
-// Element types: what a tensor's bytes mean, and how generic code gets from the runtime DType to a
-// C++ type (visit). Light enough to be included by device code.
+// Element types: DType names them at run time, and `visit` turns a DType into a C++ type. Device
+// code includes this file, too.
 #pragma once
 
 #include <bit>
@@ -77,7 +77,8 @@ decltype(auto) visit(DType dtype, F&& f) {
   fail("visit: unknown dtype");
 }
 
-// The same for the types that the CPU computes in; any other is an error that names the op.
+// As `visit`, for the types that ops compute in: float32 and float64. Any other is an error that
+// names the op.
 template <class F>
 decltype(auto) visit_real(DType dtype, const char* op, F&& f) {
   switch (dtype) {

@@ -1,4 +1,4 @@
-// Graphs of a build without CUDA: there are none. The others: ops/cuda/graph.cpp.
+// A build without CUDA has no graphs; ops/cuda/graph.cpp implements them.
 #ifndef MINI_CUDA
 #include "tensor/graph.h"
 

@@ -1,4 +1,4 @@
-// Marks a function that runs on the host and in a GPU's kernels alike.
+// Marks a function that can be called from the host and from a kernel.
 #pragma once
 
 #ifdef __CUDACC__

@@ -30,16 +30,17 @@ std::string name_of_function(std::string_view signature) {
     if (depth == 0) {
       if (c == '(') break;
       name += c;
-      if (c == ' ') name.clear();  // so far it was the result's type
+      if (c == ' ') name.clear();  // what came before was the result's type
     }
     if (c == '>') --depth;
   }
   return name;
 }
 
-// Empty where there is no symbol.
+// Empty for an address without a symbol.
 std::string function_at(void* return_address) {
-  // The call lies before the address to return to, which may already be another function's.
+  // The byte before the return address belongs to the call; the return address itself may already
+  // belong to the next function.
   void* call = static_cast<std::byte*>(return_address) - 1;
   Dl_info info{};
   if (dladdr(call, &info) == 0 || info.dli_sname == nullptr) return "";
@@ -59,7 +60,7 @@ bool hands_memory_on(std::string_view name) {
 }  // namespace
 
 MemoryProfile::MemoryProfile(Allocator& allocator) : allocator_(allocator) {
-  current_stack();  // the first one loads a library
+  current_stack();  // the first call of backtrace loads a library
   allocator.observe(this);
 }
 

@@ -1,9 +1,9 @@
-// What fills the memory: the blocks that were alive when an allocator's counter `peak` was reached,
-// each with its tensor's shape and the functions it was made in.
+// The memory profile: which blocks were alive when an allocator's counter `peak` was reached, each
+// with its tensor's shape and the functions that made it.
 //
-// Nothing is replayed afterwards. The profile holds what lives now, and beside it what has been
-// freed since the peak; a higher peak forgets the latter. So its size is that of the answer, however
-// long the span. An allocator without a profile pays one comparison per request.
+// The profile holds the blocks that are alive now and those freed since the peak; a higher peak
+// clears the latter. So its size does not grow with the time it watches. An allocator without a
+// profile pays one comparison per request.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace mini {
 
 class MemoryProfile final : private AllocationObserver {
  public:
-  // Watches `allocator` from now on and resets its peak; reset_peak() starts the search anew. Blocks
-  // that are alive already are known by their sum only.
+  // Watches `allocator` from now on and resets its peak; reset_peak() starts the search again. Of
+  // blocks that are already alive, it knows the sum only.
   explicit MemoryProfile(Allocator& allocator);
   ~MemoryProfile() override;
   MemoryProfile(const MemoryProfile&) = delete;
@@ -27,14 +27,14 @@ class MemoryProfile final : private AllocationObserver {
 
   struct Entry {
     std::size_t bytes = 0;     // as the allocator counts them
-    bool is_tensor = false;    // otherwise memory a kernel took for itself
-    Contents contents;         // of a tensor
+    bool is_tensor = false;    // false: a kernel's workspace
+    Contents contents;         // if is_tensor
     std::vector<void*> stack;  // return addresses, innermost first
     std::size_t number = 0;    // in the order of allocation
   };
   struct Peak {
-    std::size_t bytes = 0;       // of all entries and `unknown`: the allocator's `peak`
-    std::size_t unknown = 0;     // in blocks older than the profile
+    std::size_t bytes = 0;       // sum of the entries and `unknown`: the allocator's `peak`
+    std::size_t unknown = 0;     // in blocks allocated before the profile
     std::vector<Entry> entries;  // largest first, then oldest first
   };
   Peak peak() const;
@@ -53,9 +53,9 @@ class MemoryProfile final : private AllocationObserver {
   std::size_t next_number_ = 0, number_at_peak_ = 0;
 };
 
-// The functions of mini in a stack, at most `count`, innermost first, without those that only hand
-// memory on (Tensor, Storage, Allocator): "ops::unary < exp < models::Net::forward". Functions
-// without a symbol are left out: those of unnamed namespaces, and all of a program linked without
+// Names the functions of mini on a stack, at most `count`, innermost first: "ops::unary < exp <
+// models::Net::forward". It leaves out Tensor, Storage and Allocator, which only pass requests on,
+// and functions without a symbol: those of unnamed namespaces, and all of a program linked without
 // -rdynamic.
 std::string origin(const std::vector<void*>& stack, int count = 3);
 

@@ -1,4 +1,4 @@
-// Printing a tensor the way NumPy lays it out, the middle of long dimensions left out.
+// Prints a tensor in NumPy's layout; the middle of long dimensions is left out.
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
@@ -9,7 +9,7 @@
 namespace mini {
 namespace {
 
-constexpr std::int64_t long_dimension = 12;  // longer ones show only both ends
+constexpr std::int64_t long_dimension = 12;  // only both ends of a longer one are shown
 constexpr std::int64_t shown_at_ends = 3;
 
 std::string format(double value, bool integer) {

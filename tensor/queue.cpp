@@ -6,7 +6,8 @@
 namespace mini {
 namespace {
 
-// On the CPU there is nothing to wait for. A copy still, since the tensor may change meanwhile.
+// On the CPU there is nothing to wait for, but the caller may change the tensor meanwhile; so the
+// values are copied here, too.
 class Done : public HostCopy::Transfer {
  public:
   explicit Done(Tensor values) : values_(std::move(values)) {}
@@ -30,7 +31,7 @@ std::shared_ptr<const HostCopy::Transfer> begin(const Tensor& x) {
 HostCopy::HostCopy(const Tensor& x) : transfer_(begin(x)) {}
 
 const Tensor& HostCopy::wait() const {
-  check(transfer_ != nullptr, "host copy: of no tensor");
+  check(transfer_ != nullptr, "host copy: it has no values; construct it from a tensor");
   return transfer_->wait();
 }
 

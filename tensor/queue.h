@@ -1,6 +1,7 @@
-// Where host and device meet. A GPU works off a queue while the host goes on; these let the two hand
-// values to each other without waiting for more than is needed. On the CPU all of it happens at once.
-// Also inside a step that is captured and replayed: see tensor/graph.h.
+// Exchange of values between host and device. A GPU works through a queue of kernels while the host
+// goes on; HostCopy and from_host wait for no more of that queue than they need. On the CPU
+// everything happens at once. Both also work in a step that is captured and replayed
+// (tensor/graph.h).
 #pragma once
 
 #include <functional>
@@ -10,19 +11,19 @@
 
 namespace mini {
 
-// Waits until everything asked of the device is done.
+// Waits until the device has done everything queued so far.
 void synchronize(Device device);
 
-// A tensor's values on the host, as they are at this place in the device's queue.
+// A copy, on the host, of a tensor's values at this point of the device's queue.
 class HostCopy {
  public:
   HostCopy() = default;
   explicit HostCopy(const Tensor& x);  // begins the copy
-  // Waits for it, and for nothing that was queued later. Valid as long as this object or a copy of
-  // it lives; in a replayed step, until the next replay.
+  // Waits for the copy, but for nothing queued later. The result is valid as long as this HostCopy
+  // or a copy of it lives; in a replayed step, until the next replay.
   const Tensor& wait() const;
 
-  // A copy under way.
+  // A copy in progress.
   class Transfer {
    public:
     virtual ~Transfer() = default;
@@ -33,9 +34,9 @@ class HostCopy {
   std::shared_ptr<const Transfer> transfer_;
 };
 
-// A tensor on `device` whose values `make` writes on the host, into a contiguous tensor of that
-// shape and dtype. The host does so at once, while the device may still be busy with what was queued
-// before.
+// A tensor on `device` whose values `make` writes: it gets a contiguous tensor of that shape and
+// dtype on the host. The host calls `make` at once, while the device may still be busy with earlier
+// kernels.
 Tensor from_host(const Shape& shape, DType dtype, Device device,
                  const std::function<void(const Tensor& values)>& make);
 

@@ -1,4 +1,4 @@
-// Streams of random numbers. The arithmetic: tensor/draw.h.
+// Streams of random numbers. Their arithmetic is in tensor/draw.h.
 #include "tensor/random.h"
 
 #include <algorithm>
@@ -22,8 +22,7 @@ double Generator::next_uniform() {
 
 std::int64_t Generator::next_below(std::int64_t limit) {
   check(limit > 0, "random: the limit must be positive, got ", limit);
-  // Numbers above the largest multiple of `limit` are drawn again, or small results would be
-  // likelier.
+  // The first `rejected` values are drawn again; otherwise small results would be more likely.
   const auto range = static_cast<std::uint64_t>(limit);
   const std::uint64_t rejected = (0 - range) % range;  // 2^64 mod range
   while (true) {
@@ -34,8 +33,8 @@ std::int64_t Generator::next_below(std::int64_t limit) {
 }
 
 Generator Generator::fork(std::uint64_t index) const {
-  // The upper half of the counter is 1 here and 0 in every stream, so seeds cannot coincide with
-  // numbers that were drawn.
+  // The upper half of the counter is 1 here and 0 in every stream, so fork never uses a block that
+  // a stream draws.
   const auto words =
       philox4x32({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
                   static_cast<std::uint32_t>(offset), 1},
@@ -45,7 +44,7 @@ Generator Generator::fork(std::uint64_t index) const {
 
 namespace cpu {
 
-// Block by block; one at an end of a run is used in part.
+// Draws whole blocks; of the first and last block of a run, only some numbers may be used.
 void draw(Distribution distribution, const Generator& generator, const DrawRuns& runs,
           const Tensor& out) {
   visit_real(out.dtype(), "random", [&](auto type) {

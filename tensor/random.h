@@ -11,7 +11,7 @@
 
 namespace mini {
 
-// One block of the generator: 128 bits of counter, 64 of key, 128 random bits.
+// One block of Philox: a 128-bit counter and a 64-bit key give 128 random bits.
 constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                                   std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
@@ -26,17 +26,17 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
   return counter;
 }
 
-// A stream of random numbers. Saved and restored by its two public members.
+// A stream of random numbers. Its state is its two public members.
 struct Generator {
   std::uint64_t seed = 0;
-  std::uint64_t offset = 0;  // blocks drawn so far
+  std::uint64_t offset = 0;  // number of blocks drawn so far
 
   // 128 random bits; advances the stream.
   std::array<std::uint32_t, 4> next();
   double next_uniform();                        // [0, 1), 53 bits
   std::int64_t next_below(std::int64_t limit);  // 0 .. limit-1, without bias
 
-  // An independent stream, for worker or item `index`.
+  // An independent stream for item `index`; this stream does not advance.
   Generator fork(std::uint64_t index) const;
 
   bool operator==(const Generator&) const = default;
@@ -44,24 +44,25 @@ struct Generator {
 
 enum class Distribution { uniform, normal, exponential };
 
-// How a part of a tensor lies in its row-major order: `count` runs of `length` elements, the first
-// from `start`, each `distance` after the one before.
+// How a part of a tensor lies in row-major order: `count` runs of `length` elements. The first
+// begins at `start`, and each begins `distance` elements after the one before.
 struct DrawRuns {
   std::int64_t count = 1, length = 0, distance = 0, start = 0;
 };
 
 namespace ops {
 
-// Elements [start, start + length) along a dimension.
+// The part of a tensor with indices [start, start + length) along dimension `dim`.
 struct DrawPart {
   int dim;
   std::int64_t start, length;
 };
 
-// float32 or float64 tensors, of the same numbers on every device (normal and exponential ones to
-// rounding); each call advances the generator past what it used. With a part, only
-// those elements of the draw of `shape` are made and returned, with the same values; the generator
-// advances past the whole, so that every part can be drawn from a copy of one generator.
+// Tensors of float32 or float64 random numbers. The numbers are the same on every device; normal
+// and exponential ones agree up to rounding. Each call advances the generator past the numbers of
+// `shape`. Given a part, it makes and returns only those elements, with the values that they have
+// in the whole; the generator still advances past the whole, so that every part can be drawn from a
+// copy of one generator.
 Tensor uniform(Generator& generator, const Shape& shape, DType dtype = DType::float32,
                std::optional<DrawPart> part = {}, Device device = {});  // [0, 1)
 Tensor normal(Generator& generator, const Shape& shape, DType dtype = DType::float32,

@@ -48,7 +48,8 @@ Shape contiguous_strides(const Shape& shape) {
   std::int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
     strides[i] = step;
-    // Overflows only where numel() throws, or where no element is ever reached.
+    // This overflows only where numel() throws, or where the tensor is empty and the stride never
+    // used.
     (void)__builtin_mul_overflow(step, std::max<std::int64_t>(shape[i], 1), &step);
   }
   return strides;
@@ -59,7 +60,7 @@ DimOrder memory_order(const Shape& shape, const Shape& strides) {
   for (int dim = shape.rank() - 1; dim >= 0; --dim) {
     if (shape[dim] == 1) continue;
     int place = order.count++;
-    for (; place > 0; --place) {  // insertion sort: stable, and there are at most eight
+    for (; place > 0; --place) {  // insertion sort: stable, at most eight dimensions
       const int before = order.dims[static_cast<std::size_t>(place - 1)];
       if (strides[before] <= strides[dim]) break;
       order.dims[static_cast<std::size_t>(place)] = before;

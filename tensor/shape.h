@@ -26,7 +26,7 @@ class Shape {
   const std::int64_t* end() const { return extents_.data() + rank_; }
   bool operator==(const Shape& other) const;
 
-  // Product of the extents; 1 for rank 0. Throws when it does not fit in 63 bits.
+  // The product of the extents, 1 for rank 0. Throws when it does not fit in 63 bits.
   std::int64_t numel() const;
 
  private:
@@ -39,8 +39,8 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);  // [1,5,9,9]
 // Row-major strides, in elements.
 Shape contiguous_strides(const Shape& shape);
 
-// The dimensions with more than one element, innermost (smallest stride) first. Equal strides keep
-// the last dimension first.
+// The dimensions of more than one element, innermost (smallest stride) first. Of equal strides, the
+// last dimension comes first.
 struct DimOrder {
   std::array<int, max_rank> dims{};
   int count = 0;
@@ -49,10 +49,11 @@ struct DimOrder {
 };
 DimOrder memory_order(const Shape& shape, const Shape& strides);
 
-// NumPy's rule: aligned at the last dimension, extents equal or 1. `op` names the caller in errors.
+// NumPy's rule: shapes are aligned at the last dimension; extents must be equal or 1. Errors name
+// `op`.
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op);
 
-// Maps -rank..rank-1 to 0..rank-1; out of range is an Error naming `op`.
+// Maps -rank..rank-1 to 0..rank-1; throws an Error that names `op` when out of range.
 int normalize_dim(int dim, int rank, const char* op);
 
 }  // namespace mini

@@ -1,7 +1,8 @@
-// Walking several strided operands in step: what every elementwise kernel and copy does.
+// StridedLoop visits the elements of several strided operands together. Every elementwise kernel
+// and every copy uses it.
 //
-// The dimensions are sorted by the first operand's strides and merged where all operands allow, so
-// that operands of the same memory order become one long row whatever that order is.
+// The dimensions are sorted by the first operand's strides, and neighbours are merged where all
+// operands allow it. So operands of the same memory order, whichever that is, become one long row.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace mini {
 
 template <int N>
 struct StridedLoop {
-  std::int64_t count = 1;  // elements in all
+  std::int64_t count = 1;  // number of elements
   int rank = 0;            // after merging; dimension 0 is the innermost
   std::array<std::int64_t, max_rank> extents{};
   std::array<std::array<std::int64_t, N>, max_rank> steps{};  // [dimension][operand], in elements
@@ -41,7 +42,7 @@ struct StridedLoop {
     }
   }
 
-  // Where element `index`, in the order of the loop, lies in each operand.
+  // The offset of element `index`, counted in the order of the loop, in each operand.
   template <class Index>
   MINI_HOST_DEVICE std::array<std::int64_t, N> offsets(Index index) const {
     std::array<std::int64_t, N> offset{};
@@ -55,7 +56,8 @@ struct StridedLoop {
     return offset;
   }
 
-  // Calls row(offsets, steps, length) for runs along the innermost dimension, in parallel.
+  // Calls row(offsets, steps, length) for runs of elements along the innermost dimension, in
+  // parallel.
   template <class Row>
   void run(const Row& row, std::int64_t grain = 16384) const {
     parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -8,7 +8,7 @@
 namespace mini {
 namespace {
 
-// In the order of their strides, the dimensions must tile memory without gaps.
+// Whether the dimensions, in the order of their strides, fill memory without gaps.
 bool tiles_memory(const Shape& shape, const Shape& strides) {
   std::int64_t expected = 1;
   for (const int dim : memory_order(shape, strides)) {
@@ -116,7 +116,7 @@ Tensor Tensor::as_strided(const Shape& new_shape, const Shape& new_strides,
                           std::int64_t new_offset) const {
   check(new_shape.rank() == new_strides.rank(), "as_strided: shape ", new_shape, " and strides ",
         new_strides, " differ in rank");
-  // First and last element reached must lie inside the storage.
+  // The first and the last element of the view must lie inside the storage.
   std::int64_t lowest = new_offset;
   std::int64_t highest = new_offset;
   bool overflow = false;

@@ -1,7 +1,7 @@
 // Tensor: a handle to a strided view of shared storage.
 //
-// Copying a Tensor copies the handle. Logical order is row-major (images are N,C,H,W); the memory
-// order is whatever the strides say, channels-last for instance. Two families of functions work on
+// Copying a Tensor copies the handle. The logical order is row-major (images are N,C,H,W); the
+// strides give the memory order, for instance channels-last. Two families of functions work on
 // tensors, and a namespace tells them apart:
 //   mini::ops::f   computes values and records nothing (tensor/view.h, ops/*.h);
 //   mini::f        is differentiable (autograd/functions.h).
@@ -27,7 +27,8 @@ namespace mini {
 
 struct AutogradMeta;  // autograd/node.h
 
-// Owns a block of an allocator: the device's, or another whose memory the device can use, too.
+// Owns a block of memory. It comes from the device's allocator, or from another one whose memory
+// the device can use (pinned host memory).
 class Storage {
  public:
   Storage(std::size_t bytes, Device device, const Contents* contents = nullptr)
@@ -42,9 +43,9 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
 
   std::byte* data() const { return static_cast<std::byte*>(block_.data); }
-  // What was asked for; the block may hold more, but that is nobody's.
+  // The size requested; the block may be larger, but only these bytes are used.
   std::size_t bytes() const { return bytes_; }
-  // The bytes of the block, as the allocator counts them.
+  // The size of the block, as the allocator counts it.
   std::size_t block_bytes() const { return block_.bytes; }
   Device device() const { return device_; }
 
@@ -57,9 +58,9 @@ class Storage {
 
 class Tensor {
  public:
-  Tensor() = default;  // undefined: only defined() may be asked
+  Tensor() = default;  // undefined: only defined() may be called
 
-  // Memory. `empty` is uninitialised.
+  // Creation. `empty` and the other `empty_` functions leave the elements uninitialised.
   static Tensor empty(const Shape& shape, DType dtype = DType::float32, Device device = {});
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32, Device device = {});
   static Tensor ones(const Shape& shape, DType dtype = DType::float32, Device device = {});
@@ -69,13 +70,12 @@ class Tensor {
     return full({}, value, dtype);
   }
   static Tensor arange(std::int64_t count, DType dtype = DType::int64);  // 0, 1, ..., count-1
-  // Uninitialised, with the memory order of `like` (which must be dense) and possibly another
-  // dtype.
+  // The shape, dtype, device and (if `like` is dense) memory order of `like`.
   static Tensor empty_like(const Tensor& like);
   static Tensor empty_strided(const Shape& shape, const Shape& strides, DType dtype, Device device);
-  // On the host, uninitialised and contiguous, in memory from this allocator.
+  // A contiguous tensor on the host, in memory of this allocator.
   static Tensor empty_from(Allocator& allocator, const Shape& shape, DType dtype);
-  // From values in row-major order; as many as the shape has elements.
+  // `values` are in row-major order; their number must be shape.numel().
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);
   template <class T>
@@ -93,13 +93,13 @@ class Tensor {
   Device device() const { return impl().storage->device(); }
   std::size_t bytes() const { return static_cast<std::size_t>(numel()) * element_size(dtype()); }
 
-  // Row-major without gaps.
+  // Row-major, without gaps.
   bool is_contiguous() const;
-  // Some permutation of the dimensions is row-major without gaps.
+  // Row-major without gaps after some permutation of the dimensions.
   bool is_dense() const;
   bool is_channels_last() const;  // rank 4, dense in N,H,W,C order
 
-  // Pointer to the first element. data<T>() checks the dtype.
+  // Pointer to the first element. data<T>() throws unless T is the tensor's dtype.
   template <class T>
   T* data() const {
     check(dtype() == dtype_of<T>(), "tensor: holds ", dtype(), ", accessed as ", dtype_of<T>());
@@ -111,15 +111,15 @@ class Tensor {
   std::int64_t offset() const { return impl().offset; }
   const std::shared_ptr<Storage>& storage() const { return impl().storage; }
 
-  // The single element, converted.
+  // The value of a tensor of one element.
   double item() const;
-  // All elements in row-major order, converted. For tests and printing.
+  // All elements, in row-major order. For tests and printing.
   std::vector<double> to_vector() const;
 
   // Another view of the same storage (see tensor/view.h for named ones). Not differentiable.
   Tensor as_strided(const Shape& shape, const Shape& strides, std::int64_t offset) const;
 
-  // Gradients. A leaf with requires_grad collects .grad() in backward (autograd/engine.h).
+  // Gradients. backward() adds to the .grad() of a leaf with requires_grad (autograd/engine.h).
   bool requires_grad() const;
   Tensor& set_requires_grad(bool value = true);
   Tensor grad() const;  // undefined when there is none
@@ -129,7 +129,7 @@ class Tensor {
   void set_autograd(std::shared_ptr<AutogradMeta> meta) { impl().autograd = std::move(meta); }
 
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
-  // Nobody else can see this tensor's values, so they may be overwritten.
+  // Whether this handle alone can see the values, so that they may be overwritten.
   bool is_unshared() const { return impl_.use_count() == 1 && impl().storage.use_count() == 1; }
 
  private:
@@ -153,7 +153,7 @@ class Tensor {
 
 using Tensors = std::vector<Tensor>;
 
-// Prints shape and dtype, then the values in NumPy's layout, the middle of long dimensions left
+// Prints shape and dtype, then the values in NumPy's layout; the middle of long dimensions is left
 // out.
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 

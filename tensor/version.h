@@ -1,4 +1,4 @@
-// Which mini this is.
+// The version of mini.
 #pragma once
 
 namespace mini {

@@ -101,14 +101,14 @@ Shape infer_shape(const Shape& shape, std::int64_t numel, const char* op) {
 
 namespace {
 
-// Strides that make `shape` a view of x, or false. Going from the last dimension to the first, the
-// dimensions of x are gathered into chunks that are contiguous in themselves; each chunk must be
-// filled by whole dimensions of `shape`.
+// Computes strides that make `shape` a view of x, or returns false. From the last dimension to the
+// first, the dimensions of x are gathered into chunks that are contiguous; whole dimensions of
+// `shape` must fill each chunk.
 bool view_strides(const Tensor& x, const Shape& shape, Shape& strides) {
   strides = shape;
   int target = shape.rank() - 1;
   std::int64_t chunk = 1;   // elements of x in the current chunk
-  std::int64_t filled = 1;  // elements of it that `shape` has claimed
+  std::int64_t filled = 1;  // elements of the chunk covered by `shape` so far
   std::int64_t base = x.rank() > 0 ? x.strides()[x.rank() - 1] : 1;
   for (int dim = x.rank() - 1; dim >= 0; --dim) {
     chunk *= x.shape()[dim];

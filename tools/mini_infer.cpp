@@ -44,15 +44,23 @@ void add_paths(CLI::App& command, CommandLine& line, const char* name, int least
   command.add_option(name, line.paths, help)->required()->expected(least, -1)->type_name("");
 }
 
+void add_weights_key(CLI::App& command, CommandLine& line) {
+  command
+      .add_option("--weights-key", line.model.weights_key,
+                  "where in the file the weights are, for instance params_ema (the first that fit)")
+      ->type_name("KEY");
+}
+
 void add_model_options(CLI::App& command, CommandLine& line) {
   const std::vector<std::string> names = models::network_names();
   std::vector<std::string> names_and_bicubic = names;
   names_and_bicubic.emplace_back("bicubic");
   command
       .add_option("-w,--weights", line.model.weights,
-                  "safetensors, .pth, a checkpoint of mini_train, or a folder of checkpoints (the "
+                  "safetensors, .pth, .npz, a checkpoint of mini_train, or a folder of them (the "
                   "latest is taken)")
       ->type_name("FILE");
+  add_weights_key(command, line);
   command.add_flag("--raw-weights", line.model.raw_weights,
                    "of a checkpoint with an average of its weights (train.ema): the weights "
                    "themselves");
@@ -226,10 +234,11 @@ int run(int argc, char** argv) {
   add_round_trip_command(app, line);
   add_evaluate_command(app, line);
   CLI::App* info = app.add_subcommand("info", "describe a file of weights");
-  info->add_option("FILE", line.paths, "safetensors, .pth or a checkpoint")
+  info->add_option("FILE", line.paths, "safetensors, .pth, .npy, .npz or a checkpoint")
       ->required()
       ->expected(1)
       ->type_name("");
+  add_weights_key(*info, line);
   app.footer(examples);  // after the commands, which would show it too
 
   const std::string first = argc > 1 ? argv[1] : "-";
@@ -241,7 +250,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "mini_infer: {}\nmini_infer --help shows how it is used.\n", error.what());
+    fmt::print(stderr, "mini_infer: {}\nmini_infer --help shows how it is used.\n",
+               printable(error.what()));
     return 1;
   }
   if (line.threads > 0) set_threads(line.threads);
@@ -249,7 +259,7 @@ int run(int argc, char** argv) {
   if (command == "downscale" || command == "upscale") return run_scale(line, command == "upscale");
   if (command == "roundtrip") return run_round_trip(line);
   if (command == "evaluate") return run_evaluate(line);
-  return describe(line.paths.front());
+  return describe(line.paths.front(), line.model.weights_key);
 }
 
 }  // namespace
@@ -262,7 +272,7 @@ int main(int argc, char** argv) {
     mini::check(std::fflush(stdout) == 0, "the output could not be written");
     return code;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "mini_infer: %s\n", error.what());
+    std::fprintf(stderr, "mini_infer: %s\n", mini::printable(error.what()).c_str());
     return 1;
   }
 }

@@ -26,7 +26,7 @@ namespace mini {
 namespace {
 
 struct Arguments {
-  std::string config, resume, init, device = "cpu";
+  std::string config, resume, init, init_key, device = "cpu";
   std::vector<std::string> assignments;
   bool resume_given = false, help_config = false, profile_memory = false;
 };
@@ -77,10 +77,16 @@ void describe(CLI::App& app, Arguments& arguments) {
                      "go on from a checkpoint, or the latest in a folder; alone: in `out`")
           ->type_name("[PATH]")
           ->expected(0, 1);
-  app.add_option("--init", arguments.init,
-                 "start from weights: .safetensors, .pth, a checkpoint, or the latest in a folder")
+  app.add_option(
+         "--init", arguments.init,
+         "start from weights: .safetensors, .pth, .npz, a checkpoint, or the latest in a folder")
       ->type_name("PATH")
       ->excludes(resume);
+  app.add_option("--weights-key", arguments.init_key,
+                 "where in the file of --init the weights are, for instance params_ema (those that "
+                 "fit)")
+      ->type_name("KEY")
+      ->needs("--init");
   app.add_flag("--profile-memory", arguments.profile_memory,
                "take two steps, print what filled the memory at the second one's peak, and end; "
                "no file is written");
@@ -112,7 +118,8 @@ int train(const Arguments& arguments, Processes* processes) {
   const train::TrainConfig config = train::load_config(arguments.config, arguments.assignments);
   if (config.threads > 0) set_threads(static_cast<int>(config.threads));
 
-  train::TrainerOptions options{.device = device, .init = arguments.init, .out = &std::cout};
+  train::TrainerOptions options{
+      .device = device, .init = arguments.init, .init_key = arguments.init_key, .out = &std::cout};
   if (arguments.resume_given) {
     options.resume = arguments.resume;
     if (arguments.resume.empty()) options.resume = config.out;
@@ -146,7 +153,7 @@ int train(const Arguments& arguments) {
     return train(arguments, on_gpu ? on_gpu.get() : processes.get());
   } catch (const std::exception& error) {
     // The others wait for this one, so they end with it.
-    fmt::print(stderr, "mini_train: rank {}: {}\n", processes->rank(), error.what());
+    fmt::print(stderr, "mini_train: rank {}: {}\n", processes->rank(), printable(error.what()));
     processes->abort();
     return 1;
   }
@@ -178,7 +185,7 @@ int main(int argc, char** argv) {
   try {
     return mini::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "mini_train: {}\n", error.what());
+    fmt::print(stderr, "mini_train: {}\n", mini::printable(error.what()));
     return 1;
   }
 }

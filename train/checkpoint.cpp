@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "io/safetensors.h"
 #include "tensor/version.h"
 
 namespace mini::train {
@@ -29,33 +30,7 @@ std::optional<T> number_in(std::string_view text) {
   return value;
 }
 
-}  // namespace
-
-void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
-  io::TensorFile file;
-  for (const auto& [name, tensor] : checkpoint.model)
-    file.tensors.emplace(CheckpointMark::model + name, tensor);
-  for (const auto& [name, tensor] : checkpoint.average)
-    file.tensors.emplace(CheckpointMark::average + name, tensor);
-  for (const auto& [name, tensor] : checkpoint.optimizer)
-    file.tensors.emplace(optimizer_prefix + name, tensor);
-  file.metadata = {{CheckpointMark::key, CheckpointMark::value},
-                   {"version", version()},
-                   {"step", exact_text(checkpoint.position.step)},
-                   {"validated", exact_text(checkpoint.validated)},
-                   {"noise_seed", exact_text(checkpoint.noise.seed)},
-                   {"noise_offset", exact_text(checkpoint.noise.offset)},
-                   {"best_score", exact_text(checkpoint.best_score)},
-                   {"config", checkpoint.config}};
-  if (checkpoint.position.update > 0)
-    file.metadata["update"] = exact_text(checkpoint.position.update);
-  if (!checkpoint.network_prefix.empty())
-    file.metadata[CheckpointMark::network] = checkpoint.network_prefix;
-  io::write_safetensors(path, file);
-}
-
-Checkpoint load_checkpoint(const fs::path& path) {
-  const io::TensorFile file = io::read_safetensors(path);
+Checkpoint parse_checkpoint(const fs::path& path, const io::TensorFile& file) {
   check(infer::is_checkpoint(file), path.string(),
         ": is no checkpoint of mini_train; weights alone are taken with --init");
   const auto text = [&](const char* key) -> const std::string& {
@@ -84,6 +59,39 @@ Checkpoint load_checkpoint(const fs::path& path) {
   checkpoint.average = infer::below(file.tensors, CheckpointMark::average);
   checkpoint.optimizer = infer::below(file.tensors, optimizer_prefix);
   return checkpoint;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  io::TensorFile file;
+  for (const auto& [name, tensor] : checkpoint.model)
+    file.tensors.emplace(CheckpointMark::model + name, tensor);
+  for (const auto& [name, tensor] : checkpoint.average)
+    file.tensors.emplace(CheckpointMark::average + name, tensor);
+  for (const auto& [name, tensor] : checkpoint.optimizer)
+    file.tensors.emplace(optimizer_prefix + name, tensor);
+  file.metadata = {{CheckpointMark::key, CheckpointMark::value},
+                   {"version", version()},
+                   {"step", exact_text(checkpoint.position.step)},
+                   {"validated", exact_text(checkpoint.validated)},
+                   {"noise_seed", exact_text(checkpoint.noise.seed)},
+                   {"noise_offset", exact_text(checkpoint.noise.offset)},
+                   {"best_score", exact_text(checkpoint.best_score)},
+                   {"config", checkpoint.config}};
+  if (checkpoint.position.update > 0)
+    file.metadata["update"] = exact_text(checkpoint.position.update);
+  if (!checkpoint.network_prefix.empty())
+    file.metadata[CheckpointMark::network] = checkpoint.network_prefix;
+  io::write_safetensors(path, file);
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  try {
+    return parse_checkpoint(path, io::read_safetensors(path));
+  } catch (const Error& error) {
+    fail(error.what(), infer::earlier_checkpoint(path));
+  }
 }
 
 void remove_old_checkpoints(const fs::path& folder, std::int64_t step, std::int64_t keep) {

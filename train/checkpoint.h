@@ -40,7 +40,7 @@ struct Checkpoint {
 };
 
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
-// Throws when the file is damaged or no checkpoint of mini_train.
+// Throws when the file is damaged or no checkpoint of mini_train; the Error names the one before it.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 // Once that of `step` is saved: keeps it and the `keep` - 1 before it. Later ones, which a run left

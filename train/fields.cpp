@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "io/json.h"
 #include "tensor/error.h"
 
 namespace mini::train {
@@ -14,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int deepest = 32;                      // levels of nesting; printing a value recurses
+constexpr std::size_t deepest = 32;              // levels of nesting; printing a value recurses
+constexpr std::size_t longest_key = 200;         // bytes for which the nearest is looked up
 constexpr std::int64_t longest_range = 100'000;  // numbers that one "a..b" may stand for
 
 template <class... Ts>
@@ -179,6 +181,7 @@ bool is_group(Fields fields, const std::string& path) {
 }
 
 [[noreturn]] void unknown_key(Fields fields, const std::string& path) {
+  check(path.size() <= longest_key, "unknown key ", path.substr(0, longest_key), "...");
   std::set<std::string> names;  // of fields and of the groups above them
   for (const Field& field : fields)
     for (std::size_t dot = 0; dot != std::string::npos;) {
@@ -204,26 +207,8 @@ void assign(Fields fields, const std::string& path, const json& value, const fs:
     assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder, unknown);
 }
 
-// JSON with comments. nlohmann keeps the last of two equal keys in silence; here it is an error.
 json parse_strictly(std::string_view text) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    check(depth < deepest, "nested deeper than ", deepest, " levels");
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key)
-      check(open_objects.back().insert(parsed.get<std::string>()).second, "key ", parsed.dump(),
-            " appears twice in one object");
-    return true;
-  };
-  try {
-    return json::parse(text, watch, true, true);
-  } catch (const json::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 3, column 5: ...", without the bracket.
-    const std::string what = error.what();
-    const std::size_t bracket = what.find("] ");
-    fail(bracket == std::string::npos ? what : what.substr(bracket + 2));
-  }
+  return io::parse_json(text, deepest, io::JsonComments::ignored);
 }
 
 json to_json(const Field& field) {

@@ -66,9 +66,8 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
                             .collective = &collective_});
 
   if (is_first()) {
-    if (options_.resume.empty() && !options_.init.empty())
-      infer::load_weights(recipe_->network(), find_checkpoint(options_.init));
-    if (!options_.resume.empty()) load(find_checkpoint(options_.resume));
+    if (options_.resume.empty() && !options_.init.empty()) init(find_checkpoint(options_.init));
+    if (!options_.resume.empty()) resume(find_checkpoint(options_.resume));
     if (options_.write) check_folder();
     validator_ = std::make_unique<Validator>(config_.validation, config_.recipe.format());
   }
@@ -84,7 +83,12 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
 
 Trainer::~Trainer() = default;
 
-void Trainer::load(const fs::path& path) {
+void Trainer::init(const fs::path& path) {
+  const std::string note = infer::load_weights(recipe_->network(), path, options_.init_key);
+  if (!note.empty()) notes_.push_back(note);
+}
+
+void Trainer::resume(const fs::path& path) {
   const Checkpoint checkpoint = load_checkpoint(path);
   try {
     recipe_->modules().load_state_dict(checkpoint.model);

@@ -34,6 +34,7 @@ struct TrainerOptions {
   std::filesystem::path resume{};  // a checkpoint or a folder with some; empty: a new run
   Device device{};                 // where to compute
   std::filesystem::path init{};    // weights, or such a folder, to start a new run from
+  std::string init_key{};          // below which they stand in the file; empty: found
   // Makes what is trained, initialised from the generator; null: what the configuration says.
   std::function<std::unique_ptr<Recipe>(const TrainConfig&, Generator&)> recipe = nullptr;
   std::ostream* out = nullptr;           // where progress is shown; null: nowhere
@@ -80,7 +81,8 @@ class Trainer {
   using Reached = std::pair<Position, std::int64_t>;
 
   bool is_first() const { return collective_.rank() == 0; }
-  void load(const std::filesystem::path& checkpoint);
+  void init(const std::filesystem::path& path);
+  void resume(const std::filesystem::path& path);
   void share_state();
   void check_folder() const;
   void open_outputs();

@@ -1,8 +1,8 @@
-// Convolution: the closed trio of ops/conv.h. Each of F, D and W is linear in both of its
+// Convolution: the three functions F, D and W of ops/conv.h. Each is linear in both of its
 // arguments, so its gradients are the other two:
 //   y  = F(x, w)    dx = D(dy, w)   dw = W(x, dy)
 //   y  = D(x, w)    dx = F(dy, w)   dw = W(dy, x)
-//   dw = W(x, dy)   x: D(dy, v)     dy: F(x, v)      v being the gradient of dw
+//   dw = W(x, dy)   x: D(dy, v)     dy: F(x, v)      where v is the gradient of dw
 #include "ops/conv.h"
 
 #include <array>
@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::array<int, 3> all_but_channels{0, 2, 3};
 
-// The rows and columns of x that no output sees: what conv_transpose2d must add to come back to x.
+// The numbers of last rows and columns of x that no output depends on. conv_transpose2d needs them
+// as output_padding to return to the shape of x.
 std::array<std::int64_t, 2> unseen(const Shape& x, const Shape& w, const Shape& y,
                                    const Conv2dParams& params) {
   std::array<std::int64_t, 2> result{};
@@ -28,7 +29,7 @@ std::array<std::int64_t, 2> unseen(const Shape& x, const Shape& w, const Shape& 
   return result;
 }
 
-// D with the shape of x given.
+// D, for an x of the given shape.
 Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x,
                       const Conv2dParams& params) {
   return conv_transpose2d(dy, w, {}, params, unseen(x, w.shape(), dy.shape(), params));

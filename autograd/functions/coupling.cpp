@@ -1,5 +1,5 @@
-// The affine coupling with gradients: a fused pass for the first derivative; where the backward is
-// recorded itself, the same formulas in functions of the catalogue.
+// The affine coupling with gradients. A fused kernel computes the first derivative; when backward
+// is itself recorded, the same formulas are composed of functions of the catalogue.
 #include "ops/coupling.h"
 
 #include "autograd/functions.h"
@@ -8,7 +8,7 @@
 namespace mini {
 namespace {
 
-// s and ds/dh of ops/functors_coupling.h.
+// s and ds/dh, as in ops/functors_coupling.h.
 struct LogScale {
   explicit LogScale(const Tensor& h) : gate(sigmoid(h)), value(gate * 2.0 - 1.0) {}
   Tensor slope() const { return (gate - square(gate)) * 2.0; }

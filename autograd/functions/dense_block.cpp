@@ -1,5 +1,5 @@
-// The dense block: fused kernels for float32, and the composition they stand for, which serves
-// float64 and every derivative beyond the first.
+// The dense block with gradients. float32 uses fused kernels; float64 and higher derivatives use
+// the composition that these kernels implement.
 #include "ops/dense_block.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 
 const Conv2dParams same_size{.padding = {1, 1}};
 
-// cat(x, f_1 .. f_{k-1}) for each convolution k, and the result.
+// The input cat(x, f_1 .. f_{k-1}) of each convolution k, and the result.
 struct Composed {
   Tensors inputs;
   Tensor y;
@@ -34,18 +34,18 @@ Composed compose(const Tensor& x, const Tensors& weights, const Tensors& biases,
   return result;
 }
 
-// Gradients of x, the weights and the biases, in functions of the catalogue.
+// Gradients of x, the weights and the biases, composed of functions of the catalogue.
 Tensors composed_gradient(const Tensor& x, const Tensors& weights, const Tensors& biases,
                           double slope, const Tensor& dy) {
   const Tensors inputs = compose(x, weights, biases, slope).inputs;
   const std::size_t count = weights.size();
   Tensors grads(1 + 2 * count);
-  Tensor g = dy;    // at the output of convolution k
-  Tensor arriving;  // at its input, from it and all later ones
+  Tensor g = dy;    // gradient of the output of convolution k
+  Tensor arriving;  // gradient of its input, from convolution k and all later ones
   for (std::size_t k = count; k-- > 0;) {
     const Tensor& seen = inputs[k];
     if (k + 1 < count) {
-      // Split off what arrives at f_k. Its derivative is a step, whose own derivative is 0.
+      // Separate the gradient of f_k. leaky_relu's derivative is a step, whose own derivative is 0.
       const std::int64_t channels = seen.size(1), added = weights[k].size(0);
       const Tensor f = ops::narrow(inputs[k + 1].detach(), 1, channels, added);
       g = narrow(arriving, 1, channels, added) * ops::unary(Unary::leaky_step, f, slope);
@@ -71,7 +71,7 @@ Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biase
   Tensor y, features;
   const bool fused = x.dtype() != DType::float64;
   if (fused) {
-    // The features are kept only if somebody may go backward.
+    // The features are kept only if backward can be called.
     const bool recording =
         grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
                                       [](const Tensor& input) { return input.requires_grad(); });

@@ -1,5 +1,5 @@
-// Elementwise functions and their derivatives. Every backward body is written with the functions of
-// the catalogue, so it can itself be differentiated.
+// Elementwise functions and their derivatives. Backward functions are composed of functions of the
+// catalogue, so they can themselves be differentiated.
 #include "ops/elementwise.h"
 
 #include "autograd/functions.h"
@@ -8,7 +8,7 @@
 namespace mini {
 namespace {
 
-// y = op(x) with a derivative written in x: derivative(x, dy) returns dx.
+// y = op(x), where derivative(x, dy) returns dx.
 template <class Derivative>
 Tensor unary(Unary op, const Tensor& x, Derivative derivative, double a = 0, double b = 0) {
   return record(
@@ -16,8 +16,8 @@ Tensor unary(Unary op, const Tensor& x, Derivative derivative, double a = 0, dou
       [x, derivative](const Backward&, const Tensor& dy) { return Tensors{derivative(x, dy)}; });
 }
 
-// The same where the derivative can be had from the result: derivative(y, dy). Often the next
-// function saves y, too, and then nothing is kept for this one.
+// y = op(x), where derivative(y, dy) returns dx. The next function often saves y as its input; then
+// this one needs no memory of its own.
 template <class Derivative>
 Tensor unary_by_output(Unary op, const Tensor& x, Derivative derivative, double a = 0) {
   return record(
@@ -28,8 +28,8 @@ Tensor unary_by_output(Unary op, const Tensor& x, Derivative derivative, double 
       Save::output);
 }
 
-// y = op(a, b); da(a, b, dy) and db(a, b, dy) have the shape of y and are summed over what was
-// broadcast.
+// y = op(a, b). da(a, b, dy) and db(a, b, dy) have the shape of y; broadcast dimensions are then
+// summed.
 template <class DA, class DB>
 Tensor binary(Binary op, const Tensor& a, const Tensor& b, DA da, DB db) {
   return record(ops::name_of(op), {a, b}, ops::binary(op, a, b),
@@ -41,7 +41,7 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b, DA da, DB db) {
                 });
 }
 
-// d max(a,b)/da: 1 where a wins, half where the operands are equal.
+// d max(a,b)/da: 1 where a is greater, 1/2 where the operands are equal.
 Tensor winner(const Tensor& a, const Tensor& b) {
   return ops::unary(Unary::affine, ops::add(greater(a, b), greater_equal(a, b)), 0.5);
 }
@@ -114,7 +114,7 @@ Tensor leaky_relu(const Tensor& x, double slope) {
   const auto derivative = [slope](const Tensor& v, const Tensor& dy) {
     return dy * ops::unary(Unary::leaky_step, v, slope);
   };
-  // With a slope above 0 the result has the sign of x.
+  // If slope > 0, the result has the sign of x, so it gives the derivative.
   if (slope > 0) return unary_by_output(Unary::leaky_relu, x, derivative, slope);
   return unary(Unary::leaky_relu, x, derivative, slope);
 }

@@ -1,5 +1,6 @@
-// Image geometry with gradients. Everything here is linear, so a gradient is the adjoint: margins
-// fold back, Haar is undone by its inverse up to the factor 4, a sparse map is transposed.
+// Image geometry with gradients. All these functions are linear, so each gradient is the adjoint:
+// that of padding adds the margins to their sources, that of the Haar transform is its inverse up
+// to a factor of 4, that of a sparse map is the transposed map.
 #include "ops/image.h"
 
 #include "autograd/functions.h"
@@ -33,7 +34,7 @@ Tensor haar_inverse(const Tensor& x) {
 
 namespace {
 
-// A map and its transpose take turns from one derivative to the next.
+// The gradient of a map is the transposed map, and vice versa.
 using Map = std::shared_ptr<const LinearMap>;
 
 Tensor linear_map(const Tensor& x, const Map& map, const Map& transposed, int dim) {

@@ -1,5 +1,5 @@
-// The JPEG simulator with gradients: fused tiles for the value and the first derivative; where the
-// backward is recorded itself, the definition in functions of the catalogue.
+// The JPEG simulator with gradients. Fused kernels compute the value and the first derivative; when
+// backward is itself recorded, it replays the definition, composed of functions of the catalogue.
 #include "ops/jpeg.h"
 
 #include <array>
@@ -17,7 +17,7 @@ Tensor constant(std::span<const double> values, const Shape& shape, const Tensor
   return ops::to_device(ops::cast(Tensor::from(values, shape), like.dtype()), like.device());
 }
 
-// m [3,3] applied to the channels of x [N,3,H,W].
+// The 3x3 matrix m applied to the channels of x [N,3,H,W].
 Tensor mix_channels(const double (&m)[3][3], const Tensor& x) {
   const Tensor matrix = constant({&m[0][0], 9}, {3, 3}, x);
   return reshape(matmul(matrix, reshape(x, {x.size(0), 3, -1})), x.shape());
@@ -33,7 +33,8 @@ Tensor from_blocks(const Tensor& x) {
   return reshape(turned, {x.size(0), x.size(1), x.size(2) * 8, x.size(3) * 8});
 }
 
-// DCT, division by the steps, soft rounding, and back; x [N,C,H,W] centred at 0.
+// DCT, division by the quantisation steps, soft rounding, and the inverse; x [N,C,H,W] is centred
+// at 0. A scale of 0 leaves an image unquantised.
 Tensor code_blocks(const Tensor& x, const double (&table)[64], std::span<const double> scales) {
   std::vector<double> steps, amounts;
   for (const double scale : scales) {
@@ -54,13 +55,13 @@ Tensor code_blocks(const Tensor& x, const double (&table)[64], std::span<const d
   return from_blocks(matmul(matmul(inverse, (v - amount * sines) * step), dct));
 }
 
-// Each pixel of [N,C,H,W] four times: [N,C,2H,2W].
+// Repeats each pixel 2x2 times: [N,C,H,W] -> [N,C,2H,2W].
 Tensor repeat2x2(const Tensor& x) {
   const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   return reshape(expand(reshape(x, {n, c, h, 1, w, 1}), {n, c, h, 2, w, 2}), {n, c, 2 * h, 2 * w});
 }
 
-// The definition (ops/jpeg.h), one function at a time.
+// The definition of ops/jpeg.h, composed of functions of the catalogue.
 Tensor composed_jpeg(const Tensor& x, std::span<const double> scales) {
   const std::int64_t h = x.size(2), w = x.size(3);
   const auto up_to_16 = [](std::int64_t size) { return (size + 15) / 16 * 16 - size; };

@@ -1,5 +1,5 @@
-// Losses, as compositions of the catalogue. "Batch mean" divides by the first extent, as in SAIN:
-// the sum over an image's elements, averaged over images.
+// Losses, composed of functions of the catalogue. "Batch mean" divides by the first extent, as in
+// SAIN: the sum over an image's elements, averaged over the images.
 #include "autograd/functions.h"
 #include "autograd/node.h"
 
@@ -38,7 +38,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(labels.shape() == expected, "cross_entropy: labels have shape ", labels.shape(),
         ", expected ", expected, " (logits=", logits.shape(), ")");
   check(labels.numel() > 0, "cross_entropy: no labels (logits=", logits.shape(), ")");
-  // The label's log-probability, picked by a product with [N,..,C] ones and zeros.
+  // A product with one-hot labels [N,..,C] selects the label's log-probability.
   std::vector<int> order{0};
   for (int d = 2; d < logits.rank(); ++d) order.push_back(d);
   order.push_back(1);

@@ -1,5 +1,5 @@
-// Matrix products. Y = A·B: dA = dY·Bᵀ, dB = Aᵀ·dY, each summed over the batch dimensions it was
-// broadcast along.
+// Matrix products. For Y = A·B the gradients are dA = dY·Bᵀ and dB = Aᵀ·dY, each summed over the
+// batch dimensions along which its operand was broadcast.
 #include "ops/matmul.h"
 
 #include "autograd/functions.h"

@@ -1,6 +1,7 @@
-// Sampling a Gaussian mixture with a gradient for its parameters. The choice of a component is
-// discrete; straight-through Gumbel-softmax (E. Jang, S. Gu, B. Poole, "Categorical
-// reparameterization with Gumbel-softmax", 2017) draws it hard and differentiates it as soft.
+// Samples of a Gaussian mixture, with gradients of its parameters. The choice of a component is
+// discrete. Straight-through Gumbel-softmax (E. Jang, S. Gu, B. Poole, "Categorical
+// reparameterization with Gumbel-softmax", 2017) makes a hard choice in the forward pass and uses
+// the gradient of a soft one.
 #include "ops/mixture.h"
 
 #include "autograd/functions.h"
@@ -9,7 +10,7 @@
 namespace mini {
 namespace {
 
-// The definition, one function of the catalogue at a time.
+// The definition, composed of functions of the catalogue.
 Tensor composed_sample(const Tensor& parameters, const Tensor& exponential, const Tensor& normal) {
   const Tensor means = select(parameters, 0, 1);
   const Tensor deviations = exp(clamp(select(parameters, 0, 2), -20, 20) * 0.5);
@@ -24,7 +25,7 @@ Tensor composed_sample(const Tensor& parameters, const Tensor& exponential, cons
 }  // namespace
 
 Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal) {
-  // The noise is a constant: no graph behind it is kept, and it gets no gradient.
+  // The noise is a constant: it gets no gradient, and its graph is not kept.
   return record("sample_mixture", {parameters},
                 ops::sample_mixture(parameters, exponential, normal),
                 [parameters, exponential = exponential.detach(), normal = normal.detach()](

@@ -1,6 +1,6 @@
-// Pooling with gradients. Max pooling picks elements, so its gradient puts values back where they
-// were picked (scatter), and the gradient of that picks again (gather). Average pooling is linear:
-// it and its adjoint are each other's gradients.
+// Pooling with gradients. Max pooling selects elements, so its gradient scatters values to the
+// selected places, and the gradient of scattering gathers them from there. Average pooling is
+// linear; it and its adjoint are each other's gradients.
 #include "ops/pool.h"
 
 #include "autograd/functions.h"

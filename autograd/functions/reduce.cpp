@@ -1,5 +1,5 @@
-// Reductions with gradients. What a sum adds up, its gradient spreads out: sum and expand are
-// adjoint, and so are sum_to and any broadcast. Read next: ops/reduce.h.
+// Reductions with gradients. The gradient of a sum repeats dy for each summand: sum and expand are
+// adjoint, and so are sum_to and broadcasting. Read next: ops/reduce.h.
 #include "ops/reduce.h"
 
 #include <array>

@@ -1,5 +1,5 @@
 // Functions that move elements without arithmetic. They come in adjoint pairs (narrow and embed,
-// expand and sum_to, concat and split), so each one's gradient is its partner.
+// expand and sum_to, concat and split), and each is the gradient of the other.
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -56,7 +56,7 @@ Tensor embed(const Tensor& x, int dim, std::int64_t start, std::int64_t size) {
         ") is outside a dimension of ", size, " elements");
   Shape shape = x.shape();
   shape[at] = size;
-  // Zeros only where x does not go.
+  // Zeros are written only outside x.
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   ops::fill(ops::narrow(y, at, 0, start), 0);
   ops::fill(ops::narrow(y, at, start + length, size - start - length), 0);
@@ -144,8 +144,8 @@ Tensors split(const Tensor& x, std::span<const std::int64_t> sizes, int dim) {
     shapes.push_back(values.back().shape());
     start += size;
   }
-  // One node for all parts: their gradients are joined once, instead of each being padded with
-  // zeros and added to the others.
+  // One node serves all parts: their gradients are concatenated once, instead of each being padded
+  // with zeros and added to the others.
   return record_all("split", {x}, std::move(values),
                     [at, shapes = std::move(shapes)](const Backward&, const Tensors& dys) {
                       Tensors pieces = dys;

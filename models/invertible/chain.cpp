@@ -1,12 +1,13 @@
-// One node for a whole chain of coupling layers. Its backward walks the layers from last to first
-// with the two halves and their gradients in hand. At each layer every subnet is evaluated once, on
-// the half that the layer did not change; that one evaluation serves the layer's inverse, which
-// restores the other half, and the gradient. The features inside one subnet are the only ones alive.
+// A whole chain of coupling layers as one node. Its backward goes through the layers from last to
+// first and holds the two halves and their gradients. At each layer it evaluates every subnet once,
+// on the half that the layer did not change. This evaluation serves the gradient, and also the
+// layer's inverse, which restores the other half. So the activations of at most one subnet are
+// alive at a time.
 //
-// Exact mode. In floating point (x + f) - f need not be x. Going forward, f is at hand when y is, so
-// the estimate of x that backward will compute from y and f is computed at once, and what separates
-// it from x is kept (ops/correction.h). Subnets give the same bits for the same input, so backward
-// meets the same estimate, and restores x bit for bit.
+// Exact mode. In floating point, (x + f) - f need not equal x. The forward pass knows both y and f,
+// so it computes the estimate of x that backward will compute from them, and keeps a correction
+// that leads from the estimate to x (ops/correction.h). A subnet gives the same bits for the same
+// input, so backward computes the same estimate and restores x bit for bit.
 #include "models/invertible/chain.h"
 
 #include <algorithm>
@@ -42,7 +43,7 @@ Kind opposite(Kind kind) {
   fail("coupling: no such kind");
 }
 
-// The arithmetic of a layer, given what its subnets make of the other half.
+// The formula of a layer, given the results of its subnets for the other half.
 Tensor apply(Kind kind, const Tensor& x, const Tensors& subnets) {
   switch (kind) {
     case Kind::add:
@@ -57,9 +58,9 @@ Tensor apply(Kind kind, const Tensor& x, const Tensors& subnets) {
   fail("coupling: no such kind");
 }
 
-// Backward meets recorded subnets in the opposite order, which is the one in which Walk, below, can
-// evaluate them; so gradients are added up in the same order there, and in all modes the same bits
-// come out.
+// Evaluates the subnets of a layer in the opposite of the order in which Walk, below, needs them.
+// Backward through recorded subnets then adds their gradients in the same order as Walk, and all
+// memory modes give the same bits.
 Tensors evaluate(const Coupling& layer, const Tensor& other) {
   const std::vector<Subnet>& subnets = layer.subnets;
   Tensors results(subnets.size());
@@ -76,15 +77,15 @@ void append_parameters(const Coupling& layer, Tensors& list) {
     list.insert(list.end(), subnet.parameters.begin(), subnet.parameters.end());
 }
 
-// What the node keeps.
+// What the node keeps for backward.
 struct Kept {
   std::vector<Coupling> chain;
   Halves result;
-  std::vector<ops::Correction> corrections;  // one per layer in exact mode, else none
+  std::vector<ops::Correction> corrections;  // one per layer in exact mode, otherwise empty
   std::optional<Tap> tap;
 };
 
-// A subnet at a restored input, with the graph of this one evaluation.
+// A subnet evaluated on a restored input, with the graph of that evaluation.
 class Evaluation {
  public:
   Evaluation(const Subnet& subnet, const Tensor& input, bool input_gradient)
@@ -95,14 +96,14 @@ class Evaluation {
   }
   Tensor value() const { return output_.detach(); }
   const Tensor& input() const { return input_; }
-  // Walks the graph; it and all in it are gone afterwards.
+  // Walks the graph, which is freed.
   Tensors gradients(const Tensors& of, const Tensor& dy) const { return grad({output_}, of, {dy}); }
 
  private:
   Tensor input_, output_;
 };
 
-// The walk from the last layer to the first.
+// The backward pass, from the last layer to the first.
 class Walk {
  public:
   Walk(const Kept& kept, const Backward& context, Halves gradients)
@@ -115,7 +116,7 @@ class Walk {
     input_count_ = input;
   }
 
-  // Gradients of x1, x2 and the parameters, of which the latter were handed in on the way.
+  // Returns the gradients of x1 and x2. Those of the parameters are delivered on the way.
   Tensors run(const Tensor& tapped_gradient) {
     for (std::size_t k = kept_.chain.size();; --k) {
       if (kept_.tap && kept_.tap->layers == k) add_gradient(kept_.tap->half, tapped_gradient);
@@ -129,7 +130,7 @@ class Walk {
   }
 
  private:
-  // From the values and gradients behind layer k to those in front of it.
+  // Replaces the values and gradients after layer k by those before it.
   void undo(std::size_t k) {
     const Coupling& layer = kept_.chain[k];
     const auto changed = static_cast<std::size_t>(layer.changed);
@@ -143,7 +144,7 @@ class Walk {
         if (d.defined()) pull_back(n, k, 0, layer.kind == Kind::add ? d : neg(d));
         break;
       }
-      case Kind::scale: {  // dG is dy itself; for dH, x is needed, and for x, G
+      case Kind::scale: {  // dg = dy; dh needs x, and restoring x needs g
         {
           const Evaluation g = evaluate(k, 1);
           subnets[1] = g.value();
@@ -159,8 +160,7 @@ class Walk {
         }
         break;
       }
-      case Kind::
-          unscale: {  // dH takes the layer's result, which is there; dG takes dH's by-product
+      case Kind::unscale: {  // dh needs the layer's result, which is at hand; dg = -dx
         {
           const Evaluation h = evaluate(k, 0);
           subnets[0] = h.value();
@@ -185,7 +185,7 @@ class Walk {
     return {layer.subnets[subnet], value_[other], gradient_wanted(k, other)};
   }
 
-  // Whether anything in front of layer k asks for the gradient of this half.
+  // Whether the gradient of this half is needed before layer k.
   bool gradient_wanted(std::size_t k, std::size_t half) const {
     return context_.needs(half) ||
            std::any_of(kept_.chain.begin(), kept_.chain.begin() + static_cast<std::ptrdiff_t>(k),
@@ -200,7 +200,7 @@ class Walk {
     return ops::corrected(std::move(estimate), kept_.corrections[k]);
   }
 
-  // Takes the gradient dn of a subnet's result back to its parameters and its input.
+  // Propagates the gradient dn of a subnet's result to the subnet's parameters and input.
   void pull_back(const Evaluation& evaluation, std::size_t k, std::size_t subnet,
                  const Tensor& dn) {
     const Coupling& layer = kept_.chain[k];
@@ -235,19 +235,20 @@ class Walk {
   const Kept& kept_;
   const Backward& context_;
   Halves value_, gradient_;
-  std::vector<std::size_t> first_parameter_;  // of each layer, among the node's inputs
+  std::vector<std::size_t> first_parameter_;  // of each layer, as an index of the node's inputs
   std::size_t input_count_ = 0;
 };
 
-// Layer by layer, as ordinary functions of the catalogue.
+// Runs the layers one by one, as functions of the catalogue.
 ChainResult run_layers(std::span<const Coupling> chain, const Tensor& x1, const Tensor& x2,
                        const ChainOptions& options) {
   Halves x{x1, x2};
   ChainResult result;
   for (std::size_t k = 0;; ++k) {
     if (options.tap && options.tap->layers == k) {
-      // A place of its own in the graph, so that gradients are added up in the order of Walk::run:
-      // first those of the tap's users, then their sum to what comes from the layers.
+      // The tapped half gets a node of its own, so that gradients are added in the order of
+      // Walk::run: the gradients from the users of the tap first, then their sum to the gradient
+      // from the layers.
       const Tensor& here = x[static_cast<std::size_t>(options.tap->half)];
       result.tapped = reshape(here, here.shape());
     }
@@ -274,7 +275,7 @@ ChainResult run_layers(std::span<const Coupling> chain, const Tensor& x1, const 
   return result;
 }
 
-// The chain as one node.
+// Runs the chain and records it as one node.
 ChainResult record_chain(std::span<const Coupling> chain, const Tensor& x1, const Tensor& x2,
                          const ChainOptions& options) {
   Tensors inputs{x1, x2};
@@ -336,12 +337,13 @@ ChainResult run_chain(std::span<const Coupling> chain, const Tensor& x1, const T
                       const ChainOptions& options) {
   for (const Coupling& layer : chain) {
     const bool affine = layer.kind == Kind::scale || layer.kind == Kind::unscale;
-    check((layer.changed == 0 || layer.changed == 1) && layer.subnets.size() == (affine ? 2 : 1),
-          "run_chain: a layer changes half 0 or 1, by one subnet, or two if it scales; got half ",
-          layer.changed, " and ", layer.subnets.size(), " subnets");
+    check(
+        (layer.changed == 0 || layer.changed == 1) && layer.subnets.size() == (affine ? 2 : 1),
+        "run_chain: a layer changes half 0 or 1 and has one subnet, or two if it scales; got half ",
+        layer.changed, " and ", layer.subnets.size(), " subnets");
   }
-  check(!options.tap || options.tap->layers <= chain.size(), "run_chain: a tap behind layer ",
-        options.tap ? options.tap->layers : 0, " of ", chain.size());
+  check(!options.tap || options.tap->layers <= chain.size(), "run_chain: a tap after ",
+        options.tap ? options.tap->layers : 0, " layers of ", chain.size());
   const bool one_node =
       options.memory == MemoryMode::exact || options.memory == MemoryMode::reversible;
   if (!one_node || options.log_scales || !grad_enabled()) return run_layers(chain, x1, x2, options);

@@ -26,6 +26,7 @@ class InvertibleStream : public RowStream {
   }
 
   std::size_t rehearse(std::int64_t rows) override { return flow_.rehearse(rows); }
+  std::int64_t row_grid() const override { return flow_.row_grid(); }
 
  private:
   // Drawn one by one: the noise behind a value of SAIN's mixture is ten times its size.

@@ -1,6 +1,7 @@
 #include "models/invertible/strips.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "autograd/functions.h"
@@ -122,7 +123,11 @@ namespace {
 class CouplingStage : public FlowStream::Stage {
  public:
   CouplingStage(const Level& level, Coupling layer) : Stage(level), layer_(std::move(layer)) {
-    for (const Subnet& subnet : layer_.subnets) halo_ = std::max(halo_, subnet.halo);
+    for (const Subnet& subnet : layer_.subnets) {
+      halo_ = std::max(halo_, subnet.halo);
+      row_grid_ = std::lcm(row_grid_, subnet.row_grid);
+    }
+    halo_ = (halo_ + row_grid_ - 1) / row_grid_ * row_grid_;
   }
 
  private:
@@ -170,8 +175,10 @@ class CouplingStage : public FlowStream::Stage {
   }
 
   std::int64_t complete(const Counts& seen) const override {
+    if (seen[read_] == level_.height && seen[changed_] == level_.height) return level_.height;
     const bool all = seen[read_] == level_.height;
-    return std::min(seen[changed_], all ? level_.height : seen[read_] - halo_);
+    const std::int64_t ready = std::min(seen[changed_], all ? level_.height : seen[read_] - halo_);
+    return ready / row_grid_ * row_grid_;
   }
 
   Counts needed(std::int64_t done) const override {
@@ -189,7 +196,9 @@ class CouplingStage : public FlowStream::Stage {
 
   Coupling layer_;
   std::size_t changed_ = static_cast<std::size_t>(layer_.changed), read_ = 1 - changed_;
-  std::int64_t halo_ = 0;
+  // Rows become complete up to multiples of row_grid_, and so does halo_, so that the subnets' rows
+  // begin at such a multiple.
+  std::int64_t halo_ = 0, row_grid_ = 1;
 };
 
 // Some Haar transforms, or inverse ones, after which the channels are halved again: into the
@@ -256,6 +265,9 @@ FlowStream::FlowStream(const Flow& flow, Rescaling way, const Shape& input, DTyp
     level.height = height;
     level.width = width;
   };
+  for (const Flow::Level& part : flow.levels)
+    for (const Coupling& layer : part.chain)
+      for (const Subnet& subnet : layer.subnets) row_grid_ = std::lcm(row_grid_, subnet.row_grid);
   const auto add_layers = [&](const std::vector<Coupling>& chain) {
     for (const Coupling& layer : chain)
       stages_.push_back(std::make_unique<CouplingStage>(level, layer));

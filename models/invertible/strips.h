@@ -55,6 +55,7 @@ class FlowStream {
   // As in RowStream; `latent`: its rows when upscaling.
   Tensor push(Tensor image, Tensor latent = {});
   std::size_t rehearse(std::int64_t rows);
+  std::int64_t row_grid() const { return row_grid_; }
 
   class Stage;
 
@@ -62,6 +63,7 @@ class FlowStream {
   std::vector<std::unique_ptr<Stage>> stages_;
   Rescaling way_;
   std::size_t result_half_;
+  std::int64_t row_grid_ = 1;
   std::size_t kept_ = 0;  // bytes, of a rehearsal
 };
 

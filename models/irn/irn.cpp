@@ -25,6 +25,8 @@ std::optional<IrnOptions> Irn::recognise(const nn::StateDict& state) {
       break;
     ++operations;
   }
+  check((operations - levels) % levels == 0, "model: the weights have ", operations - levels,
+        " blocks, which ", levels, " levels cannot share");
   Options options{.vanilla_blocks = (operations - levels) / levels,
                   .growth = growth_of(state, "operations.1.F.conv1.weight")};
   options.scale = plausible_scale(state, levels, 3 * (operations - levels), options.growth);

@@ -35,6 +35,8 @@ std::optional<SainOptions> Sain::recognise(const nn::StateDict& state) {
   Options options{.enhanced_blocks = count_blocks(state, "down_operations", "F.conv1.weight"),
                   .vanilla_blocks = count_blocks(state, "comp_operations", "F.conv1.weight"),
                   .growth = growth_of(state, "down_operations.0.F.conv1.weight")};
+  check(options.enhanced_blocks >= 1 && options.vanilla_blocks >= 1,
+        "model: the weights have no blocks");
   options.scale =
       plausible_scale(state, count_blocks(state, "haar_operations", "haar_weights"),
                       4 * options.enhanced_blocks + 3 * options.vanilla_blocks, options.growth);

@@ -1,11 +1,13 @@
-// Convolution on the device: cuDNN where it can (ops/cuda/conv_cudnn.h), else the kernels below,
-// which take every dtype, stride, padding, dilation and group as they are and serve float64:
+// Convolution on a GPU. cuDNN computes it where it can (ops/cuda/conv_cudnn.h). Otherwise the
+// kernels below do, which take any dtype, strides, padding, dilation and groups; float64 always
+// uses them:
 //   F  y[n,o,i,j]  = sum of w[o,c,a,b] x[n,c, i s + a d - p, j s + b d - p] over c, a, b
-//   D  dx[n,c,h,w] = sum of w[o,c,a,b] dy[n,o,i,j] over o and all i, j, a, b that meet at h, w
+//   D  dx[n,c,h,w] = sum of w[o,c,a,b] dy[n,o,i,j] over o and all i, j, a, b that lead to h, w
 //   W  dw[o,c,a,b] = sum of dy[n,o,i,j] x[n,c, i s + a d - p, ...] over n, i, j
-// One thread a result, in the order of memory (channels innermost). W has few results and long sums,
-// so pixels are cut into chunks, a thread each, and the chunks' sums added in order: no atomics, the
-// same bits in every run.
+// One thread computes one result; neighbouring threads write neighbouring addresses (channels
+// innermost). W has few results and long sums, so the pixels are divided into chunks: a thread sums
+// over one chunk, and the chunks' sums are then added in order. Without atomics, every run gives
+// the same bits.
 #include "ops/cuda/conv_cudnn.h"
 #include "ops/cuda/launch.cuh"
 #include "ops/kernels.h"
@@ -21,7 +23,7 @@ Strides strides_of(const Tensor& t) {
   return {s[0], s[1], s[2], s[3]};
 }
 
-// What the three kernels share. T: as stored.
+// What the three kernels share. T is the type in memory.
 template <class T>
 struct Convolution {
   T *x, *w, *y;
@@ -70,7 +72,7 @@ __device__ inline std::int64_t place(const Strides& s, std::int64_t n, std::int6
 template <class T>
 struct Forward {
   Convolution<T> conv;
-  const T* bias;  // or null
+  const T* bias;  // null: no bias
 
   __device__ void operator()(std::int64_t t) const {
     const Convolution<T>& k = conv;
@@ -119,11 +121,11 @@ struct InputGradient {
   }
 };
 
-// sums[chunk][o,c,a,b] over the pixels of y in a chunk.
+// sums[chunk][o,c,a,b], each over the pixels of y in one chunk.
 template <class T>
 struct WeightSums {
   Convolution<T> conv;
-  std::int64_t weights, pixels, chunk;  // chunk: pixels in one
+  std::int64_t weights, pixels, chunk;  // chunk: number of pixels
   Wide<T>* sums;
 
   __device__ void operator()(std::int64_t t) const {
@@ -187,7 +189,7 @@ void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
   visit_floating(x.dtype(), "conv2d_weight_gradient", [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t weights = dw.numel(), pixels = dy.size(0) * dy.size(2) * dy.size(3);
-    // Enough threads to fill any GPU, but chunks long enough to be worth their sums' memory.
+    // Enough threads to fill any GPU; chunks long enough that the memory for their sums is small.
     constexpr std::int64_t threads_wanted = std::int64_t{1} << 18, shortest = 64;
     const std::int64_t chunk = std::max(shortest, pixels * weights / threads_wanted);
     const std::int64_t chunks = (pixels + chunk - 1) / chunk;

@@ -1,10 +1,10 @@
-// cuDNN's convolutions, through the functions that take an algorithm. What it decides for a shape is
-// kept in a plan: the fastest algorithm by its own heuristics among those that give the same bits in
-// every run and are content with a limited workspace.
+// Convolution by cuDNN, through its functions that take an algorithm. A plan holds what was decided
+// for a shape: the algorithms that give the same bits in every run and need a limited workspace,
+// the fastest first by cuDNN's heuristics.
 //
-// Images are channels-last, filters [O,kh,kw,C]. A channel slice of a wider buffer is offered as it
-// is first; where cuDNN refuses that, as a packed copy. A bias is added in the same pass over y where
-// the algorithm can do so, else in another.
+// Images are channels-last, filters [O,kh,kw,C]. A channel slice of a wider buffer is first passed
+// as it is; if cuDNN refuses it, a packed copy is passed. If the algorithm allows it, a bias is
+// added in the same pass over y, otherwise in a second pass.
 #include "ops/cuda/conv_cudnn.h"
 
 #include <deque>
@@ -57,7 +57,8 @@ bool is_aligned(const Tensor& t) {
 }
 Tensor aligned(const Tensor& t) { return is_aligned(t) ? t : ops::clone(t); }
 
-// Whether `t` lies as cuDNN expects images: channels-last, or a channel slice of such.
+// Whether cuDNN can read `t` as an image: channels-last, or a channel slice of a channels-last
+// tensor.
 bool is_pixelwise(const Tensor& t) {
   const std::size_t size = element_size(t.dtype());
   const auto is_whole = [&](std::int64_t step) {
@@ -75,11 +76,11 @@ Tensor packed_like(const Tensor& t) {
 }
 Shape image_strides(const Tensor& t) {
   const std::int64_t c = t.size(1), h = t.size(2), w = t.size(3);
-  // The stride of an extent of 1 may be anything, but not to cuDNN.
+  // cuDNN checks the stride of an extent of 1, too, although it has no meaning.
   return t.is_channels_last() ? Shape{c * h * w, 1, w * c, c} : t.strides();
 }
 
-// One of cuDNN's ways to compute.
+// One of cuDNN's algorithms, with the settings it needs.
 struct Algorithm {
   int number = 0;
   cudnnMathType_t math = CUDNN_DEFAULT_MATH;
@@ -91,11 +92,11 @@ struct Plan {
   FilterDescriptor w;
   ConvolutionDescriptor convolution;
   ActivationDescriptor identity;
-  std::deque<Algorithm> algorithms;  // those to be used, the fastest first
-  bool adds_bias = false;            // in the same pass
-  bool packed = true;                // the images are no slices
+  std::deque<Algorithm> algorithms;  // the usable ones, fastest first
+  bool adds_bias = false;            // in the same pass over y
+  bool packed = true;                // neither image is a slice
 
-  // Whether cuDNN says that it cannot, rather than that something failed.
+  // Whether the status means that cuDNN does not support the call, rather than that it failed.
   bool refused(cudnnStatus_t status) const {
     const int category = status / 1000 * 1000;
     return category == CUDNN_STATUS_NOT_SUPPORTED ||
@@ -135,8 +136,8 @@ void set_math(const Plan& plan, cudnnMathType_t math) {
   check_status(cudnnSetConvolutionMathType(plan.convolution, math), "cudnnSetConvolutionMathType");
 }
 
-// `list(room, &count, entries)` is one of cudnnGetConvolution..Algorithm_v7, `workspace(algorithm,
-// &bytes)` one of cudnnGetConvolution..WorkspaceSize.
+// `list(capacity, &count, entries)` calls one of cudnnGetConvolution..Algorithm_v7,
+// `workspace(algorithm, &bytes)` one of cudnnGetConvolution..WorkspaceSize.
 template <class Entry, class List, class Workspace>
 void choose(Plan& plan, cudnnMathType_t math, const List& list, const Workspace& workspace) {
   std::array<Entry, 16> entries{};
@@ -147,8 +148,8 @@ void choose(Plan& plan, cudnnMathType_t math, const List& list, const Workspace&
   for (int i = 0; i < count; ++i) {
     const Entry& entry = entries[static_cast<std::size_t>(i)];
     if (entry.status != CUDNN_STATUS_SUCCESS || entry.determinism != CUDNN_DETERMINISTIC) continue;
-    // An entry may name tensor cores even where only FMA was asked for, and then its need of
-    // memory is another.
+    // An entry may name tensor cores although only FMA is allowed; its workspace then has another
+    // size, so we ask for it again with our setting.
     Algorithm algorithm{static_cast<int>(entry.algo),
                         math == CUDNN_FMA_MATH ? math : entry.mathType};
     set_math(plan, algorithm.math);
@@ -197,8 +198,8 @@ void choose(Direction direction, Plan& plan, cudnnMathType_t math) {
   }
 }
 
-// Lets the plan add a bias. Its algorithm must be the one that can without an activation function
-// (NVIDIA's reference of cudnnConvolutionBiasActivationForward).
+// Lets the plan add a bias in the same pass. Without an activation function, one algorithm only can
+// do this (cudnnConvolutionBiasActivationForward in NVIDIA's reference); `run` checks for it.
 void describe_bias(Plan& plan, const Tensor& bias) {
   const std::int64_t o = bias.numel();
   describe(plan.bias, bias.as_strided({1, o, 1, 1}, {o, 1, o, o}, bias.offset()));
@@ -208,7 +209,7 @@ void describe_bias(Plan& plan, const Tensor& bias) {
   plan.adds_bias = true;
 }
 
-// Everything that cuDNN's decision may depend on.
+// Everything that cuDNN's choice may depend on.
 using Key = std::vector<std::int64_t>;
 
 Key key_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
@@ -228,11 +229,12 @@ Key key_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& 
 
 Plan& plan_of(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
               const Conv2dParams& p, const Tensor& bias) {
-  // float32 in full unless TF32 is allowed; for 16 bits tensor cores lose nothing.
+  // float32 is multiplied in full precision unless TF32 is allowed. Products of 16-bit types are
+  // exact on tensor cores.
   const cudnnMathType_t math = x.dtype() != DType::float32 ? CUDNN_TENSOR_OP_MATH
                                : tf32_allowed()            ? CUDNN_DEFAULT_MATH
                                                            : CUDNN_FMA_MATH;
-  // Never destroyed: at exit the driver may be gone before us.
+  // Never destroyed: at exit, the driver may be unloaded before our statics.
   static std::mutex mutex;
   static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
   const std::scoped_lock lock(mutex);
@@ -284,13 +286,13 @@ cudnnStatus_t run(Direction direction, Plan& plan, const Algorithm& algorithm, c
       &zero, plan.w, w.raw_data());
 }
 
-// x and y pixelwise, w channels-last, bias contiguous, every address a multiple of 16.
+// x and y must be pixelwise, w channels-last, bias contiguous, and every address a multiple of 16.
 bool attempt(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
              const Conv2dParams& params, const Tensor& bias) {
   Plan& plan = plan_of(direction, x, w, y, params, bias);
   while (!plan.algorithms.empty()) {
     const cudnnStatus_t status = run(direction, plan, plan.algorithms.front(), x, w, y, bias);
-    if (plan.refused(status)) {  // for good, so that every run computes the same
+    if (plan.refused(status)) {  // for good, so that every run gives the same bits
       plan.algorithms.pop_front();
       continue;
     }
@@ -308,7 +310,7 @@ bool convolve(Direction direction, const Tensor& x, const Tensor& w, const Tenso
               const Conv2dParams& params, const Tensor& bias) {
   const DType dtype = x.dtype();
   if (dtype != DType::float32 && dtype != DType::bfloat16 && dtype != DType::float16) return false;
-  for (const Tensor& t : {x, w, y}) {  // cuDNN counts in int
+  for (const Tensor& t : {x, w, y}) {  // cuDNN's offsets are int
     std::int64_t extent = 1;
     for (int d = 0; d < 4; ++d)
       extent += (t.size(d) - 1) * std::max<std::int64_t>(t.strides()[d], 1);

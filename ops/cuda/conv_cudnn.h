@@ -8,9 +8,10 @@ namespace mini::cuda::dnn {
 
 enum class Direction { forward, input_gradient, weight_gradient };
 
-// Computes y, x or w, as the direction says, from the other two. x [N,C,H,W] and y [N,O,H',W'] of any
-// strides, w contiguous; bias [O], contiguous or undefined, is added to y on the way forward. False,
-// with nothing computed, where cuDNN has no deterministic way to do it.
+// Computes y, x or w, according to the direction, from the other two. x [N,C,H,W] and y [N,O,H',W']
+// may have any strides; w is contiguous. In the forward direction, bias [O], contiguous or
+// undefined, is added to y. Returns false, with nothing computed, if cuDNN has no deterministic
+// algorithm for this.
 bool convolve(Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
               const Conv2dParams& params, const Tensor& bias = {});
 

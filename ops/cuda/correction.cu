@@ -1,6 +1,6 @@
-// Exact inverses: a block of threads takes one block of elements, a thread a few neighbouring ones, so
-// that what is kept aside lies in the order of the threads. It is rare: a block without any does nothing
-// about it.
+// Corrections for exact inverses (ops/correction.h). A thread block handles one block of elements,
+// and each thread a run of consecutive ones, so that the order of the elements in `aside` is that
+// of the threads. Few elements are stored there; a block without any skips that part.
 #include "ops/cuda/launch.cuh"
 #include "ops/functors_correction.h"
 #include "ops/kernels.h"
@@ -9,10 +9,10 @@ namespace mini::cuda {
 namespace {
 
 constexpr int threads = 256, warp = 32, warps = threads / warp;
-constexpr int run = correction_block / threads;  // elements of a thread
+constexpr int run = correction_block / threads;  // elements per thread
 static_assert(run * threads == correction_block);
 
-// The sum of the counts of the threads before this one, and of all. Every thread calls this once.
+// The sum of `count` over the threads before this one, and over all. All threads must call this.
 struct Ranks {
   std::int64_t before, total;
 };
@@ -21,7 +21,7 @@ __device__ Ranks rank_among_threads(std::int64_t count) {
   __shared__ std::int64_t warp_counts[warps];
   const int lane = static_cast<int>(threadIdx.x) % warp;
   const int own_warp = static_cast<int>(threadIdx.x) / warp;
-  std::int64_t upto = count;  // of this thread and the lanes before it
+  std::int64_t upto = count;  // sum over this thread and the lanes before it
   for (int step = 1; step < warp; step *= 2) {
     const std::int64_t lower = __shfl_up_sync(0xffffffffu, upto, static_cast<unsigned>(step));
     if (lane >= step) upto += lower;
@@ -44,7 +44,7 @@ struct alignas(sizeof(T) * run) Run {
   T at[run];
 };
 
-// Which ones they are. At the end of the tensor fewer than `run`, or none.
+// The elements of a thread: at the end of the tensor fewer than `run`, perhaps none.
 struct Part {
   std::int64_t first, size;
   __device__ explicit Part(std::int64_t count)
@@ -67,7 +67,7 @@ struct Part {
     for (int i = 0; i < run; ++i)
       if (i < size) x[first + i] = values.at[i];
   }
-  // Calls f(i) for each one that is kept aside.
+  // Calls f(i) for each element that is stored aside.
   template <class F>
   __device__ void for_each_aside(const Run<std::uint8_t>& codes, const F& f) const {
     for (int i = 0; i < run; ++i)
@@ -86,7 +86,7 @@ struct Part {
   }
 };
 
-// starts[b + 1] = elements kept aside of block b.
+// starts[b + 1] = number of elements of block b that are stored aside.
 template <class T>
 __global__ void codes_kernel(const T* x, const T* estimate, std::uint8_t* codes,
                              std::int64_t* starts, std::int64_t count) {
@@ -99,7 +99,8 @@ __global__ void codes_kernel(const T* x, const T* estimate, std::uint8_t* codes,
   if (threadIdx.x == 0) starts[blockIdx.x + 1] = total;
 }
 
-// Sums of all entries up to each; the first one becomes 0. One block, each thread a stretch.
+// Replaces the numbers by their prefix sums; starts[0] becomes 0. One thread block; each thread
+// sums a consecutive part.
 __global__ void starts_kernel(std::int64_t* starts, std::int64_t blocks) {
   const std::int64_t stretch = (blocks + threads - 1) / threads;
   const std::int64_t begin = 1 + threadIdx.x * stretch, end = smaller(blocks + 1, begin + stretch);
@@ -143,7 +144,7 @@ __global__ void correct_kernel(T* values, const std::uint8_t* codes, const std::
   part.store(value, values);
 }
 
-// Of the blocks of `count` elements.
+// One thread block for each block of elements.
 template <class... Parameters, class... Arguments>
 void launch_blocks(std::int64_t count, void (*kernel)(Parameters...),
                    const Arguments&... arguments) {

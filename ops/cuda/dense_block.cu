@@ -1,33 +1,38 @@
-// The fused dense block on the device (ops/dense_block.h).
+// The fused dense block on a GPU (ops/dense_block.h).
 //
-// Forward. One channels-last buffer [N,H,W,C] holds the slabs x, f_1 .. f_{K-1} of each pixel next to
-// each other, each padded with zeros to whole chunks of 32 bytes. Convolution k reads the slabs in
-// front of f_k and writes f_k, bias and leaky ReLU included: nothing is concatenated. When nobody
-// will go backward, this is done for a few images, or a band of rows of one, at a time.
+// Forward. One channels-last buffer [N,H,W,C] holds, for each pixel, the slabs x, f_1 .. f_{K-1}
+// one behind the other, each padded with zeros to whole chunks of 32 bytes. Convolution k reads the
+// slabs before f_k and writes f_k, bias and leaky ReLU included; nothing is concatenated. If
+// features are not kept, the buffer holds a few images at a time, or a band of rows of one image.
 //
 // Backward. The gradients g_k (before the activation) lie in a second buffer in the opposite order,
-// g_K = dy, g_{K-1} .. g_1. What arrives at f_j comes from all later convolutions, which are the
-// slabs in front of g_j: so backward is a dense block as well, through the same kernel, with the
-// weights flipped and transposed. Weight gradients: dense_weight_gradient.cuh.
+// g_K = dy, g_{K-1} .. g_1. The gradient of f_j comes from all later convolutions, whose gradients
+// are the slabs before g_j. So backward is a dense block, too, and uses the same kernel with
+// weights flipped and transposed. dense_weight_gradient.cuh computes the gradients of the weights.
 //
-// What it can reach. SAIN's blocks make four times 32 features of C channels, then O: forward is
-// 18 (32 (4C + 192) + O (C + 128)) operations a pixel, 139 thousand for C = 9 and O = 3; with C padded
-// to 16 and O to 8 the kernel does 168 thousand; backward does twice that. For a batch of
-// 16 x 72 x 72 pixels forward is 11.5 GFLOP (14.0 padded). By its data sheet an H200 does 495 TFLOP/s
-// of TF32: the floor is 23 us; mma.sync reaches about 60 % of it, so 47 us with the padding. Memory:
-// 576 bytes of features a pixel, written once, read 2.8 times, 180 MB, which would take 38 us at
-// 4.8 TB/s if its cache of 50 MB held none. Shared memory, a line of 128 bytes a cycle: a warp reads
-// 144 for the 144 products of a chunk, which tensor cores take at least 144 cycles for and by mma.sync
-// about 230, so it is busy 63 % of the time; for the weight gradient's 192 products, 144, 47 %.
-// bfloat16 halves all of it. Exactly, C being padded to 12 only, at 67 TFLOP/s: 196 us.
-// THESE ARE ESTIMATES: the kernels are compiled for sm_90 (168 registers at most, no spills; three
-// blocks of the convolution or two of the weight gradient on a multiprocessor; 275 instructions for a
-// chunk's 144 products, 640 for a patch's 192, what brings the next one included) and tested on the
-// emulated device, but have never run on a GPU.
+// Expected speed. SAIN's blocks make four times 32 features of C channels, then O outputs. Forward
+// takes 18 (32 (4C + 192) + O (C + 128)) operations per pixel: 139 thousand for C = 9 and O = 3,
+// and 168 thousand with C padded to 16 and O to 8. Backward takes twice as many. For a batch of 16
+// x 72 x 72 pixels, forward is 11.5 GFLOP (14.0 padded).
+//   Tensor cores   By its data sheet an H200 does 495 TFLOP/s of TF32, so 23 us is the lower bound.
+//                  mma.sync reaches about 60 % of the peak: 47 us with the padding.
+//   Memory         576 bytes of features per pixel, written once and read 2.8 times, are 180 MB:
+//                  38 us at 4.8 TB/s if the cache of 50 MB held none of them.
+//   Shared memory  It delivers a line of 128 bytes per cycle. A warp reads 144 lines for the 144
+//                  products of a chunk. Tensor cores take at least 144 cycles for these products,
+//                  with mma.sync about 230, so shared memory is busy 63 % of the time. The 192
+//                  products of the weight gradient also read 144 lines: 47 %.
+// bfloat16 halves all of these. The exact way, with C padded to 12 only, takes 196 us at 67 TFLOP/s.
 //
-// Considered: convolving each feature, once made, into all later outputs at once. Products are up to
-// 137 wide then, and the tensor cores would be better fed; but the sums of the later outputs wait in
-// memory, read and written 4 times in float32, which is more traffic than reading features again.
+// THESE ARE ESTIMATES. The kernels are compiled for sm_90: at most 168 registers, no spills; three
+// blocks of the convolution or two of the weight gradient fit on a multiprocessor; 275 instructions
+// for the 144 products of a chunk and 640 for the 192 of a patch, prefetch included. They are tested
+// on the emulated device, but have never run on a GPU.
+//
+// An alternative is to convolve each new feature into all later outputs at once. The products would
+// be up to 137 wide and use the tensor cores better. But the sums of the later outputs would be
+// read from and written to memory 4 times in float32, which is more traffic than reading the
+// features again.
 #include <atomic>
 
 #include "ops/cuda/dense_block.h"
@@ -53,17 +58,18 @@ decltype(auto) visit_way(const F& f) {
   }
 }
 
-// Of features that nobody keeps, or those of a band of so few rows if that is more. At first enough
-// pixels to fill the device.
+// The size of the buffer if features are not kept (a band of `fewest_rows` rows may need more). The
+// initial value holds enough pixels to fill the device.
 std::atomic<std::int64_t> bytes_at_a_time = 128 << 20;
 constexpr std::int64_t fewest_rows = 16;
 
-// The images of a tensor into one slab of a buffer, a chunk of a pixel a thread, the rest zeros.
+// Copies the images of a tensor into one slab of a buffer and pads it with zeros. A thread copies
+// one chunk of a pixel.
 template <class Way>
 struct PackImages {
   const float* from;
   std::int64_t strides[4];
-  std::int64_t channels, width, pixels, chunks;  // pixels of an image
+  std::int64_t channels, width, pixels, chunks;  // pixels per image
   PixelView to;
 
   __device__ void operator()(std::int64_t index) const {
@@ -127,12 +133,12 @@ void convolve_images(const Images& images, const PackedWeights& packed, std::siz
     launch(grid, convolution<Way, 4>, job);
 }
 
-// How the job ends that leaves its result in slab s of a buffer.
+// Makes a job write its result to slab s of a buffer.
 void into_slab(ConvolutionJob& job, const Slabs& slabs, std::size_t s, std::byte* buffer) {
   job.slab = {buffer + slabs.first[s] * chunk_bytes, slabs.pixel_bytes()};
   job.stored = slabs.channels(s);
 }
-// Or in rows of a tensor, which row `first_row` of the buffer is the first of.
+// Makes a job write its result to y, whose first row is row `first_row` of the buffer.
 void into_tensor(ConvolutionJob& job, const Tensor& y, std::int64_t first_row) {
   job.y = y.data<float>();
   for (int d = 0; d < 4; ++d) job.y_strides[d] = y.strides()[d];
@@ -140,7 +146,7 @@ void into_tensor(ConvolutionJob& job, const Tensor& y, std::int64_t first_row) {
   job.rows = static_cast<int>(y.size(2));
 }
 
-// What x and y are: rows of all or some images; x may have more rows than y, above and below.
+// x and y are rows of some images; x may have more rows than y, above and below.
 template <class Way>
 void forward(const Tensor& x, const Slabs& slabs, const PackedWeights& packed,
              std::span<const Tensor> biases, double slope, std::byte* buffer, const Tensor& y,
@@ -162,12 +168,12 @@ void forward(const Tensor& x, const Slabs& slabs, const PackedWeights& packed,
   }
 }
 
-// What is done at a time when features are not kept: some images, or a band of rows of one. A band
-// is computed as if it were an image: that spoils one row at its edges a convolution, so it gets as
-// many more rows on both sides as there are convolutions.
+// The part of the work done at a time if features are not kept: some images, or a band of rows of
+// one. A band is computed like an image. Each convolution makes one row at each inner edge wrong,
+// so a band has `depth` additional rows on both sides, one for each convolution.
 struct Portion {
   std::int64_t images, rows;
-  std::int64_t bytes;  // of features
+  std::int64_t bytes;  // size of the buffer of features
 
   Portion(const Shape& x, std::int64_t depth, std::int64_t pixel_bytes)
       : images(1), rows(std::max<std::int64_t>(x[2], 1)) {
@@ -201,7 +207,8 @@ void forward_in_portions(const Tensor& x, const Slabs& slabs, const PackedWeight
     }
 }
 
-// Every pair of 32 channels of features and 32 of gradients that meet in a convolution.
+// All pairs of up to 32 channels of features and 32 of gradients whose products a convolution's
+// weights need.
 template <class Way>
 std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
                            std::span<const Tensor> dw, std::span<const Tensor> db) {
@@ -211,10 +218,10 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
     return chunks_of<Way>(static_cast<int>(channels));
   };
   for (std::size_t k = 0; k < dw.size(); ++k) {
-    const std::size_t slab = dw.size() - 1 - k;  // of g_k
+    const std::size_t slab = dw.size() - 1 - k;  // index of g_k
     for (std::int64_t o = 0; o < dw[k].size(0); o += step) {
       const std::int64_t outputs = std::min(step, dw[k].size(0) - o);
-      std::int64_t before = 0;  // channels of the slabs in front
+      std::int64_t before = 0;  // channels of the slabs before s
       for (std::size_t s = 0; s <= k; before += features.sizes[s++])
         for (std::int64_t c = 0; c < features.sizes[s]; c += step) {
           const std::int64_t channels = std::min(step, features.sizes[s] - c);
@@ -233,12 +240,14 @@ std::vector<Pair> pairs_of(const Slabs& features, const Slabs& gradients,
   return pairs;
 }
 
-// Shares blocks out among the pairs, so that all have about as much to do. Returns how many there are.
+// Distributes thread blocks over the pairs so that all blocks have about the same work. Returns
+// their number.
 int share_blocks(std::span<Pair> pairs, std::int64_t patches) {
-  // Twice the multiprocessors of an H200, all there at once, whatever the device, so that the bits are
-  // the same on each.
+  // Two blocks for each multiprocessor of an H200. The number is the same on every device, so that
+  // the bits are, too.
   constexpr std::int64_t blocks_wanted = 264;
-  // A patch of a full pair is 8 products of a tile and a column; to bring one is like 2 more.
+  // Per patch, a full pair takes 8 products of a tile and a column. Prefetching it costs about 2
+  // more.
   const auto work = [](const Pair& pair) { return pair.tiles() * pair.columns() + 2; };
   std::int64_t all = 0;
   for (const Pair& pair : pairs) all += work(pair);

@@ -1,7 +1,8 @@
-// The dense block's convolution: an implicit matrix product, pixels by outputs over channels and
-// taps. A block of threads makes 16 x 16 pixels by 8, 16 or 32 outputs, each of its warps 8 x 8 of the
-// pixels. It goes through the channels chunk by chunk: while one chunk (of the pixels and those
-// around them, and its weights) is multiplied, the next ones are on their way into shared memory.
+// The convolution of the dense block as an implicit matrix product: pixels by outputs, summed over
+// channels and taps. A thread block computes 16 x 16 pixels by 8, 16 or 32 outputs, each of its
+// four warps 8 x 8 of these pixels. It goes through the channels chunk by chunk. While it
+// multiplies one chunk (the pixels, those around them, and the weights), the next chunks are
+// prefetched into shared memory.
 #pragma once
 
 #include "ops/cuda/dense_tile.cuh"
@@ -16,35 +17,38 @@ constexpr int halo_bytes = halo * halo_row * chunk_bytes;
 constexpr int weight_bytes(int columns) { return taps * columns * 64 * 4; }  // of one chunk
 constexpr int stage_bytes(int columns) { return halo_bytes + weight_bytes(columns); }
 
-// Slabs of channels next to each other in a channels-last buffer: of pixel p, at first + p * pixel.
+// Some slabs of a channels-last buffer. Pixel p begins at first + p * pixel.
 struct PixelView {
   std::byte* first = nullptr;
-  int pixel = 0;  // bytes from one to the next
+  int pixel = 0;  // bytes between neighbouring pixels
 };
 
 struct ConvolutionJob {
   PixelView in;
-  int chunks;      // of it that are read
-  int half_chunk;  // the one of which only the first half is channels, if any
+  int chunks;      // number of chunks to read
+  int half_chunk;  // the chunk whose second half is padding, or -1
   int height, width;
   int tiles_down, tiles_across;
-  int groups;                // of outputs, each 8 * columns
-  const std::byte* weights;  // [group][chunk][tap]..., see convolve()
+  int groups;                // of 8 * columns outputs each
+  const std::byte* weights;  // [group][chunk][tap]..., see convolve() in dense_tile.cuh
   const float* bias;         // [outputs] or null
   int outputs;
-  // The result goes into a slab, `stored` outputs of a pixel, those beyond `outputs` being 0 ...
+  // The result is written to a slab, `stored` outputs per pixel, zeros beyond `outputs`; or ...
   PixelView slab;
   int stored;
-  // ... or, where there is none, in full to y [N,outputs,rows,W], from row `first_row` of ours on.
+  // ... if slab.first is null, in float32 to y [N,outputs,rows,W], whose first row is row
+  // `first_row`.
   float* y;
   std::int64_t y_strides[4];
   int first_row, rows;
-  // Leaky ReLU, into a slab only: times `slope` where the result, or the gate, is not positive.
+  // Leaky ReLU, if written to a slab: multiplies by `slope` where the result (or the gate, if there
+  // is one) is not positive.
   float slope;
   PixelView gate;
 };
 
-// Leaves a warp's sums, whose first pixel is at row `top` and column `left`, outputs from `first` on.
+// Writes the sums of a warp. Its first pixel is at row `top` and column `left`, its first output
+// `first`.
 template <class Way, int columns>
 __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>& sums,
                        std::int64_t image, int top, int left, int first, int lane) {
@@ -53,7 +57,7 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
     Stored at[2];
   };
   const int column = left + lane / 4, output = first + lane % 4 * 2;
-  const int rows = std::min(8, job.height - top);  // in the image
+  const int rows = std::min(8, job.height - top);  // rows inside the image
   if (column >= job.width) return;
   float bias[columns][2] = {};
   if (job.bias != nullptr)
@@ -67,7 +71,7 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
   };
 
   if (job.slab.first != nullptr) {
-    // f(pair of outputs in the view, y, n), where there is such a pixel and output.
+    // Calls f(pair of outputs in the view, y, n) for each existing pixel and output.
     const auto each = [&](const PixelView& view, const auto& f) {
       const std::int64_t pixel = (image * job.height + top) * job.width + column;
       std::byte* place = view.first + pixel * view.pixel + output * int{sizeof(Stored)};
@@ -79,7 +83,7 @@ __device__ void finish(const ConvolutionJob& job, const ConvolutionSums<columns>
           if (first + 8 * n < job.stored) f(reinterpret_cast<Pair*>(place)[4 * n], y, n);
       }
     };
-    // All gates are asked for before the first is looked at.
+    // All gates are loaded before the first is used, so that the loads overlap.
     const bool gated = job.gate.first != nullptr;
     Pair gates[8][columns] = {};
     if (gated) each(job.gate, [&](const Pair& gate, int y, int n) { gates[y][n] = gate; });
@@ -123,9 +127,9 @@ __global__ void __launch_bounds__(convolution_threads, 3)
   const int top = block % job.tiles_down * tile;
   const std::int64_t image = block / job.tiles_down;
 
-  // What this thread brings of each chunk: half of some pixels, zeros outside the image, and weights.
-  // From where and to where is worked out once; from one chunk to the next only `in`, `weights` and
-  // `stage` change.
+  // What this thread copies of each chunk: halves of some pixels (zeros outside the image), and
+  // weights. Addresses are computed once; from chunk to chunk only `in`, `weights` and `stage`
+  // change.
   constexpr int pieces = halo * halo * 2;
   constexpr int each = (pieces + convolution_threads - 1) / convolution_threads;
   int pixels[each], places[each];
@@ -144,9 +148,9 @@ __global__ void __launch_bounds__(convolution_threads, 3)
       job.weights + std::int64_t{group} * job.chunks * weight_bytes(columns) + thread * 16;
   const SharedAddress first_stage = shared_address(shared);
   const auto after = [](int stage) { return stage + 1 == stages ? 0 : stage + 1; };
-  int to_bring = job.chunks, stage = 0;
-  const auto bring = [&] {
-    if (to_bring-- > 0) {
+  int left_to_prefetch = job.chunks, stage = 0;
+  const auto prefetch = [&] {
+    if (left_to_prefetch-- > 0) {
       const SharedAddress to = first_stage + stage * stage_bytes(columns);
       stage = after(stage);
 #pragma unroll
@@ -166,11 +170,11 @@ __global__ void __launch_bounds__(convolution_threads, 3)
   const int warp_top = warp / 2 * 8, warp_left = warp % 2 * 8;
   const bool works = top + warp_top < job.height && left + warp_left < job.width;
   ConvolutionSums<columns> sums{};
-  for (int chunk = 0; chunk < stages - 1; ++chunk) bring();
+  for (int chunk = 0; chunk < stages - 1; ++chunk) prefetch();
   for (int chunk = 0, current = 0; chunk < job.chunks; ++chunk, current = after(current)) {
     wait_copies<stages - 2>();
-    __syncthreads();  // all see the chunk, and have done with the one whose place is filled next
-    bring();
+    __syncthreads();  // the chunk has arrived for all, and no thread reads the stage filled next
+    prefetch();
     const std::byte* const arrived = shared + current * stage_bytes(columns);
     if (works)
       convolve<Way, halo_row, columns>(sums, arrived, warp_top * halo_row + warp_left,

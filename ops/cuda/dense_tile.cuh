@@ -1,13 +1,13 @@
-// The arithmetic of the dense block's kernels: products of tiles in shared memory, in one of three
-// ways, which differ in what is kept of a feature and in the instruction that multiplies.
+// The arithmetic of the dense block's kernels: products of tiles in shared memory. There are three
+// ways to multiply, which differ in the format of stored features and in the instruction:
 //
 //   Exact      float32, fused multiply-adds, as exact as the CPU
 //   Tf32       float32 rounded to TF32, tensor cores
 //   Bfloat16   bfloat16, tensor cores
 //
-// All of them move pixels in chunks of 32 bytes, 8 or 16 channels, and a thread holds the same sums:
-// those of a tensor core's accumulator (tensor_core.cuh), of which the exact way is an imitation.
-// Rounding is done once, when a feature is stored: what reads it need not.
+// In all of them pixels are copied in chunks of 32 bytes (8 or 16 channels), and a thread holds the
+// same sums: those of a tensor core's accumulator (tensor_core.cuh), which Exact imitates. A
+// feature is rounded once, when it is stored, so no reader rounds it again.
 #pragma once
 
 #include <cmath>
@@ -44,9 +44,10 @@ struct Bfloat16 {
 template <class Way>
 constexpr int chunk_channels = chunk_bytes / static_cast<int>(sizeof(typename Way::Stored));
 
-// Where half a chunk of a pixel lies in a tile. The halves change places every four pixels: eight
-// neighbouring pixels' halves then lie in different banks, and are read at once. Rows of pixels begin
-// at multiples of eight, so that a row further down is just so many bytes further on.
+// The offset of half a chunk of a pixel in a tile. The two halves are swapped in every other group
+// of four pixels. So the same half of eight neighbouring pixels covers all banks, and a warp reads
+// it without bank conflicts. Rows of pixels begin at multiples of eight, so the distance between
+// rows is constant.
 __device__ inline int half_at(int pixel, int half) {
   return pixel * chunk_bytes + (half ^ (pixel >> 2 & 1)) * half_bytes;
 }
@@ -58,31 +59,33 @@ template <class T>
 __device__ T read(const std::byte* place) {
   return *reinterpret_cast<const T*>(place);
 }
-// What is read at once.
+// `count` values that are read by one instruction.
 template <class T, int count>
 struct alignas(sizeof(T) * count) Vector {
   T at[count];
 };
 
-// Convolution. A warp makes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk, `across`
-// pixels wide, in which the window of its first pixel begins at pixel `first`. Pixel row i + 4 (r / 2)
-// and column g, output 8n + 2t + r % 2 is sums[i][n][r].
+// Convolution. A warp computes 8 x 8 pixels by 8 * columns outputs from a tile of one chunk. The
+// tile is `across` pixels wide; the window of the warp's first pixel begins at pixel `first`.
+// sums[i][n][r] is the pixel in row i + 4 (r / 2) and column g, and output 8n + 2t + r % 2.
 template <int columns>
 using ConvolutionSums = float[4][columns][4];
 
-// Columns whose weights are read at once.
+// The number of columns whose weights are read by one instruction.
 constexpr int columns_together(int columns) { return columns == 1 ? 1 : 2; }
 
-// Weights of a chunk: [tap][pair of columns][lane][b of both], 16 bytes a lane. Exactly, channels can
-// be left out: the second half of a chunk if `halves` is 1.
+// The weights of a chunk are [tap][pair of columns][lane][b of both columns]; a lane reads 16
+// bytes. Exact skips the second half of a chunk, if it is padding (halves = 1).
 template <class Way, int across, int columns>
 __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, int first,
                          const std::byte* weights, int halves, int lane) {
   static_assert(across % 8 == 0);
   constexpr int together = columns_together(columns);
   if constexpr (Way::tensor_cores) {
-    // Lanes 0-7 name 8 pixels' first halves, 8-15 those four rows below, 16-31 the second halves: what
-    // is loaded is a tile's a as it stands. Six of them, rows y and y + 4, serve all dy.
+    // Each lane passes the address of one row to ldmatrix: lanes 0-7 the first halves of 8 pixels,
+    // lanes 8-15 those of the pixels four rows below, lanes 16-31 the second halves of the same
+    // pixels. The result is the operand a of one product. Six loads, of rows y and y + 4, serve all
+    // dy.
     const int mine = first + lane / 8 % 2 * 4 * across + lane % 8, half = lane / 16;
 #pragma unroll
     for (int dx = 0; dx < 3; ++dx) {
@@ -107,7 +110,7 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
       }
     }
   } else {
-    // The same bytes of weights are [tap][channel][t][output 2t, 2t + 1 of every column].
+    // The same bytes of weights, as [tap][channel][t][outputs 2t, 2t + 1 of every column].
     const int g = lane / 4, t = lane % 4;
 #pragma unroll 1
     for (int dx = 0; dx < 3; ++dx)
@@ -140,8 +143,8 @@ __device__ void convolve(ConvolutionSums<columns>& sums, const std::byte* tile, 
   }
 }
 
-// Which output of 8 * columns and which channel of the chunk number `part` (0 or 1, of bfloat16) of
-// a word is, among the words of one tap.
+// Which output (of 8 * columns) and which channel of the chunk a word of one tap holds. A word of
+// bfloat16 holds two numbers, part 0 and 1.
 struct WeightPlace {
   int output, channel;
 };
@@ -150,7 +153,7 @@ __device__ WeightPlace weight_place(int word, int columns, int part) {
   if constexpr (Way::tensor_cores) {
     const int together = columns_together(columns), place = word / (2 * together);
     const int lane = place % 32, column = place / 32 * together + word % (2 * together) / 2;
-    const int row = lane % 4 + word % 2 * 4;  // a word of the chunk
+    const int row = lane % 4 + word % 2 * 4;  // index of a word in the chunk
     return {column * 8 + lane / 4, row * (chunk_channels<Way> / chunk_words) + part};
   } else {
     const int output = word % (2 * columns), t = word / (2 * columns) % 4;
@@ -158,19 +161,19 @@ __device__ WeightPlace weight_place(int word, int columns, int part) {
   }
 }
 
-// Weight gradient. A warp adds up, for the three taps below each other in a column, the products of
-// 16 * tiles channels of features and 8 * columns of gradients over 8 x rows pixels. Tap dy, channel
-// 16i + g + 8 (r / 2), output 8n + 2t + r % 2 is sums[dy][i][n][r].
+// Weight gradient. For the three taps of one column, a warp sums the products of 16 * tiles
+// channels of features and 8 * columns channels of gradients over 8 x rows pixels.
+// sums[dy][i][n][r] is tap dy, channel 16i + g + 8 (r / 2), output 8n + 2t + r % 2.
 template <int tiles, int columns>
 using CorrelationSums = float[3][tiles][columns][4];
 
-// A row of features meets three rows of gradients, and each of those three of features: gradients stay
-// in registers until all have passed. `features(y)` and `gradients(y)` load rows,
-// `multiply(dy, a, b)` takes what they returned.
+// Each row of features is multiplied with three rows of gradients, and each row of gradients with
+// three of features. So gradients stay in registers until their three products are done.
+// `features(y)` and `gradients(y)` load row y, and `multiply(dy, a, b)` gets what they return.
 template <int rows, class Features, class Gradients, class Multiply>
 __device__ void pass_rows(const Features& features, const Gradients& gradients,
                           const Multiply& multiply) {
-  decltype(gradients(0)) b[3];  // of rows y, y - 1 and y - 2
+  decltype(gradients(0)) b[3];  // rows y, y - 1 and y - 2
 #pragma unroll
   for (int y = 0; y < rows + 2; ++y) {
     const auto a = features(y);
@@ -190,9 +193,9 @@ struct Floats {
   float of[count];
 };
 
-// Both tiles hold channels as chunks, one behind the other. The features' is `across` pixels wide,
-// and the first pixel under tap dy = 0 is `first` of them; `own` is the first pixel of the gradients,
-// 8 to a row.
+// In both tiles, the chunks of channels lie one behind the other. The feature tile is `across`
+// pixels wide, and its pixel `first` belongs to tap dy = 0. The gradient tile is 8 pixels wide and
+// begins at pixel `own`.
 template <class Way, int across, int rows, int feature_bytes, int gradient_bytes, int tiles,
           int columns>
 __device__ void correlate(CorrelationSums<tiles, columns>& sums, const std::byte* features,
@@ -207,8 +210,9 @@ __device__ void correlate(CorrelationSums<tiles, columns>& sums, const std::byte
         for (int n = 0; n < columns; ++n) Way::multiply(sums[dy][i][n], a.of[i], b.of[n]);
     };
     if constexpr (std::is_same_v<Way, Bfloat16>) {
-      // Pixels are what is summed over, and must lie along a register: 8 of row y and the 8 four rows
-      // below, so that half as many pairs of rows pass.
+      // The products are summed over pixels, so a register must hold neighbouring pixels: ldmatrix
+      // transposes. One operand holds 8 pixels of row y and the 8 pixels half the rows below, so
+      // pass_rows covers half as many rows.
       constexpr int pairs = rows / 2;
       const int x = lane % 8, low = lane / 8 % 2, high = lane / 16;
       const std::byte* const a_place = features + half_at(first + high * pairs * across + x, low);
@@ -237,7 +241,7 @@ __device__ void correlate(CorrelationSums<tiles, columns>& sums, const std::byte
           },
           multiply);
     } else {
-      // 32-bit numbers cannot be transposed on the way, so each lane reads its own.
+      // ldmatrix cannot transpose 32-bit numbers, so each lane reads its own.
       pass_rows<rows>(
           [&](int y) {
             Operands<tiles, 4> a;

@@ -1,8 +1,9 @@
-// The dense block's weight gradient, dw[o,c,tap] = sum of g[p,o] f[p + tap,c] over all pixels p: for
-// up to 32 channels of features and 32 of gradients (a pair) one matrix product a tap. A block of threads
-// walks over a part of the image's patches, 8 x 16 pixels, three of its warps over the upper half and
-// three over the lower, one for each column of taps; while a patch is multiplied the next one is on
-// its way. Parts are then added in order: the same bits in every run.
+// The weight gradient of the dense block, dw[o,c,tap] = sum of g[p,o] f[p + tap,c] over all pixels
+// p. For a pair of up to 32 channels of features and 32 of gradients it is one matrix product per
+// tap. A thread block goes through a part of the patches of 8 x 16 pixels. Three of its warps take
+// the upper half of a patch and three the lower half, one warp for each column of taps. While a
+// patch is multiplied, the next one is prefetched. The parts are then added in order, so every run
+// gives the same bits.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace mini::cuda::dense {
 
 constexpr int pair_channels = 32, gradient_warps = 6, gradient_threads = gradient_warps * 32;
 constexpr int patch_rows = 16, patch_across = 8, around = patch_across + 2;
-constexpr int around_row = 16;  // pixels from a row of a tile to the next
+constexpr int around_row = 16;  // pixels in a row of a tile
 constexpr int half_rows = patch_rows / 2;
 constexpr int feature_tile = (patch_rows + 2) * around_row * chunk_bytes;
 constexpr int gradient_tile = patch_rows * patch_across * chunk_bytes;
@@ -24,24 +25,25 @@ constexpr int chunks_of(int channels) {
 template <class Way>
 constexpr int patch_bytes = chunks_of<Way>(pair_channels) * (feature_tile + gradient_tile);
 
-// What a block leaves: products [tap][channel][output], then sums of gradients.
+// The record that a block writes: products [tap][channel][output], then sums of gradients.
 constexpr int products = pair_channels * pair_channels;
 constexpr int record = taps * products + pair_channels;
 
 struct Pair {
-  int feature_chunk, gradient_chunk;  // the first
-  // Where the result goes: dw [.., inputs, 3, 3] from its channel and output on, this many of them.
+  int feature_chunk, gradient_chunk;  // index of the first chunk
+  // The result goes to dw [..,inputs,3,3] and db, from this channel and output on, this many of
+  // them.
   float* dw;
-  float* db;  // from the output on; null if another pair does it
+  float* db;  // null if another pair computes it
   int inputs, channel, channels, output, outputs;
-  int first_block = 0, parts = 1;  // which blocks do it, a part of the patches each
+  int first_block = 0, parts = 1;  // the blocks of this pair; each takes a part of the patches
 
-  // What is multiplied: 16 channels of features each, 8 of gradients each.
+  // The tiles of 16 channels of features and columns of 8 of gradients that are multiplied.
   constexpr int tiles() const { return channels <= 16 ? 1 : 2; }
   constexpr int columns() const { return outputs <= 8 ? 1 : outputs <= 16 ? 2 : 4; }
 };
 
-constexpr int most_pairs = 48;  // in one launch: parameters of a kernel are limited to 4 KB
+constexpr int most_pairs = 48;  // per launch: kernel parameters are limited to 4 KB
 struct GradientJob {
   PixelView features, gradients;
   int height, width, patches_down, patches_across;
@@ -51,9 +53,9 @@ struct GradientJob {
   Pair pairs[most_pairs];
 };
 
-// Where the patches begin, image by image, from left to right and downward.
+// A patch of an image. Patches are numbered from left to right, then downward, then by image.
 struct Patch {
-  std::int64_t before;  // pixels of the images in front
+  std::int64_t before;  // number of pixels in the images before
   int top, left;
 
   __device__ Patch(const GradientJob& job, std::int64_t index)
@@ -69,13 +71,13 @@ struct Patch {
   }
 };
 
-// Brings `chunks` chunks of a patch and of `margin` pixels around it, the first `own` of which are
-// there in the pixels; zeros for the others and outside the image, where the nearest pixel of it is
-// named but not read. A warp brings every sixth row; lanes next to each other bring what is next to
-// each other in a pixel.
+// Prefetches a patch and `margin` pixels around it into shared memory, `chunks` chunks per pixel.
+// The buffer has only the first `own` of them, so the others become zeros, as do pixels outside the
+// image; for these, the copy gets the address of the nearest pixel, but does not read it. A warp
+// copies every sixth row; neighbouring lanes copy neighbouring bytes of a pixel.
 template <int chunks, int margin>
-__device__ void bring_patch(SharedAddress to, const GradientJob& job, const PixelView& view,
-                            int first, int own, const Patch& patch, int warp, int lane) {
+__device__ void prefetch_patch(SharedAddress to, const GradientJob& job, const PixelView& view,
+                               int first, int own, const Patch& patch, int warp, int lane) {
   constexpr int rows = patch_rows + 2 * margin, across = patch_across + 2 * margin;
   constexpr int row_pixels = margin == 0 ? patch_across : around_row;
   constexpr int tile_bytes = margin == 0 ? gradient_tile : feature_tile;
@@ -100,7 +102,7 @@ __device__ void bring_patch(SharedAddress to, const GradientJob& job, const Pixe
   }
 }
 
-// What one block does of a pair with that many tiles and columns.
+// Sums one block's part of the patches, for a pair with this many tiles and columns.
 template <class Way, int tiles, int columns>
 __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte* shared) {
   constexpr int feature_chunks = chunks_of<Way>(16 * tiles);
@@ -112,14 +114,14 @@ __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte*
 
   const SharedAddress places = shared_address(shared);
   Patch next(job, begin);
-  const auto bring = [&](int index) {
+  const auto prefetch = [&](int index) {
     if (index < count) {
       const SharedAddress to = places + index % 2 * patch_bytes<Way>;
-      bring_patch<feature_chunks, 1>(to, job, job.features, pair.feature_chunk,
-                                     chunks_of<Way>(pair.channels), next, warp, lane);
-      bring_patch<gradient_chunks, 0>(to + feature_chunks * feature_tile, job, job.gradients,
-                                      pair.gradient_chunk, chunks_of<Way>(pair.outputs), next, warp,
-                                      lane);
+      prefetch_patch<feature_chunks, 1>(to, job, job.features, pair.feature_chunk,
+                                        chunks_of<Way>(pair.channels), next, warp, lane);
+      prefetch_patch<gradient_chunks, 0>(to + feature_chunks * feature_tile, job, job.gradients,
+                                         pair.gradient_chunk, chunks_of<Way>(pair.outputs), next,
+                                         warp, lane);
       next.advance(job);
     }
     commit_copies();
@@ -127,10 +129,10 @@ __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte*
 
   const int dx = warp % 3, lower = warp / 3;
   CorrelationSums<tiles, columns> sums{};
-  float bias = 0;  // of gradient `lane`, every sixth row
-  bring(0);
+  float bias = 0;  // sum of gradient channel `lane` over every sixth row
+  prefetch(0);
   for (int index = 0; index < count; ++index) {
-    bring(index + 1);
+    prefetch(index + 1);
     wait_copies<1>();
     __syncthreads();
     const std::byte* const features = shared + index % 2 * patch_bytes<Way>;
@@ -151,11 +153,11 @@ __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte*
           bias += static_cast<float>(
               read<Stored>(own + y * patch_across * chunk_bytes + half_at(x, channel / in_half)));
     }
-    __syncthreads();  // before this place is filled again
+    __syncthreads();  // the next prefetch overwrites this patch
   }
   wait_copies<0>();
 
-  // f(place among the products, sum)
+  // Calls f(index among the products, sum) for each sum of this thread.
   const auto each_sum = [&](const auto& f) {
 #pragma unroll
     for (int dy = 0; dy < 3; ++dy)
@@ -169,8 +171,8 @@ __device__ void add_patches(const GradientJob& job, const Pair& pair, std::byte*
                   lane % 4 * 2 + r % 2,
               sums[dy][i][n][r]);
   };
-  // The patches are done with: their memory brings the lower half's sums to the upper's, and all
-  // warps' sums of gradients to the last one.
+  // The patches are no longer needed. Their shared memory passes the sums of the lower half to the
+  // upper half, and all warps' sums of gradients to the last warp.
   static_assert(2 * patch_bytes<Way> >= (taps * products + gradient_threads) * 4);
   auto* const passed = reinterpret_cast<float*>(shared);
   float* const biases = passed + taps * products + lane;
@@ -209,7 +211,7 @@ __global__ void __launch_bounds__(gradient_threads, 2)
     add(std::integral_constant<int, 2>{});
 }
 
-// Adds the parts up, a thread for each number of a pair's record.
+// Adds the parts, one thread for each number of a pair's record.
 struct AddParts {
   GradientJob job;
 

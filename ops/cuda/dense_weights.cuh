@@ -1,6 +1,6 @@
-// How the dense block's channels lie in its buffers, and its weights in the order in which the
-// convolution's threads take them (dense_tile.cuh). Weights are packed once a call, all convolutions
-// in one launch.
+// The order of the dense block's channels in its buffers, and of its weights as the convolution's
+// threads read them (dense_tile.cuh). Each call packs the weights once, in one launch for all
+// convolutions.
 #pragma once
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 
 namespace mini::cuda::dense {
 
-// A sequence of slabs of channels, each of whole chunks.
+// A sequence of slabs of channels. Each consists of whole chunks.
 struct Slabs {
   std::vector<std::int64_t> sizes;  // channels of each slab
-  std::vector<int> first;           // its first chunk; one entry more than slabs
+  std::vector<int> first;           // first chunk of each slab, then the number of all chunks
   int per_chunk;
 
   Slabs(std::vector<std::int64_t> slab_sizes, int channels_per_chunk)
@@ -23,7 +23,7 @@ struct Slabs {
   }
   int chunks(std::size_t slab) const { return first[slab + 1] - first[slab]; }
   int channels(std::size_t slab) const { return chunks(slab) * per_chunk; }  // padding included
-  // The chunk, if any, that the first slab fills no more than half of.
+  // The last chunk of the first slab, if channels fill at most half of it, otherwise -1.
   int half_chunk() const {
     const std::int64_t rest = sizes[0] % per_chunk;
     return rest > 0 && 2 * rest <= per_chunk ? chunks(0) - 1 : -1;
@@ -45,19 +45,19 @@ Slabs gradient_slabs(std::span<const Tensor> weights) {
   return {std::move(sizes), chunk_channels<Way>};
 }
 
-// Weights from one slab to one convolution's outputs: weight (o, c, tap) is at
-// o * output_step + c * input_step + tap, or 8 - tap if flipped.
+// The weights from one slab to the outputs of one convolution. Weight (o, c, tap) is at o *
+// output_step + c * input_step + tap, or + 8 - tap if flipped.
 struct Piece {
   const float* weights;
   std::int64_t output_step, input_step;
   int outputs, channels;
   bool flipped;
   int columns, groups, all_chunks;  // of the convolution
-  int first_chunk, chunks;          // of its input, the slab's
-  std::int64_t to;                  // where the convolution's packed weights begin, in words
-  std::int64_t begin;               // number of the piece's first word among all pieces'
+  int first_chunk, chunks;          // of the slab, among the chunks of the convolution's input
+  std::int64_t to;                  // start of the convolution's packed weights, in words
+  std::int64_t begin;               // index of the piece's first word among the words of all pieces
 };
-constexpr std::size_t most_pieces = 40;  // in one launch
+constexpr std::size_t most_pieces = 40;  // per launch
 
 template <class Way>
 struct PackWeights {
@@ -101,17 +101,18 @@ class PackedWeights {
  public:
   struct Convolution {
     int outputs, columns, groups, chunks;
-    std::int64_t at;  // in words
+    std::int64_t at;  // start, in words
   };
 
-  // A convolution from `chunks` to `outputs` channels, of which `stored` are written.
+  // Adds a convolution of `chunks` input chunks to `outputs` channels, of which `stored` are
+  // written.
   void add(std::int64_t outputs, std::int64_t stored, int chunks) {
     const int columns = stored <= 8 ? 1 : stored <= 16 ? 2 : 4;
     const auto groups = static_cast<int>((stored + columns * 8 - 1) / (columns * 8));
     convolutions_.push_back({static_cast<int>(outputs), columns, groups, chunks, words_});
     words_ += std::int64_t{groups} * chunks * weight_bytes(columns) / 4;
   }
-  // Of the last one, what comes from `chunks` chunks, `channels` channels.
+  // Adds the weights of the last convolution that read `chunks` chunks with `channels` channels.
   void add_piece(const float* weights, std::int64_t output_step, std::int64_t input_step,
                  std::int64_t channels, bool flipped, int first_chunk, int chunks) {
     const Convolution& c = convolutions_.back();
@@ -163,7 +164,7 @@ PackedWeights forward_weights(std::span<const Tensor> weights, const Slabs& slab
   return packed;
 }
 
-// Convolution j is that from the gradients g_K .. g_{j+1} to what arrives at slab j (0 is x).
+// Convolution j reads the gradients g_K .. g_{j+1} and gives the gradient of slab j (0 is x).
 template <class Way>
 PackedWeights backward_weights(std::span<const Tensor> weights, const Slabs& features,
                                const Slabs& gradients) {

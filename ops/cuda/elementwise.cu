@@ -1,5 +1,5 @@
-// Elementwise ops: ops/functors.h does the arithmetic. Which op it is, a kernel is told at run time:
-// all threads take the same branch, and memory is what they wait for.
+// Elementwise ops with the arithmetic of ops/functors.h. A kernel gets the op at run time: all
+// threads take the same branch, and memory bounds the speed.
 #include "ops/cuda/launch.cuh"
 #include "ops/functors.h"
 #include "ops/kernels.h"

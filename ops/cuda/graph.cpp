@@ -1,8 +1,8 @@
-// Capturing and replaying a step; what host and device hand each other.
+// Capturing and replaying a step, and the exchange of values between host and device.
 //
-// A captured step is a list: CUDA graphs, and between them the functions that the host runs. A replay
-// goes through the list. A graph is launched and not waited for, so that while the device works on
-// one, the host is at the function behind it, and that one waits for just what it needs (an event).
+// A captured step is a list of CUDA graphs, with functions of the host between them. A replay goes
+// through the list. It launches a graph without waiting for it, so the host calls the next function
+// while the device works; such a function waits only for the values it needs (an event).
 #include "tensor/graph.h"
 
 #include <deque>
@@ -18,13 +18,13 @@ namespace mini {
 namespace cuda {
 namespace {
 
-// Host memory that the device reads and writes by itself.
+// Page-locked host memory, which the device can read and write directly.
 class PinnedAllocator final : public Allocator {
  public:
   void* system_allocate(std::size_t bytes) override {
     void* data = nullptr;
     if (cudaHostAlloc(&data, bytes, cudaHostAllocDefault) == cudaSuccess) return data;
-    cudaGetLastError();  // it is no fault of the next call
+    cudaGetLastError();  // clear the error, or the next call would report it
     return nullptr;
   }
   void system_free(void* data, std::size_t) noexcept override { cudaFreeHost(data); }
@@ -32,18 +32,18 @@ class PinnedAllocator final : public Allocator {
 };
 
 Tensor pinned_tensor(const Shape& shape, DType dtype) {
-  // Never destroyed: tensors in static storage may outlive any order of destruction.
+  // Never destroyed: tensors in static storage may be destroyed after any other static.
   static auto& pinned = *new PinnedAllocator;
   return Tensor::empty_from(pinned, shape, dtype);
 }
 
-// A place in the queue that can be waited for.
+// A position in the queue that the host can wait for.
 class Event {
  public:
   Event() {
     check_status(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate");
   }
-  // Waits, so that what is freed after it is no longer in use.
+  // Waits, so that memory freed afterwards is no longer in use.
   ~Event() {
     cudaEventSynchronize(event_);
     cudaEventDestroy(event_);
@@ -65,7 +65,7 @@ void copy_bytes(const Tensor& from, const Tensor& to) {
       "cudaMemcpyAsync");
 }
 
-// Pinned values on their way, and the place in the queue where they have arrived.
+// Values in pinned memory, and the event that they have arrived.
 class Transfer : public HostCopy::Transfer {
  public:
   Transfer(const Shape& shape, DType dtype) : values_(pinned_tensor(shape, dtype)) {}
@@ -79,22 +79,22 @@ class Transfer : public HostCopy::Transfer {
 
  private:
   Tensor values_;
-  Event arrived_;  // goes first
+  Event arrived_;  // destroyed first, so it waits before the values are freed
 };
 
-// Holds what is under way until it has arrived.
+// Keeps a transfer alive until it is done.
 void hold(std::shared_ptr<const Transfer> transfer) {
   thread_local std::deque<std::shared_ptr<const Transfer>> under_way;
   while (!under_way.empty() && under_way.front()->is_done()) under_way.pop_front();
   under_way.push_back(std::move(transfer));
 }
 
-// One step: graphs, and what the host does between them.
+// A captured step: graphs, and functions of the host between them.
 struct Recording {
   std::vector<std::variant<cudaGraphExec_t, std::function<void()>>> parts;
-  std::uint64_t seed = 0, offset = 0;  // of the generator, as it was before the step
-  Tensor position;    // int64 {seed, offset} on the device, as they are in a replay
-  Tensors constants;  // on the host, copied to the device in every replay
+  std::uint64_t seed = 0, offset = 0;  // of the generator before the step
+  Tensor position;    // int64 [2] on the device: seed and offset of the current replay
+  Tensors constants;  // pinned host tensors, which every replay copies to the device
 
   ~Recording() {
     for (const auto& part : parts)
@@ -102,7 +102,7 @@ struct Recording {
   }
 
   void begin_part() {
-    // Relaxed: a captured step may still ask for memory.
+    // Relaxed mode: a captured step may still allocate memory.
     check_status(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed),
                  "cudaStreamBeginCapture");
   }
@@ -133,7 +133,8 @@ void on_host(std::function<void()> work) {
 void transfer(const Tensor& from, const Tensor& to) {
   use(to.device().is_cuda() ? to.device() : from.device());
   if (from.device().is_cpu()) {
-    // Of ordinary memory CUDA does not promise that it has been read when the call returns.
+    // CUDA may read pageable memory after the call has returned, so the values are copied to pinned
+    // memory.
     const auto transfer = std::make_shared<Transfer>(from.shape(), from.dtype());
     ops::copy(from, transfer->values());
     copy_bytes(transfer->values(), to);
@@ -146,7 +147,7 @@ void transfer(const Tensor& from, const Tensor& to) {
     return;
   }
   check(recording == nullptr,
-        "graph: a step that is captured has no values yet; HostCopy brings them when it has run");
+        "graph: a captured step has no values yet; use HostCopy, which has them after a replay");
   wait_for(from.device());
   use(to.device().is_cuda() ? to.device() : from.device());
   copy_bytes(from, to);
@@ -155,8 +156,9 @@ void transfer(const Tensor& from, const Tensor& to) {
 
 RandomPosition captured_position(const Generator& generator) {
   if (recording == nullptr) return {};
-  check(generator.seed == recording->seed && generator.offset >= recording->offset,
-        "graph: the step draws from another generator than the one it was captured with");
+  check(
+      generator.seed == recording->seed && generator.offset >= recording->offset,
+      "graph: the step draws from another generator than the one passed to capture; pass that one");
   return {reinterpret_cast<const std::uint64_t*>(recording->position.raw_data()),
           generator.offset - recording->offset};
 }
@@ -174,7 +176,7 @@ Tensor from_host(const Shape& shape, DType dtype, Device device,
   use(device);
   const auto transfer = std::make_shared<Transfer>(shape, dtype);
   const Tensor result = Tensor::empty(shape, dtype, device);
-  // In a replay the copy before may still be reading what is to be written now.
+  // The copy of the previous replay may still be reading the memory that `make` writes.
   on_host([transfer, make = std::move(make)] { make(transfer->wait()); });
   copy_bytes(transfer->values(), result);
   on_host([transfer] { transfer->mark(); });
@@ -196,7 +198,7 @@ class Graph::State {
 
   void capture(const Generator& random, const std::function<void()>& step) {
     check(cuda::recording == nullptr && recording_.parts.empty(),
-          "graph: captures one step, and not within another");
+          "graph: a graph captures one step, and not inside another capture; make a second graph");
     cuda::use(device_);
     recording_.seed = random.seed;
     recording_.offset = random.offset;
@@ -220,7 +222,7 @@ class Graph::State {
   }
 
   void replay(const Generator& random) {
-    check(!recording_.parts.empty(), "graph: nothing was captured");
+    check(!recording_.parts.empty(), "graph: nothing was captured; call capture before replay");
     cuda::use(device_);
     position_read_.wait();
     auto* const position = next_position_.data<std::int64_t>();

@@ -1,4 +1,4 @@
-// A step being captured, as the rest of the backend sees it.
+// What the rest of the backend needs to know about capturing.
 #pragma once
 
 #include <functional>
@@ -9,12 +9,13 @@ namespace mini::cuda {
 
 bool is_capturing();
 
-// The host's part of a step, between what was queued before and what will be queued after: runs now,
-// or, while a step is captured, in every replay of it.
+// Queues work of the host between the kernels before and after this call. It runs now or, while a
+// step is captured, in every replay.
 void on_host(std::function<void()> work);
 
-// Where captured kernels find the random numbers' position: {seed, offset} on the device, and how far
-// this generator is beyond it. Null pointer: nothing is being captured.
+// Where captured kernels read the position of the random numbers: `base` points to {seed, offset}
+// on the device, and this generator is `beyond` blocks further. `base` is null if nothing is being
+// captured.
 struct RandomPosition {
   const std::uint64_t* base = nullptr;
   std::uint64_t beyond = 0;

@@ -1,4 +1,5 @@
-// Padding, Haar and sparse maps: a thread a result, neighbouring threads neighbours in a row.
+// Padding, the Haar transform and sparse maps. One thread computes one result; neighbouring threads
+// compute neighbours in a row.
 #include <bit>
 
 #include "ops/cuda/launch.cuh"
@@ -25,7 +26,7 @@ struct Pad {
   }
 };
 
-// The padded positions that show a row (or column): where it lies, and those of the margins.
+// The padded positions that copy a row (or column): its own, and those in the two margins.
 struct Shown {
   std::int64_t begin[3], end[3];
 
@@ -41,7 +42,7 @@ struct Shown {
       if (at < size - 1 && mirrored < padded) end[2] = (begin[2] = mirrored) + 1;
     }
   }
-  // Calls f(position) in rising order.
+  // Calls f(position) in increasing order.
   template <class F>
   __device__ void for_each(const F& f) const {
     for (int part = 0; part < 3; ++part)
@@ -72,7 +73,7 @@ struct PadGradient {
   }
 };
 
-// Where the bands and the square of a place lie; height and width are those of a band.
+// Where the four bands and the 2x2 pixels of element i begin; height and width are those of a band.
 struct HaarPlaces {
   std::int64_t channels, height, width;
 
@@ -83,7 +84,7 @@ struct HaarPlaces {
   }
 };
 
-// Two neighbours in a row, stored at once.
+// Two neighbours in a row, stored by one instruction.
 template <class T>
 struct alignas(2 * sizeof(T)) Pair {
   T first, second;
@@ -130,7 +131,7 @@ struct HaarInverse {
   }
 };
 
-// A map on the device, in one piece: first, source, and the bits of the weights.
+// A map on the device, in one array: first, source, and the bits of the weights.
 struct DeviceMap {
   std::int64_t input_size, output_size;
   const std::int64_t *first, *source, *weight;
@@ -147,8 +148,8 @@ Tensor table_of(const LinearMap& map, Device device) {
   return ops::to_device(Tensor::from(table, {std::ssize(table)}), device);
 }
 
-// Results in memory order: neighbours share a row of the map where inner > 1, and where it is 1
-// their rows read neighbouring, mostly the same, elements.
+// Threads follow the memory order of results. If inner > 1, neighbours use the same row of the map;
+// if inner is 1, their rows read mostly the same elements.
 template <class T>
 struct MapLines {
   DeviceMap map;

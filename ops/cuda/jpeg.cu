@@ -1,6 +1,6 @@
-// The JPEG simulator: a block of threads takes one 16x16 tile of an image, from loading to storing
-// in shared memory. A tile depends on no other (padding repeats pixels of the same tile), and every
-// sum has the CPU's order.
+// The JPEG simulator. A thread block computes one 16x16 tile of an image, entirely in shared
+// memory. Tiles are independent (padding repeats pixels of the same tile), and every sum has the
+// CPU's order.
 #include "ops/cuda/launch.cuh"
 #include "ops/functors_jpeg.h"
 #include "ops/jpeg.h"
@@ -21,14 +21,14 @@ __device__ int luma_place(int i, int j) { return (i / 8 * 2 + j / 8) * 64 + i % 
 __device__ int chroma_place(int i, int j) { return i / 2 * 8 + j / 2; }
 __device__ std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-// Calls f(i) for i < count, the threads of the block taking turns, and waits for all.
+// Calls f(i) for i < count, distributed over the threads of the block, then waits for all of them.
 template <class F>
 __device__ void together(int count, const F& f) {
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) f(i);
   __syncthreads();
 }
 
-// Where the tile of this block lies.
+// The position of this block's tile.
 struct Place {
   std::int64_t height, width, image, row, column;
 
@@ -42,7 +42,7 @@ struct Place {
   __device__ bool is_inside(int p) const {
     return row + p / side < height && column + p % side < width;
   }
-  // Element e = colour·256 + pixel; beyond the image the last row and column repeat.
+  // The index of element e = colour·256 + pixel; outside the image the last row and column repeat.
   __device__ std::int64_t at(int e) const {
     const std::int64_t i = smaller(row + e % pixels / side, height - 1);
     const std::int64_t j = smaller(column + e % side, width - 1);
@@ -50,7 +50,7 @@ struct Place {
   }
 };
 
-// What the threads of a block share.
+// The shared memory of a block.
 template <class T>
 struct Workspace {
   T dct[64];
@@ -64,8 +64,8 @@ __device__ void load(const Tables<T>& tables, const Place& place, const T* x, Wo
   together(64, [&](int k) { work.dct[k] = tables.dct[k]; });
 }
 
-// out = A·in·B for each 8x8 block; is_inverse: A is the DCT transposed and B the DCT, else A the DCT
-// and B the DCT transposed.
+// out = A·in·B for each 8x8 block. Forward, A is the DCT matrix and B its transpose; inverse, the
+// other way round.
 template <class T>
 __device__ void transform(Workspace<T>& work, bool is_inverse, const T* in, T* out) {
   T *const dct = work.dct, *const between = work.between;
@@ -85,7 +85,7 @@ __device__ void transform(Workspace<T>& work, bool is_inverse, const T* in, T* o
   });
 }
 
-// Calls f(pixel) for the four pixels of a chroma sample, row by row.
+// Calls f(pixel) for the four pixels that share a chroma sample, row by row.
 template <class F>
 __device__ void for_each_sharing(int chroma, const F& f) {
   const int first = chroma / 8 * 2 * side + chroma % 8 * 2;
@@ -95,7 +95,7 @@ __device__ void for_each_sharing(int chroma, const F& f) {
   f(first + side + 1);
 }
 
-// tile -> samples: luma of every pixel; of the chroma of each four, the sum of weighted(sum).
+// tile -> samples: luma minus offset for every pixel; chroma times weight, summed over four pixels.
 template <class T, class Mix>
 __device__ void to_samples(Workspace<T>& work, T offset, T weight, const Mix& mix) {
   together(pixels + 128, [&](int e) {
@@ -109,7 +109,7 @@ __device__ void to_samples(Workspace<T>& work, T offset, T weight, const Mix& mi
   });
 }
 
-// samples -> tile: f(colour, luma, Cb, Cr) of every pixel.
+// samples -> tile: f(colour, luma, Cb, Cr) for every pixel.
 template <class T, class F>
 __device__ void to_tile(Workspace<T>& work, const F& f) {
   together(3 * pixels, [&](int e) {
@@ -119,8 +119,8 @@ __device__ void to_tile(Workspace<T>& work, const F& f) {
   });
 }
 
-// tile in place; the clamp is left to the caller. frequencies: the coefficients in steps, before
-// rounding, where scale > 0.
+// Simulates JPEG on `tile`, in place, but does not clamp. If scale > 0, `frequencies` keeps the
+// coefficients, in steps, before rounding.
 template <class T>
 __device__ void forward(const Tables<T>& tables, double scale, Workspace<T>& work) {
   to_samples(work, T(128), T(0.25), [&](int component, int p) {
@@ -144,7 +144,7 @@ __device__ void forward(const Tables<T>& tables, double scale, Workspace<T>& wor
   });
 }
 
-// tile, a gradient, in place: through everything but the clamp.
+// Propagates the gradient in `tile`, in place, through everything but the clamp.
 template <class T>
 __device__ void backward(const Tables<T>& tables, double scale, Workspace<T>& work) {
   to_samples(work, T(0), T(1), [&](int component, int p) {
@@ -189,7 +189,7 @@ __global__ void jpeg_gradient_kernel(const __grid_constant__ Tables<T> tables, c
     work.tile[e] = free && place.is_inside(e % pixels) ? dy[place.at(e)] : T(0);
   });
   backward(tables, scales[place.image], work);
-  // A pixel of the last row or column collects what its repetitions got.
+  // A pixel of the last row or column sums the gradients of its repetitions.
   together(3 * pixels, [&](int e) {
     if (!place.is_inside(e % pixels)) return;
     const int i = e % pixels / side, j = e % side;

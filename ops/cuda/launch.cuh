@@ -1,5 +1,5 @@
-// Launching kernels, and the two shapes most of them have: one thread an element (for_each), or an
-// elementwise loop over operands of any strides (map).
+// Launching kernels. Most have one of two forms: one thread per index (for_each), or an elementwise
+// loop over operands of any strides (map).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace mini::cuda {
 
-// One-dimensional; `shared`: bytes of dynamic shared memory.
+// A one-dimensional grid; `shared` is the dynamic shared memory in bytes.
 struct Grid {
   std::int64_t blocks = 1;
   int threads = 256;
@@ -28,7 +28,7 @@ void launch(const Grid& grid, void (*kernel)(Parameters...), const Arguments&...
   config.blockDim = dim3(static_cast<unsigned>(grid.threads));
   config.dynamicSmemBytes = grid.shared;
   config.stream = stream();
-  constexpr std::size_t granted = 48 << 10;  // what a block may have without being asked for
+  constexpr std::size_t granted = 48 << 10;  // available without an attribute
   if (grid.shared > granted)
     check_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                       static_cast<int>(grid.shared)),
@@ -41,7 +41,7 @@ __device__ inline std::int64_t thread_index() {
   return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
 }
 
-// The shared memory that the launch asked for.
+// The dynamic shared memory of the block.
 template <class T>
 __device__ T* dynamic_shared() {
 #ifdef __CUDACC__
@@ -58,8 +58,8 @@ __global__ void for_each_kernel(F f, std::int64_t count) {
   if (i < count) f(i);
 }
 
-// Calls f(i) for i < count, a thread each. F: a struct at namespace scope whose operator() is
-// __device__ (or MINI_HOST_DEVICE) const; it travels by value.
+// Calls f(i) for i < count, one thread each. F must be a struct at namespace scope with a const
+// operator() that is __device__ (or MINI_HOST_DEVICE); it is passed by value.
 template <class F>
 void for_each(std::int64_t count, const F& f) {
   if (count == 0) return;
@@ -67,11 +67,11 @@ void for_each(std::int64_t count, const F& f) {
   launch(grid, for_each_kernel<F>, f, count);
 }
 
-// What arithmetic is done in: 16-bit types widen to float.
+// The type for arithmetic: 16-bit types are widened to float.
 template <class T>
 using Wide = std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>, float, T>;
 
-// Some neighbouring elements of an operand, in registers.
+// `count` neighbouring elements of an operand, in registers.
 template <class T, int count, bool output>
 struct Lanes {
   struct alignas(sizeof(T) * count) Vector {
@@ -102,7 +102,8 @@ __device__ void map_lanes(const F& f, AllLanes&&... lanes) {
   (lanes.store(), ...);
 }
 
-// Operands without gaps, aligned: `width` elements a thread, at most 16 bytes of each.
+// For aligned operands without gaps: a thread handles `width` elements, at most 16 bytes of each
+// operand.
 template <int outputs, int width, class F, std::size_t... k, class... T>
 __device__ void map_row(const F& f, std::int64_t count, std::index_sequence<k...>, T*... operands) {
   const std::int64_t first = thread_index() * width;
@@ -125,12 +126,12 @@ __device__ void map_element(const F& f, const Offsets& offsets, std::index_seque
   map_lanes<1>(f, Lanes<T, 1, (k < outputs)>(operands + offsets[k])...);
 }
 
-// Any strides, one element a thread.
+// For any strides: a thread handles one element.
 template <int outputs, class F, class... T>
 __global__ void map_strided_kernel(F f, StridedLoop<sizeof...(T)> loop, T*... operands) {
   const std::int64_t i = thread_index();
   if (i >= loop.count) return;
-  // Division is what this costs, and on a GPU it is much cheaper in 32 bits.
+  // Integer division dominates here, and a GPU divides much faster in 32 bits.
   const auto offsets = loop.count <= 0x7fffffff ? loop.offsets(static_cast<std::uint32_t>(i))
                                                 : loop.offsets(static_cast<std::uint64_t>(i));
   map_element<outputs>(f, offsets, std::index_sequence_for<T...>(), operands...);
@@ -140,9 +141,10 @@ inline bool is_aligned(const void* data, std::size_t bytes) {
   return reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
 }
 
-// Calls f(o..., i...) with references to corresponding elements, widened; the first `outputs`
-// operands are written only, the others read only (an operand changed in place is given twice). T:
-// the operands' types, in order; all of one shape; the first one's memory order is followed.
+// Calls f(o..., i...) with references to corresponding elements, widened. The first `outputs`
+// operands are only written, the others only read; an operand changed in place is passed twice. T
+// are the types of the operands, in order. All have the same shape; threads follow the memory order
+// of the first.
 template <int outputs, class... T, class F, class... Operands>
 void map(const F& f, const Tensor& first, const Operands&... rest) {
   constexpr std::size_t widest = std::max({sizeof(T)...});
@@ -166,7 +168,7 @@ void map(const F& f, const Tensor& first, const Operands&... rest) {
   (std::index_sequence_for<T...>());
 }
 
-// Calls f(std::type_identity<T>{}) for the types that a GPU computes in; others are an error that
+// Calls f(std::type_identity<T>{}) for the types that a GPU computes in; any other is an error that
 // names the op.
 template <class F>
 decltype(auto) visit_floating(DType dtype, const char* op, F&& f) {

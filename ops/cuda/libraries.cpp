@@ -8,7 +8,7 @@
 namespace mini::cuda {
 
 #ifndef MINI_CUDA_EMULATED
-// Releases of a library that share a first number can take each other's place.
+// Releases with the same major version are interchangeable.
 #define MINI_TEXT_OF(value) MINI_TEXT(value)
 constinit Library cublas_library{"cuBLAS", "libcublas.so." MINI_TEXT_OF(CUBLAS_VER_MAJOR),
                                  MINI_CUBLAS_FOUND};

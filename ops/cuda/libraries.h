@@ -1,9 +1,9 @@
-// NVIDIA's libraries, loaded when a GPU first needs them: they take hundreds of megabytes, which a
-// program that computes on the CPU shall neither map nor need installed.
+// NVIDIA's libraries, loaded when a GPU first needs them. They take hundreds of megabytes, which a
+// program that computes on the CPU should neither map nor need to have installed.
 //
-// Every function of them that mini calls is listed here. It becomes an object in mini::cuda that hides
-// the declaration in the library's header, so that calls look as NVIDIA documents them. The emulated
-// device is linked, and its functions are called as they are.
+// Every library function that mini calls is listed here. Each becomes an object in mini::cuda that
+// hides the declaration in the library's header, so that calls look as NVIDIA documents them. A
+// build for the emulated device links its functions and calls them directly.
 #pragma once
 
 #include <atomic>
@@ -15,18 +15,19 @@ namespace mini::cuda {
 
 class Library {
  public:
-  // file: as the dynamic loader is asked for it. found: where it lay when this was compiled, which is
-  // tried next; may be empty.
+  // `file` is the name passed to the dynamic loader. `found` is the path at compile time, tried
+  // next; it may be empty.
   constexpr Library(const char* name, const char* file, const char* found)
       : name_(name), file_(file), found_(found) {}
 
-  // The address of a function. Throws, naming the remedy, where there is no such library.
+  // The address of a function. Throws an Error that names the remedy if the library or the function
+  // is missing.
   void* function(const char* function);
 
  private:
   const char *name_, *file_, *found_;
   std::mutex mutex_;
-  void* handle_ = nullptr;  // never closed: at exit others may still use it
+  void* handle_ = nullptr;  // never closed: other statics may still use it at exit
 };
 
 template <class Signature>
@@ -52,7 +53,7 @@ class Loaded<Result(Arguments...)> {
   mutable std::atomic<void*> address_ = nullptr;
 };
 
-// Some names are macros for others.
+// The parameter is expanded first, since some names are macros for others.
 #define MINI_TEXT(text) #text
 #define MINI_LOADED(library, function)                                                \
   inline constinit const ::mini::cuda::Loaded<decltype(::function)> function{library, \

@@ -1,6 +1,5 @@
-// Matrix products on cuBLAS, which counts columns first: what is a row-major C = A B to us is its
-// C^T = B^T A^T, the same bytes. Each operand may be stored either way round; any other strides are
-// copied first.
+// Matrix products by cuBLAS, which is column-major: our row-major C = A B is its C^T = B^T A^T, the
+// same bytes. An operand may be row-major or column-major; one with other strides is copied first.
 #include "ops/cuda/runtime.h"
 #include "ops/kernels.h"
 #include "tensor/view.h"
@@ -9,15 +8,15 @@ namespace mini::cuda {
 namespace {
 
 struct Operand {
-  Tensor matrices;       // [B,R,C]; kept, since it may be a copy
-  cublasOperation_t op;  // to become the row-major matrix transposed
-  std::int64_t leading;  // elements from one row (column, if transposed) to the next
+  Tensor matrices;       // [B,R,C]; may be a copy, which must stay alive
+  cublasOperation_t op;  // how cuBLAS is to read it
+  std::int64_t leading;  // elements between rows (columns, if transposed)
 };
 
 Operand operand(const Tensor& t) {
   const std::int64_t rows = t.size(1), columns = t.size(2);
   const std::int64_t row = t.strides()[1], column = t.strides()[2];
-  // The stride of an extent of 1 means nothing.
+  // The stride of an extent of 1 has no meaning.
   if ((columns == 1 || column == 1) && (rows == 1 || row >= columns))
     return {t, CUBLAS_OP_N, rows == 1 ? columns : row};
   if ((rows == 1 || row == 1) && (columns == 1 || column >= rows))
@@ -28,9 +27,9 @@ Operand operand(const Tensor& t) {
 
 }  // namespace
 
-// float64 is computed as such; float32 in float32, or in TF32 where products may be rounded (of
-// bfloat16, too: TF32 is more exact, and these products are small); 16-bit types are summed up in
-// float32.
+// float64 is multiplied and summed in float64. float32 is multiplied in float32, or in TF32 if
+// products may be rounded; TF32 also serves bfloat16 products, since it is more exact and these
+// matrices are small. 16-bit types are summed in float32.
 void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
   const std::int64_t m = y.size(1), n = y.size(2), k = a.size(2);
   if (k == 0) {

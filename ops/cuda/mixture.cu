@@ -1,5 +1,5 @@
-// Samples of a Gaussian mixture. The components' numbers are worked out once, on the device; the
-// gradient of the parameters is added up per thread, then per block, then over the blocks.
+// Samples of a Gaussian mixture. A kernel computes the components once from the parameters. The
+// gradient of the parameters is summed per thread, then per block, then over the blocks.
 #include <algorithm>
 
 #include "ops/cuda/launch.cuh"
@@ -19,7 +19,7 @@ struct Prepare {
   }
 };
 
-// [K,3] on the device, a MixtureComponent a row.
+// [K,3] on the device; each row is a MixtureComponent.
 template <class T>
 Tensor components_of(const Tensor& parameters) {
   const std::int64_t count = parameters.shape()[1];
@@ -81,7 +81,7 @@ __global__ void gradient_kernel(Race<T> race, const T* dz, std::int64_t size, do
   }
 }
 
-// From deviations to log-variances, and to T.
+// Converts the gradient from deviations to log-variances, and to T.
 template <class T>
 struct Finish {
   const double* total;
@@ -116,7 +116,7 @@ void sample_mixture_gradient(const Tensor& dz, const Tensor& parameters, const T
   while (threads > 1 && threads * bytes_of_a_thread > shared_bytes) threads /= 2;
   check(threads * bytes_of_a_thread <= shared_bytes, "sample_mixture: a mixture of ", entries / 3,
         " components is too large for a GPU; at most ", shared_bytes / 3 / sizeof(double));
-  // A few elements keep to few threads.
+  // For few elements, few threads are enough.
   while (threads > 32 && threads / 2 >= dz.numel()) threads /= 2;
   const std::int64_t elements = threads * elements_of_a_thread;
   const std::int64_t blocks = std::max<std::int64_t>(1, (dz.numel() + elements - 1) / elements);

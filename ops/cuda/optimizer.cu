@@ -1,6 +1,6 @@
-// What goes over many tensors at once, a launch for each hundred or so: Adam, the norm, and adding to
-// gradients. A table of where they lie travels with the launch, and each block of threads takes a
-// piece of one of them.
+// Kernels over many tensors, about a hundred per launch: Adam, the norm, and additions to
+// gradients. A table of the tensors is a parameter of the kernel; each thread block takes a piece
+// of one tensor.
 #include <span>
 
 #include "ops/cuda/launch.cuh"
@@ -12,16 +12,16 @@ namespace mini::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr std::int64_t piece = 4096;       // elements of a block
-constexpr std::size_t table_bytes = 3840;  // arguments of a kernel: 4 KB
+constexpr std::int64_t piece = 4096;       // elements per block
+constexpr std::size_t table_bytes = 3840;  // kernel parameters are limited to 4 KB
 
-// Some tensors, or groups of `operands` tensors of equal sizes, as a kernel sees them.
+// A list of tensors, or of groups of `operands` tensors of equal sizes, for a kernel.
 template <int operands>
 struct Table {
   struct Entry {
     void* data[operands];
     std::int64_t count;        // elements
-    std::int64_t first_block;  // of the launch
+    std::int64_t first_block;  // number within the launch
   };
   static constexpr int capacity = table_bytes / sizeof(Entry);
   Entry entries[capacity];
@@ -35,9 +35,10 @@ struct Table {
     entry.first_block = blocks;
     blocks += (count + piece - 1) / piece;
   }
-  // Which tensor a block works on.
+  // The index of the entry that a block works on.
   __device__ int find(std::int64_t block) const {
-    int low = 0, high = size;  // the last one that begins at or before the block
+    // Binary search for the last entry that begins at or before the block.
+    int low = 0, high = size;
     while (high - low > 1) {
       const int middle = (low + high) / 2;
       (entries[middle].first_block <= block ? low : high) = middle;
@@ -94,14 +95,14 @@ __global__ void squares_kernel(const __grid_constant__ Table<1> table, double* s
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
-// Calls run(first, table) for tables that together hold the operands of all of 0..count-1, those of
-// one table of one dtype. operands_of(k): tensors of equal sizes, without gaps.
+// Calls run(first, table, dtype) for tables that together hold the operands of 0..count-1; each
+// table has one dtype. operands_of(k) returns tensors of equal sizes without gaps.
 template <int operands, class Operands, class Run>
 void for_each_table(std::size_t count, const Operands& operands_of, const Run& run) {
   for (std::size_t k = 0; k < count;) {
     const std::size_t first = k;
     Table<operands> table;
-    std::vector<std::array<Tensor, operands>> alive;  // copies too, until the launch is queued
+    std::vector<std::array<Tensor, operands>> alive;  // keeps copies until the launch is queued
     for (; k < count && table.size < table.capacity; ++k) {
       std::array<Tensor, operands> tensors = operands_of(k);
       if (!alive.empty() && tensors[0].dtype() != alive[0][0].dtype()) break;

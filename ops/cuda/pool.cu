@@ -1,14 +1,14 @@
-// Pooling: a thread a result. Gradients are gathered, never scattered by several threads at once, so
-// that they are added in the CPU's order.
+// Pooling: one thread per result. Gradients are gathered, so that no two threads write the same
+// element and sums have the CPU's order.
 #include "ops/cuda/launch.cuh"
 #include "ops/kernels.h"
 
 namespace mini::cuda {
 namespace {
 
-// Along one dimension of the image.
+// The windows along one dimension of the image.
 struct Windows {
-  std::int64_t size, count;  // of the image, of the result
+  std::int64_t size, count;  // elements of the image and of the result
   std::int64_t kernel, stride, padding;
 
   Windows(const Shape& x, const Shape& y, const Pool2dParams& params, int dim)
@@ -18,7 +18,7 @@ struct Windows {
         stride(params.stride[static_cast<std::size_t>(dim)]),
         padding(params.padding[static_cast<std::size_t>(dim)]) {}
 
-  // Inside the image.
+  // The window, clipped to the image.
   __device__ std::int64_t begin(std::int64_t window) const {
     const std::int64_t first = window * stride - padding;
     return first < 0 ? 0 : first;
@@ -27,9 +27,9 @@ struct Windows {
     const std::int64_t last = window * stride - padding + kernel;
     return last < size ? last : size;
   }
-  // The windows that a position lies in.
+  // The windows that contain a position.
   __device__ std::int64_t first_around(std::int64_t at) const {
-    const std::int64_t beyond = at + padding - kernel;  // the last start that does not reach it
+    const std::int64_t beyond = at + padding - kernel;  // the last start that does not reach `at`
     return beyond < 0 ? 0 : beyond / stride + 1;
   }
   __device__ std::int64_t end_around(std::int64_t at) const {
@@ -54,7 +54,7 @@ struct MaxPool {
     for (std::int64_t h = down.begin(row); h < down.end(row); ++h)
       for (std::int64_t w = across.begin(column); w < across.end(column); ++w) {
         const auto value = static_cast<Wide<T>>(plane[h * across.size + w]);
-        // The first NaN stays: nothing beats it, and it beats every number.
+        // A NaN beats every number, and nothing beats a NaN, so the first one stays.
         if (value > largest || (std::isnan(value) && !std::isnan(largest))) {
           best = h * across.size + w;
           largest = value;
@@ -114,9 +114,9 @@ struct GatherPlanes {
 
 constexpr int scatter_threads = 256;
 
-// A block of threads a plane, since any value may go anywhere in it. It takes as many values at a
-// time as it has threads; of those with the same target, the first one's thread adds all, in order.
-// So every sum has the order of the values, and no two threads ever meet.
+// A thread block handles one plane, since a value may go anywhere in the plane. It takes as many
+// values at a time as it has threads. Of the threads with the same target, the first adds all their
+// values in order. So sums have the order of the values, and no two threads write the same element.
 template <class T>
 __global__ void scatter_kernel(const T* x, const std::int64_t* indices, T* y, std::int64_t size,
                                std::int64_t picked) {
@@ -126,7 +126,7 @@ __global__ void scatter_kernel(const T* x, const std::int64_t* indices, T* y, st
   const T* const values = x + plane * picked;
   for (std::int64_t first = 0; first < picked; first += threads) {
     const auto count = static_cast<int>(picked - first < threads ? picked - first : threads);
-    __syncthreads();  // nobody reads the last ones any more
+    __syncthreads();  // all threads have read the previous targets
     if (thread < count) targets[thread] = indices[plane * picked + first + thread];
     __syncthreads();
     bool is_first = thread < count;

@@ -1,10 +1,10 @@
 // Reductions over x [outer, n, inner], with double accumulators.
 //
-// A block of threads covers a rectangle of memory: neighbouring threads take neighbouring columns,
-// then neighbouring rows, then neighbouring lines (outer indices), so that it reads memory in order
-// whatever the shape. A thread adds up every so-many-th row, the threads of a column are added as a
-// tree, and long lines are cut into pieces whose results are reduced the same way. All of that
-// depends on the shape alone, so the bits are the same in every run.
+// A thread block covers a rectangle of memory: neighbouring threads take neighbouring columns, then
+// rows, then lines (outer indices), so that any shape is read in memory order. A thread adds every
+// `together`-th row; the threads of a column are then added as a tree. Long lines are divided into
+// pieces, whose results are reduced in the same way. All of this depends on the shape alone, so
+// every run gives the same bits.
 #include <algorithm>
 #include <limits>
 
@@ -17,16 +17,16 @@ namespace mini::cuda {
 namespace {
 
 constexpr std::int64_t threads = 256, widest = 64;
-constexpr std::int64_t rows_of_a_thread = 64;  // of a piece, at most
+constexpr std::int64_t rows_of_a_thread = 64;  // at most, in a piece
 constexpr std::int64_t rows_worth_a_thread = 8;
 
 struct Layout {
   std::int64_t outer, n, inner;
-  std::int64_t width;     // columns of a block
-  std::int64_t together;  // rows of a column that threads take at once, a power of two
-  std::int64_t lines;     // of a block
-  std::int64_t chunks;    // blocks side by side along inner
-  std::int64_t piece;     // rows of a piece
+  std::int64_t width;     // columns per block
+  std::int64_t together;  // threads per column, a power of two
+  std::int64_t lines;     // per block
+  std::int64_t chunks;    // blocks along inner
+  std::int64_t piece;     // rows per piece
   std::int64_t pieces;
 
   Layout(std::int64_t outer_size, std::int64_t n_size, std::int64_t inner_size)
@@ -52,7 +52,7 @@ struct Combine {
   }
 };
 
-// out [outer, pieces, inner].
+// out [outer,pieces,inner].
 template <class In, class Out>
 __global__ void reduce_kernel(Layout l, Combine combine, const In* x, Out* out) {
   __shared__ double partial[threads];
@@ -89,7 +89,7 @@ void reduce_pass(const Layout& layout, Reduction op, const In* x, Out* out) {
          out);
 }
 
-// Calls body(first element's place, result's place) for each line along n.
+// Where each line along n begins.
 struct Lines {
   std::int64_t n, inner;
   explicit Lines(const Tensor& x) : n(x.shape()[1]), inner(x.shape()[2]) {}
@@ -109,7 +109,7 @@ struct ArgMax {
     auto largest = static_cast<Wide<T>>(values[0]);
     for (std::int64_t i = 1; i < lines.n && !std::isnan(largest); ++i) {
       const auto value = static_cast<Wide<T>>(values[i * lines.inner]);
-      if (!(value <= largest)) {  // greater, or NaN
+      if (!(value <= largest)) {  // greater or NaN
         best = i;
         largest = value;
       }
@@ -118,7 +118,7 @@ struct ArgMax {
   }
 };
 
-// A thread a line: classifiers have few classes, and rescaling networks do not come here.
+// One thread per line: classifiers have few classes, and rescaling networks use no softmax.
 template <class T>
 struct Softmax {
   Lines lines;
@@ -156,7 +156,7 @@ struct OneHot {
     if (label >= 0 && label < classes)
       y[i * classes + label] = static_cast<T>(Wide<T>(1));
     else
-      *any_outside = 1;  // whoever writes, writes the same
+      *any_outside = 1;  // all threads write the same value
   }
 };
 

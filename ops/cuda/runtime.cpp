@@ -11,8 +11,8 @@ namespace mini::cuda {
 namespace {
 
 constexpr int most_devices = 64;
-// What NVIDIA recommends for Hopper. With a workspace of ours cuBLAS allocates none, which a graph
-// that is being captured would not allow, and gives the same bits in every run.
+// NVIDIA's recommendation for Hopper. With our own workspace cuBLAS allocates none, which a capture
+// would not allow, and it gives the same bits in every run.
 constexpr std::int64_t cublas_workspace_bytes = 32 << 20;
 
 class CudaAllocator final : public Allocator {
@@ -24,7 +24,7 @@ class CudaAllocator final : public Allocator {
     void* data = nullptr;
     const cudaError_t status = cudaMalloc(&data, bytes);
     if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // it is no fault of the next call
+      cudaGetLastError();  // clear the error, or the next call would report it
       return nullptr;
     }
     check_status(status, "cudaMalloc");
@@ -36,7 +36,7 @@ class CudaAllocator final : public Allocator {
     check_status(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     return free;
   }
-  // Waits for the device, so nothing that is queued can still use the block.
+  // cudaFree waits for the device, so no queued kernel still uses the block.
   void system_free(void* data, std::size_t) noexcept override { cudaFree(data); }
 
  private:
@@ -46,7 +46,7 @@ class CudaAllocator final : public Allocator {
 struct DeviceState {
   cudaDeviceProp properties{};
   cudaStream_t stream = nullptr;
-  // From the first use on.
+  // Created when first used.
   std::mutex mutex;
   cublasHandle_t cublas = nullptr;
   Tensor cublas_workspace;
@@ -88,7 +88,8 @@ cudaDeviceProp usable_properties(int index) {
 }
 
 DeviceState& state_of(int index) {
-  // Never destroyed, like the allocators below: at exit the driver may be gone before us.
+  // Never destroyed, like the allocators below: at exit, the driver may be unloaded before our
+  // statics.
   static std::mutex mutex;
   static auto& states = *new std::array<std::unique_ptr<DeviceState>, most_devices>;
   check(index >= 0 && index < most_devices, "cuda:", index, ": there is no such device");
@@ -105,12 +106,12 @@ DeviceState& state_of(int index) {
   return *state;
 }
 
-// A library that is set up may wait for the device, which would end a capture.
+// Creating a handle may wait for the device, which would end a capture.
 void check_not_capturing() {
-  check(!is_capturing(), "graph: a step must have run once before it is captured");
+  check(!is_capturing(), "graph: run the step once before it is captured");
 }
 
-// What this thread uses.
+// The device that this thread uses.
 thread_local int current_index = -1;
 thread_local DeviceState* current_state = nullptr;
 
@@ -162,7 +163,7 @@ cublasHandle_t cublas() {
     cublasHandle_t handle = nullptr;
     check_status(cublasCreate(&handle), "cublasCreate");
     check_status(cublasSetStream(handle, state.stream), "cublasSetStream");
-    // Sums of 16-bit products stay in float32 to their end.
+    // Sums of 16-bit products are kept in float32.
     const int math = CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
     check_status(cublasSetMathMode(handle, static_cast<cublasMath_t>(math)), "cublasSetMathMode");
     check_status(cublasSetWorkspace(handle, workspace.raw_data(),
@@ -190,7 +191,7 @@ cudnnHandle_t cudnn() {
 const cudaDeviceProp& properties() { return current().properties; }
 
 Allocator& allocator(int index) {
-  // Never destroyed: tensors in static storage may outlive any order of destruction.
+  // Never destroyed: tensors in static storage may be destroyed after any other static.
   static std::mutex mutex;
   static std::array<CudaAllocator*, most_devices> allocators{};
   use({DeviceType::cuda, index});
@@ -198,7 +199,8 @@ Allocator& allocator(int index) {
   CudaAllocator*& made = allocators[static_cast<std::size_t>(index)];
   if (made == nullptr) {
     made = new CudaAllocator(index);
-    // cudaMalloc and cudaFree wait for the device; when memory runs out, the cache is emptied.
+    // cudaMalloc and cudaFree wait for the device, so all blocks are cached; if memory runs out,
+    // the allocator empties its cache.
     made->set_cache_limit(SIZE_MAX);
   }
   return *made;

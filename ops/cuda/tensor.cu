@@ -1,4 +1,4 @@
-// What tensor/ needs of a device: copies, constants, random numbers (tensor/kernels.inc).
+// The kernels that tensor/ needs: copies, constants, random numbers (tensor/kernels.inc).
 #include "ops/cuda/graph.h"
 #include "ops/cuda/launch.cuh"
 #include "tensor/draw.h"
@@ -17,13 +17,13 @@ struct Constant {
   __device__ void operator()(T& y) const { y = value; }
 };
 
-// Thread t: one block of a run's random numbers.
+// Thread t draws one block of random numbers of a run.
 template <Distribution distribution, class T>
 struct Draw {
   std::uint64_t seed, offset;
-  const std::uint64_t* base;  // in a captured step: {seed, offset}, from which `offset` counts
+  const std::uint64_t* base;  // in a captured step: {seed, offset}; `offset` counts from there
   DrawRuns runs;
-  std::int64_t blocks;  // of a run, at most
+  std::int64_t blocks;  // per run, at most
   T* out;
 
   __device__ void operator()(std::int64_t t) const {
@@ -67,7 +67,7 @@ void draw(Distribution distribution, const Generator& generator, const DrawRuns&
   const std::uint64_t offset = captured.base != nullptr ? captured.beyond : generator.offset;
   visit_real(out.dtype(), "random", [&](auto type) {
     using T = typename decltype(type)::type;
-    // A run that begins inside a block touches one more.
+    // A run that begins and ends inside a block touches up to two blocks more.
     const std::int64_t blocks = runs.length / numbers_per_block<T> + 2;
     visit(distribution, [&]<Distribution which>() {
       for_each(runs.count * blocks,

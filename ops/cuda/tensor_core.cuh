@@ -1,5 +1,6 @@
-// Four instructions of the PTX ISA (sections "cp.async", "ldmatrix" and "mma") as functions. A warp's
-// 32 threads execute each together; lane l holds, with g = l / 4 and t = l % 4, in 32-bit registers:
+// Four instructions of the PTX ISA (sections "cp.async", "ldmatrix" and "mma") as functions. The 32
+// threads of a warp execute each together. With g = l / 4 and t = l % 4, lane l holds in 32-bit
+// registers:
 //
 //                     m16n8k8, TF32               m16n8k16, bfloat16 (two to a register)
 //   a (16 x k)   a0   row g,     column t         row g,     columns 2t, 2t+1
@@ -11,8 +12,8 @@
 //   c (16 x 8)   c0, c1  row g,     columns 2t, 2t+1     (float32 in both)
 //                c2, c3  row g + 8, columns 2t, 2t+1
 //
-// So a row of a is 32 bytes, and in both formats a0 and a1 are its word t, a2 and a3 its word t + 4:
-// code that moves words serves both.
+// So a row of a is 32 bytes. In both formats a0 and a1 are its word t, a2 and a3 its word t + 4, so
+// the same code can load both.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ namespace mini::cuda {
 
 using Word = std::uint32_t;
 
-// A place in shared memory as instructions want it: a pointer would be converted at each use.
+// An address in shared memory, in the form that instructions take; a pointer would be converted at
+// every use.
 #ifdef __CUDACC__
 using SharedAddress = Word;
 __device__ inline SharedAddress shared_address(const void* place) {
@@ -39,9 +41,9 @@ using SharedAddress = std::byte*;
 inline SharedAddress shared_address(std::byte* place) { return place; }
 #endif
 
-// Begins to copy 16 bytes from global to shared memory, both aligned; zeros if not `valid`, when
-// nothing is read. There once the group that the next commit_copies() closes has been waited for,
-// and a barrier passed if another thread is to see them.
+// Begins to copy 16 bytes from global to shared memory, both aligned; if not `valid`, writes zeros
+// and reads nothing. The bytes have arrived after wait_copies for the group that the next
+// commit_copies() closes; other threads need a barrier, too.
 __device__ inline void copy_async(SharedAddress to, const void* from, bool valid) {
 #ifdef __CUDACC__
   const Word bytes = valid ? 16 : 0;
@@ -60,7 +62,7 @@ __device__ inline void commit_copies() {
 #endif
 }
 
-// Until all but the latest `pending` groups of this thread are there.
+// Waits until all but the latest `pending` groups of this thread have arrived.
 template <int pending>
 __device__ void wait_copies() {
 #ifdef __CUDACC__
@@ -70,8 +72,8 @@ __device__ void wait_copies() {
 #endif
 }
 
-// Four matrices of 8 rows of 16 bytes; lane l says where row l % 8 of matrix l / 8 is, and receives
-// in r[i] word t of row g of matrix i.
+// Loads four matrices of 8 rows of 16 bytes. Lane l passes the address of row l % 8 of matrix l / 8
+// and receives, in r[i], word t of row g of matrix i.
 __device__ inline void load_matrices(Word (&r)[4], const void* row) {
 #ifdef __CUDACC__
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -82,7 +84,7 @@ __device__ inline void load_matrices(Word (&r)[4], const void* row) {
 #endif
 }
 
-// The same of 16-bit numbers, transposed: r[i] is number g of rows 2t and 2t + 1.
+// The same for 16-bit numbers, transposed: r[i] holds number g of rows 2t and 2t + 1 of matrix i.
 __device__ inline void load_matrices_transposed(Word (&r)[4], const void* row) {
 #ifdef __CUDACC__
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -118,8 +120,8 @@ __device__ inline void multiply_bfloat16(float (&c)[4], const Word (&a)[4], cons
 #endif
 }
 
-// To 10 bits of mantissa, ties away from zero. Tensor cores do not look at the other 13, so what is
-// not rounded is cut off.
+// Rounds to 10 bits of mantissa, ties away from zero. Tensor cores ignore the other 13 bits, so an
+// unrounded number would be truncated.
 __device__ inline float round_to_tf32(float value) {
 #ifdef __CUDACC__
   Word bits;

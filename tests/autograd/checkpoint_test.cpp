@@ -1,4 +1,4 @@
-// Checkpoints: the same gradients, to the last bit, from fewer bytes.
+// Checkpoints give the same bits in gradients and need less memory.
 #include "autograd/checkpoint.h"
 
 #include <cmath>
@@ -20,7 +20,7 @@ Tensor leaf(const Values& values) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}).set_requires_grad();
 }
 
-// function(inputs), kept in one way or the other.
+// function(inputs), checkpointed or stored.
 Tensors run(bool checkpointed, const Function& function, const Tensors& inputs,
             Generator* generator = nullptr) {
   return checkpointed ? checkpoint(function, inputs, generator) : function(inputs);
@@ -36,7 +36,7 @@ void expect_equal_bits(const Tensors& a, const Tensors& b) {
   }
 }
 
-// A function that counts its evaluations.
+// Counts the evaluations of a function.
 struct Counted {
   int calls = 0;
   Function of(Function function) {
@@ -47,8 +47,8 @@ struct Counted {
   }
 };
 
-// Convolutional segments that share their weights, with skips across them: gradients of which many
-// parts meet, so that their order shows in the bits.
+// Convolutional segments share their weights and have skip connections. Many gradients are added,
+// so their order affects the bits.
 TEST(Checkpoint, GivesTheBitsOfAStoredGraph) {
   Generator generator{3};
   const auto parameter = [&](const Shape& shape) {
@@ -131,7 +131,7 @@ TEST(Checkpoint, OfSeveralOutputs) {
     EXPECT_FALSE(y[1].defined());
     EXPECT_EQ(y[2].item(), 0);
     EXPECT_FALSE(y[2].requires_grad());
-    // Nothing arrives at y[4]; y[5] does not depend on x.
+    // No gradient arrives at y[4]; y[5] does not depend on x.
     backward(sum(y[0] * y[3]) + sum(y[5] * x));
     EXPECT_EQ(x.grad().to_vector(), (Values{28, 4, 13}));
   }
@@ -144,14 +144,14 @@ TEST(Checkpoint, OfUndefinedAndConstantInputs) {
     return Tensors{t[0] * t[2]};
   };
   const Tensor y = checkpoint(f, {x, Tensor(), constant})[0];
-  constant.set_requires_grad();  // too late for y
+  constant.set_requires_grad();  // too late to affect y
   backward(y);
   EXPECT_EQ(x.grad().item(), 2);
   EXPECT_FALSE(constant.grad().defined());
   constant.set_requires_grad(false);
   EXPECT_FALSE(checkpoint(f, {constant, Tensor(), constant})[0].requires_grad());
 
-  // Frozen before backward: as in a stored graph, nothing is collected.
+  // The leaf is frozen before backward, so it gets no gradient, as in a stored graph.
   const Tensor z = checkpoint([](const Tensors& t) { return Tensors{exp(t[0])}; }, {x})[0];
   x.set_grad({});
   x.set_requires_grad(false);
@@ -162,7 +162,7 @@ TEST(Checkpoint, OfUndefinedAndConstantInputs) {
 TEST(Checkpoint, OfCapturedParameters) {
   const Tensor x = leaf(3.0), w = leaf(5.0);
   const Tensor scaled = w * 2.0;
-  // Listed, so that their gradients arrive; read where they are.
+  // The parameters are listed, so that they get gradients, but the function captures them.
   const Tensor y =
       checkpoint([&](const Tensors& t) { return Tensors{t[0] * w * scaled}; }, {x, w, scaled})[0];
   backward(y);
@@ -186,7 +186,7 @@ TEST(Checkpoint, WhatIsNotListedIsAnError) {
   EXPECT_EQ(error([&](const Tensors& t) { return Tensors{exp(scaled + t[0])}; }),
             text("a result of affine"));
   EXPECT_EQ(error([&](const Tensors&) { return Tensors{w}; }), text("a leaf"));
-  // Also where a checkpoint in it lists what the outer one does not.
+  // This also holds for a checkpoint inside: it lists a tensor that the outer one does not.
   EXPECT_EQ(error([&](const Tensors& t) {
               return checkpoint([&](const Tensors& u) { return Tensors{u[0] * w}; }, {t[0], w});
             }),
@@ -222,7 +222,7 @@ TEST(Checkpoint, InsideAnother) {
   inner.calls = middle.calls = outer.calls = 0;
   expect_equal_bits(grad({loss(true)}, {x, w}), stored);
   EXPECT_EQ(outer.calls, 2);
-  EXPECT_EQ(middle.calls, 2 * 3);  // forward, in the outer replay, in its own
+  EXPECT_EQ(middle.calls, 2 * 3);  // in forward, in the outer replay, in its own replay
   EXPECT_EQ(inner.calls, 4 * 4);
 }
 
@@ -261,7 +261,7 @@ TEST(Checkpoint, HasDerivativesOfAnyOrder) {
           << order << ' ' << i;
 }
 
-// Keeps about half of the values.
+// Sets about half of the values to zero.
 Function dropout(Generator& generator) {
   return [&generator](const Tensors& t) {
     const Tensor noise = ops::uniform(generator, t[0].shape(), t[0].dtype());
@@ -326,7 +326,7 @@ TEST(Checkpoint, NoticesAnotherResult) {
             "checkpoint: output 0 was [3] at first and is [2] when evaluated again");
   count = 2;
   EXPECT_EQ(test::error_of([&] { backward(y); }),
-            "checkpoint: gave 1 outputs at first and 2 when evaluated again");
+            "checkpoint: the function returned 1 outputs at first and 2 when evaluated again");
 }
 
 TEST(Checkpoint, IsJustTheFunctionWithoutGradMode) {
@@ -340,8 +340,8 @@ TEST(Checkpoint, IsJustTheFunctionWithoutGradMode) {
   EXPECT_EQ(counted.calls, 1);
 }
 
-// A chain of `segments` times `length` sines, each of which keeps its input: what is alive, in
-// tensors, after forward (the result left out), and at most in backward.
+// Bytes alive in a chain of `segments` times `length` sines, each of which keeps its input: after
+// forward (without the result), at the peak of backward, and afterwards.
 struct Held {
   double forward, peak, after;
 };
@@ -373,19 +373,20 @@ Held held_by_chain(int segments, int length, bool checkpointed, BackwardOptions 
 }
 
 TEST(Checkpoint, KeepsTheInputsOfItsSegmentsOnly) {
-  constexpr double slack = 0.1;  // scalars, and sizes rounded up
+  constexpr double slack = 0.1;  // for scalars and rounded sizes
   const Held stored = held_by_chain(8, 8, false);
   EXPECT_NEAR(stored.forward, 64, slack);
   const Held held = held_by_chain(8, 8, true);
   EXPECT_NEAR(held.forward, 8, slack);
-  // In the last segment: 8 inputs of segments, of which one is also the first of the 8 inputs of
-  // sines, a cosine, and its product with what arrives, which is one number expanded. In a segment
-  // before it the latter is a tensor, but there is a segment less.
+  // The peak is in the last segment. Alive are the 8 inputs of the segments, 7 more inputs of sines
+  // (the first sine's input is that of the segment), a cosine, and its product with the incoming
+  // gradient, which is one expanded number. In an earlier segment the incoming gradient is a whole
+  // tensor, but there is one segment less.
   EXPECT_NEAR(held.peak, 8 + 7 + 2, slack);
   EXPECT_NEAR(held.after, 2, slack);  // x and its gradient
-  // Depth costs one tensor per segment and no more.
+  // A deeper chain needs one more tensor per segment.
   EXPECT_NEAR(held_by_chain(16, 8, true).peak, 16 + 7 + 2, slack);
-  // Retained, the inputs stay, but not the inside.
+  // With retain_graph, the inputs of segments stay alive, but not their inside.
   EXPECT_NEAR(held_by_chain(8, 8, true, {.retain_graph = true}).peak, 8 + 7 + 3, slack);
 }
 

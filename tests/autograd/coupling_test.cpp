@@ -40,7 +40,7 @@ TEST(Coupling, Gradients) {
   test::expect_gradients([](const Tensors& t) { return coupling(t[0], t[1], t[2]); }, inputs);
   test::expect_gradients([](const Tensors& t) { return coupling_inverse(t[0], t[1], t[2]); },
                          inputs);
-  // One tensor in two places.
+  // The same tensor as two operands.
   test::expect_gradients([](const Tensors& t) { return coupling(t[0], t[0], t[1]); },
                          {test::random(shape), test::random(shape, 2)});
 }
@@ -68,11 +68,11 @@ TEST(Mixture, PicksTheComponentOfTheLargestScore) {
   }
 }
 
-// The fused gradient and the recorded composition, whose second derivative needs no closed form:
-// the hard sample is no smooth function of the logits, so differences cannot check them.
+// Compares the fused gradient with the recorded composition. Differences cannot check it, since the
+// hard sample is not a smooth function of the logits.
 TEST(Mixture, FusedGradientEqualsTheComposition) {
   Tensor parameters = test::random({3, 5});
-  parameters.data<double>()[10] = 21;  // beyond the clamp
+  parameters.data<double>()[10] = 21;  // outside the clamp
   parameters.set_requires_grad();
   Generator generator{5, 0};
   const Tensor e = ops::exponential(generator, {2, 70, 70, 5}, DType::float64);
@@ -96,7 +96,7 @@ TEST(Mixture, FusedGradientEqualsTheComposition) {
   set_threads(before);
 }
 
-// Means and deviations are smooth while the winner stays.
+// Means and deviations are smooth as long as the same component wins.
 TEST(Mixture, GradientOfMeansAndVariancesMatchesDifferences) {
   Generator generator{6, 0};
   const Tensor e = ops::exponential(generator, {30, 3}, DType::float64);

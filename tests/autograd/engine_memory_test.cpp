@@ -1,4 +1,4 @@
-// What a graph keeps and for how long, and what walking it costs.
+// What a graph keeps and for how long, and how much memory backward needs.
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "tensor/view.h"
@@ -38,7 +38,7 @@ TEST(Memory, LongChainsNeitherOverflowTheStackNorLeak) {
   }
   EXPECT_EQ(live_bytes(), start);
   {
-    // The graph of the gradient is as deep again, and hangs on the first.
+    // The graph of the gradient is equally deep and refers to the first one.
     const Tensor x = leaf({1}, {});
     Tensor y = x;
     for (int i = 0; i < chain_length; ++i) y = sin(y);
@@ -61,9 +61,9 @@ TEST(Memory, EveryTensorIsFreedAtItsLastUse) {
   EXPECT_LE(forward, (depth + 1) * one + 4096);
   allocator({}).reset_peak();
   backward(loss);
-  // Above that: the gradient coming in, cos(x) and the product of the two.
+  // At the peak, the incoming gradient, cos(x) and the product of both are added.
   EXPECT_LE(allocator({}).stats().peak - start, forward + 2 * one + 4096);
-  // What is left: x and its gradient.
+  // x and its gradient remain.
   EXPECT_LE(live_bytes() - start, 2 * one + 4096);
 }
 
@@ -78,11 +78,11 @@ TEST(Memory, GradientsThatMeetAreAddedInPlace) {
   const std::size_t start = live_bytes();
   allocator({}).reset_peak();
   backward(loss);
-  // At most two of them: what has arrived at y already, and what is to be added to it.
-  EXPECT_EQ(allocator({}).stats().peak - start, 2 * one + 64);  // and the 1 it starts from
+  // At most two are alive: the gradient that y has so far, and the one added to it.
+  EXPECT_EQ(allocator({}).stats().peak - start, 2 * one + 64);  // and the initial 1
   EXPECT_EQ(live_bytes() - start, one);
 
-  // A second walk adds to the gradient where it lies.
+  // A second backward adds to the gradient in place.
   const std::byte* const place = x.grad().raw_data();
   allocator({}).reset_peak();
   backward(sum(neg(x)));
@@ -90,13 +90,13 @@ TEST(Memory, GradientsThatMeetAreAddedInPlace) {
   EXPECT_EQ(live_bytes() - start, one);
 }
 
-// What the graph of f(x, w) keeps alive beyond x, w and the result.
+// The bytes that the graph of f(x, w) keeps alive, besides x, w and the result.
 template <class F>
 std::size_t kept(const Tensor& x, const Tensor& w, F f) {
   const std::size_t start = live_bytes();
   Tensor product;
   {
-    const Tensor left = x.requires_grad() ? neg(x) : ops::clone(x);  // nobody else holds these
+    const Tensor left = x.requires_grad() ? neg(x) : ops::clone(x);  // no other handle holds these
     const Tensor right = w.requires_grad() ? neg(w) : ops::clone(w);
     product = f(left, right);
   }
@@ -125,7 +125,7 @@ TEST(Memory, AFactorIsKeptOnlyForTheGradientOfTheOther) {
     EXPECT_EQ(kept(value(x, true), value(w, false), f), w_bytes);
     EXPECT_EQ(kept(value(x, false), value(w, true), f), x_bytes);
   };
-  allocator({}).trim();  // blocks then are as large as asked for
+  allocator({}).trim();  // so that blocks have the size requested
   expect({2, 4, 16, 16}, {4, 4, 3, 3}, convolve);
   expect({2, 4, 16, 16}, {4, 4, 3, 3}, transposed);
   expect({2, 4, 16, 16}, {2, 4, 16, 16}, weight_gradient);
@@ -148,7 +148,7 @@ TEST(Memory, AnActivationIsKeptOnce) {
     for (int layer = 0; layer < 3; ++layer) y = activation(conv2d(y, w, {}, same_size));
     EXPECT_EQ(live_bytes() - start, 3 * x.bytes());
   }
-  // With a slope that is not positive the sign of the result does not tell.
+  // If the slope is not positive, the sign of the result is not that of x.
   const Tensor v = leaf({-2, -1, 3}, {3});
   for (const double slope : {0.0, -0.5}) {
     const Tensor dv = grad({leaky_relu(v, slope)}, {v}, {Tensor::ones({3}, DType::float64)})[0];

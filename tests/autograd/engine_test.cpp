@@ -1,4 +1,5 @@
-// The engine: what is differentiated, and in which order. What it costs: engine_memory_test.cpp.
+// The engine: which gradients it computes, and in which order. engine_memory_test.cpp tests its
+// memory.
 #include "autograd/engine.h"
 
 #include <cmath>
@@ -19,7 +20,7 @@ Tensor leaf(const Values& values, const Shape& shape) {
 }
 Tensor leaf(double value) { return leaf({value}, {}); }
 
-// x -> exp(sin(x)), and its derivatives by hand.
+// x -> exp(sin(x)), with its derivatives by hand.
 struct ExpSin {
   double s, c, e;
   explicit ExpSin(double x) : s(std::sin(x)), c(std::cos(x)), e(std::exp(s)) {}
@@ -48,7 +49,7 @@ TEST(Backward, SharedLeavesAndRepeatedCallsAccumulate) {
 
 TEST(Backward, ALeafNeverAddsToAGradientThatAnotherHolds) {
   const Tensor a = leaf(1.0), b = leaf(2.0);
-  backward(a + b, {}, {.create_graph = true});  // both leaves get the one tensor of ones
+  backward(a + b, {}, {.create_graph = true});  // both leaves receive the same tensor of ones
   backward(a + b);
   EXPECT_EQ(a.grad().item(), 2);
   EXPECT_EQ(b.grad().item(), 2);
@@ -86,7 +87,7 @@ TEST(Backward, DiamondsAreWalkedOnce) {
 }
 
 TEST(Backward, TwoLeavesNeverShareOneGradient) {
-  // add hands the same tensor to both operands.
+  // The gradient of add is the same tensor for both operands.
   const Tensor a = leaf({1, 2}, {2}), b = leaf({3, 4}, {2});
   const Tensor seed = Tensor::ones({2}, DType::float64);
   const Tensor y = add(a, b);
@@ -101,7 +102,7 @@ TEST(Backward, TwoLeavesNeverShareOneGradient) {
 }
 
 TEST(Backward, InnerSumsDoNotOverwriteWhatOthersHold) {
-  // The gradient of y arrives from three users; the first one is the tensor z got as well.
+  // y receives gradients from three users. The first of them is the same tensor that z received.
   const Tensor x = leaf({1, 1}, {2});
   const Tensor y = x * 1.0, z = x * 10.0;
   const Tensor out = add(y, z) + y + y;
@@ -113,7 +114,7 @@ TEST(Backward, AddsToAGradientThatWasSet) {
   const Tensor x = leaf({1, 2}, {2});
   Tensor handle = x;
   const Tensor one = Tensor::ones({1}, DType::float64);
-  handle.set_grad(ops::expand(one, {2}));  // both elements are the same memory
+  handle.set_grad(ops::expand(one, {2}));  // both elements share their memory
   backward(sum(x * x));
   EXPECT_EQ(x.grad().to_vector(), (Values{3, 5}));
   EXPECT_EQ(one.item(), 1);
@@ -151,7 +152,7 @@ TEST(Backward, Errors) {
   EXPECT_EQ(test::error_of([&] { Tensor::arange(3).set_requires_grad(); }),
             "set_requires_grad: a tensor of int64 has no gradient");
   EXPECT_EQ(test::error_of([&] { (x * 2.0).set_requires_grad(); }),
-            "set_requires_grad: the result of an operation takes part as it is; use detach()");
+            "set_requires_grad: the result of an operation always takes part; use detach()");
   const Tensor wrong = record("wrong", {x, x}, ops::clone(x),
                               [](const Backward&, const Tensor& dy) { return Tensors{dy}; });
   EXPECT_EQ(test::error_of([&] { backward(sum(wrong)); }),
@@ -209,7 +210,7 @@ TEST(Grad, ComputesOnlyWhatLiesBetween) {
     });
   };
   const Tensor x = leaf(1.0), w = leaf(1.0);
-  const Tensor below = probe(x);  // leads to x only
+  const Tensor below = probe(x);  // depends on x only
   const Tensor y = below * probe(w);
   grad({y}, {below}, {}, {.retain_graph = true});
   EXPECT_EQ(calls, 0);
@@ -233,7 +234,7 @@ TEST(Grad, SecondAndThirdOrder) {
 }
 
 TEST(Grad, OfAGradientPenalty) {
-  // |d(w x^2)/dx|^2 = 4 w^2 x^2; its derivative by w is 8 w x^2.
+  // |d(w x^2)/dx|^2 = 4 w^2 x^2, whose derivative by w is 8 w x^2.
   const Tensor x = leaf({1, 2, 3}, {3}), w = leaf(0.5);
   const Tensor dx = grad({sum(w * square(x))}, {x}, {}, {.create_graph = true})[0];
   backward(sum(square(dx)));
@@ -245,12 +246,12 @@ TEST(Backward, CreateGraphMakesGradientsDifferentiable) {
   backward(x * x * x, {}, {.create_graph = true});
   EXPECT_EQ(x.grad().item(), 12);
   EXPECT_EQ(grad({x.grad()}, {x})[0].item(), 12);  // 6x
-  x.set_grad({});                                  // the gradient's graph holds x, and x holds it
+  x.set_grad({});                                  // x and its gradient's graph hold each other
 }
 
 TEST(Backward, SavedOutputsStayDifferentiableWhenTheirTensorIsGone) {
-  // Two outputs, e and e^2; the gradient of the second is written with the saved first, which
-  // nobody else holds when backward runs.
+  // The op has two outputs, e and e^2. The gradient of the second uses the saved first output, to
+  // which no other handle remains when backward runs.
   const Tensor x = leaf(0.3);
   Tensor second = [&] {
     const Tensor e = ops::unary(Unary::exp, x);
@@ -267,7 +268,7 @@ TEST(Backward, SavedOutputsStayDifferentiableWhenTheirTensorIsGone) {
 }
 
 TEST(Backward, ReentersItself) {
-  // Recomputation: the backward of this op evaluates the function again and differentiates that.
+  // The backward of this op evaluates the function again and differentiates it.
   const auto recomputed = [](const Tensor& x) {
     const NoGrad guard;
     const Tensor y = exp(sin(x));
@@ -295,7 +296,7 @@ TEST(GradMode, NoGradRecordsNothing) {
       EXPECT_TRUE(exp(x).requires_grad());
     }
     EXPECT_FALSE(grad_enabled());
-    // Every thread has a mode of its own.
+    // Every thread has its own mode.
     std::thread([] { EXPECT_TRUE(grad_enabled()); }).join();
   }
   EXPECT_TRUE(exp(x).requires_grad());
@@ -306,7 +307,7 @@ TEST(Detach, SharesValuesNotHistory) {
   const Tensor y = square(x), cut = y.detach();
   EXPECT_EQ(cut.storage(), y.storage());
   EXPECT_FALSE(cut.requires_grad());
-  backward(cut * y);  // 9 · x^2 with 9 a constant
+  backward(cut * y);  // 9 · x^2, where 9 is a constant
   EXPECT_EQ(x.grad().item(), 54);
 }
 

@@ -1,5 +1,5 @@
-// Runs the gradient-check suite over the whole catalogue, and checks the suite itself: every
-// function has a row, every row its special cases, and what is wrong is found.
+// Runs the gradient checks over the whole catalogue, and tests the checks themselves: every
+// function has a row, every row has the special cases, and errors are found.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -35,11 +35,11 @@ TEST(Catalogue, PassesEveryCheck) {
               static_cast<long long>(entries));
 }
 
-// How many functions autograd/functions.h declares under each name.
+// The number of functions that autograd/functions.h declares under each name.
 std::map<std::string, int> declared() {
   std::ifstream file(MINI_SOURCE_DIR "/autograd/functions.h");
   std::map<std::string, int> names;
-  // A declaration starts its line: "Tensor name(" or "Tensors name(".
+  // A declaration begins its line with "Tensor name(" or "Tensors name(".
   for (std::string line; std::getline(file, line);) {
     const auto space = line.find(' '), bracket = line.find('(');
     const std::string type = line.substr(0, space);
@@ -63,7 +63,7 @@ TEST(Catalogue, EveryFunctionHasARow) {
 }
 
 // ── What is wrong is found ───────────────────────────────────────────────────────────────────────
-// exp with a forward, a first and a second derivative that may be off by a factor.
+// exp, with factors that make its value, first or second derivative wrong.
 Tensor crooked_exp(const Tensor& x, double value, double first, double second) {
   return record("crooked_exp", {x}, ops::unary(Unary::affine, ops::unary(Unary::exp, x), value),
                 [=](const Backward&, const Tensor& dy) {
@@ -137,7 +137,7 @@ TEST(GradCheck, ReportsWhereAGradientIsWrong) {
 }
 
 TEST(GradCheck, FindsAWrongSecondDerivativeOnly) {
-  // d(x²)/dx is right, but its own derivative is lost.
+  // d(x²)/dx is right, but its own derivative is missing.
   const TensorFunction f = [](const Tensors& in) {
     const Tensor x = in[0];
     return Tensors{

@@ -11,7 +11,7 @@
 namespace mini {
 namespace {
 
-// A smooth picture with some noise: most values inside [0,1], a few out.
+// A smooth image with some noise; most values lie inside [0,1], a few outside.
 Tensor picture(const Shape& shape, double noise = 0.1) {
   Tensor x = test::random(shape) * noise;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
@@ -32,8 +32,8 @@ TEST(SoftRound, IsNineTermsOfTheSawtooth) {
     }
     EXPECT_NEAR(functors::soft_round(v), value, 1e-13);
     EXPECT_NEAR(functors::soft_round_slope(v), slope, 1e-11);
-    // Near halves the slope's derivative by the cosine reaches 570 (Σ 2n²), so the rounding of a
-    // float's cosine shows in the slope's fourth decimal.
+    // Near halves the derivative of the slope by the cosine reaches 570 (Σ 2n²). So rounding the
+    // cosine to float changes the fourth decimal of the slope.
     const auto single = static_cast<float>(v);
     const auto exact = static_cast<double>(single);
     EXPECT_NEAR(functors::soft_round(single), functors::soft_round(exact), 4e-6);
@@ -43,7 +43,7 @@ TEST(SoftRound, IsNineTermsOfTheSawtooth) {
   EXPECT_NEAR(functors::soft_round_slope(2.5), 19, 1e-12);
 }
 
-// The fused tiles against the composition, which create_graph brings out.
+// The fused kernels against the composition, which create_graph uses.
 TEST(DiffJpeg, FusedGradientEqualsTheComposition) {
   for (const Shape& shape : {Shape{2, 3, 32, 16}, Shape{2, 3, 17, 30}, Shape{2, 3, 1, 5}})
     for (const double quality : {20.0, 75.0, 100.0}) {
@@ -60,15 +60,15 @@ TEST(DiffJpeg, FusedGradientEqualsTheComposition) {
 }
 
 TEST(DiffJpeg, GradientsMatchDifferences) {
-  // Inside [0,1], where the clamp does not bend anything. The rounding's curvature makes the
-  // differences themselves inexact.
+  // Values lie inside [0,1], where the clamp has no kinks. Differences are not exact, because the
+  // soft rounding is strongly curved.
   Tensor x = picture({1, 3, 3, 18}, 0.01);
   test::expect_gradients([](const Tensors& t) { return diff_jpeg(t[0] * 0.5 + 0.25, 60); }, {x},
                          true, 1e-5);
 }
 
 TEST(DiffJpeg, AtFullQualityKeepsSmoothChroma) {
-  // Nothing is rounded; grey has no chroma to lose.
+  // Nothing is rounded, and a grey image has no chroma.
   const Tensor grey =
       ops::contiguous(ops::expand(clamp(picture({2, 1, 20, 33}), 0, 1), {2, 3, 20, 33}));
   EXPECT_LT(test::max_difference(diff_jpeg(grey, 100), grey), 1e-6);

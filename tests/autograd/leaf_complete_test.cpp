@@ -1,4 +1,4 @@
-// The engine tells when a leaf's gradient is whole: once for each, as early as it can be known.
+// The engine reports when the gradient of a leaf is complete: once per leaf, as early as possible.
 #include <algorithm>
 #include <map>
 
@@ -18,7 +18,7 @@ Tensor leaf(double value) {
   return Tensor::from(std::vector<double>{value}, {1}).set_requires_grad();
 }
 
-// What was told during one backward: which leaf, and its gradient at that moment.
+// What one backward reported: each leaf, with its gradient at that moment.
 class Told {
  public:
   explicit Told(Tensors leaves) : leaves_(std::move(leaves)) {}
@@ -32,7 +32,7 @@ class Told {
                  }
              }});
   }
-  // Every leaf once, with the gradient that it has at the end.
+  // Every leaf is reported once, with its final gradient.
   void expect_whole() const {
     std::vector<std::size_t> sorted = order;
     std::sort(sorted.begin(), sorted.end());
@@ -64,7 +64,7 @@ TEST(LeafComplete, LastUsedFirst) {
 }
 
 TEST(LeafComplete, WaitsForEveryUse) {
-  // c is used first and last: only the first use, which backward meets last, completes it.
+  // c is used first and last. Backward meets the first use last, and this completes the gradient.
   const Tensor a = leaf(2), b = leaf(3), c = leaf(5);
   Told told({a, b, c});
   told.listen(sum(((c * a) * b) * c));
@@ -107,7 +107,7 @@ TEST(LeafComplete, LeavesWithoutAGradientComeLast) {
   EXPECT_EQ(told.order, (std::vector<std::size_t>{1, 0}));
   told.expect_whole();
 
-  // A node that no gradient reaches is not walked at all; its leaf is told of all the same.
+  // A node that receives no gradient is not walked, but its leaf is reported.
   const Tensor d = leaf(7);
   const Tensor behind = record("block", {square(d)}, ops::clone(d),
                                [](const Backward&, const Tensor&) { return Tensors(1); });
@@ -135,7 +135,7 @@ TEST(LeafComplete, ReplayedGraphsCount) {
   EXPECT_EQ(told.order.size(), 2u);
 }
 
-// Two layers with one parameter each, over and over again in one chain.
+// A chain that alternates between two layers with one parameter each.
 TEST(LeafComplete, ReversibleChainsTellLayerByLayer) {
   Generator random{1};
   Tensors weights;
@@ -167,7 +167,7 @@ TEST(LeafComplete, HandingInTwiceIsAnError) {
         return Tensors{dy};
       });
   EXPECT_EQ(test::error_of([&] { backward(y); }),
-            "greedy: backward handed in the gradient of input 0 twice");
+            "greedy: backward delivered the gradient of input 0 twice");
   EXPECT_NE(test::error_of([&] {
               grad({square(a)}, {a}, {}, {.leaf_complete = [](const AutogradMeta&) {}});
             }).find("only backward()"),

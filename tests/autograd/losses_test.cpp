@@ -44,7 +44,7 @@ TEST(Losses, BinaryCrossEntropy) {
 
 TEST(Losses, Gradients) {
   const Tensor a = test::random({2, 3}), b = test::random({2, 3}, 2);
-  // A larger epsilon, so that differences near 0 stay smooth at the step of the check.
+  // epsilon is larger than the step of the check, so that the loss is smooth near 0.
   test::expect_gradients([](const Tensors& t) { return l1_loss(t[0], t[1], 0.1); }, {a, b});
   test::expect_gradients([](const Tensors& t) { return l2_loss(t[0], t[1]); }, {a, b});
   test::expect_gradients([](const Tensors& t) { return mse_loss(t[0], t[1]); }, {a, b});

@@ -27,7 +27,7 @@ inline double largest(const Tensor& x) {  // max |x|
   return max_difference(x, Tensor::zeros(x.shape(), x.dtype()));
 }
 
-// d f / d x, element by element; f must be smooth within `epsilon` of x.
+// df/dx by central differences, element by element; f must be smooth within `epsilon` of x.
 inline Tensor numeric_gradient(const std::function<double()>& f, const Tensor& x,
                                double epsilon = 1e-6) {
   Tensor result = Tensor::empty(x.shape(), DType::float64);
@@ -44,9 +44,9 @@ inline Tensor numeric_gradient(const std::function<double()>& f, const Tensor& x
   return result;
 }
 
-// Checks the gradients of f at contiguous float64 `inputs`, then those of the gradients. The first
-// derivatives that second ones are compared with are taken without create_graph: where a function
-// has a fused backward and a composition, this compares the two.
+// Checks the gradients of f at contiguous float64 `inputs`, then the gradients of the gradients.
+// The latter are compared with differences of first derivatives that are computed without
+// create_graph. So if a function has a fused backward and a composition, the two are compared.
 inline void expect_gradients(const Function& f, const Tensors& inputs, bool second = true,
                              double tolerance = 1e-7) {
   for (Tensor x : inputs) x.set_requires_grad();

@@ -5,7 +5,7 @@
 namespace mini {
 namespace {
 
-// Squared first, so that second derivatives are not zero.
+// The elements are squared first, so that second derivatives are not zero.
 test::Function squared(Tensor (*f)(const Tensor&)) {
   return [f](const Tensors& x) { return f(square(x[0])); };
 }

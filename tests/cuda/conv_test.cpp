@@ -1,4 +1,4 @@
-// The convolution trio on the device against the CPU, in float64.
+// The convolution trio on a GPU against the CPU, in float64.
 #include "ops/conv.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ const std::vector<Case>& cases() {
       {{2, 6, 8, 9}, {4, 3, 3, 3}, {.padding = {1, 1}, .groups = 2}},
       {{2, 6, 9, 8}, {6, 1, 3, 3}, {.stride = {2, 2}, .padding = {1, 1}, .groups = 6}},
       {{1, 2, 4, 4}, {3, 2, 1, 1}, {.padding = {3, 3}}},
-      {{1, 2, 9, 9}, {3, 2, 2, 2}, {.stride = {3, 4}}},  // rows and columns nobody sees
+      {{1, 2, 9, 9}, {3, 2, 2, 2}, {.stride = {3, 4}}},  // rows and columns that no output uses
   };
   return list;
 }
@@ -57,7 +57,7 @@ Trio run(const Case& c, const Tensor& x, const Tensor& w, const Tensor& bias, co
           ops::conv2d_weight_gradient(x, dy, c.w, c.params)};
 }
 
-// Of one case, in float64 values that the dtype can hold.
+// The tensors of one case: float64 values that the dtype can represent.
 struct Operands {
   Tensor x, w, bias, dy;
 
@@ -107,7 +107,7 @@ TEST_F(CudaConv, TakesChannelSlicesAsTheyAre) {
     const double tolerance = precision.tolerance;
     const Operands o(c, dtype, 2);
     const Trio wanted = run(c, o.x, o.w, o.bias, o.dy);
-    // x and y side by side in one channels-last buffer, whose other channels stay what they are.
+    // x and y are slices of one channels-last buffer, whose other channels must not change.
     const auto slices = [&](const Tensor& x, const Tensor& y) {
       const Tensor buffer = Tensor::full({2, 5, 6, 40}, 7, dtype, device);
       constexpr std::array<int, 4> order{0, 3, 1, 2};
@@ -144,12 +144,12 @@ TEST_F(CudaConv, RoundsToTf32OnlyWhereAllowed) {
   const test::Precision allowed(ops::Products::tf32);
   const Trio rounded = once();
   expect_near(rounded, wanted, 1e-3, "TF32");
-#ifdef MINI_CUDA_EMULATED  // cuDNN may find that something else is faster
+#ifdef MINI_CUDA_EMULATED  // a real cuDNN may choose another algorithm
   EXPECT_GE(test::relative_error(back(rounded.y), wanted.y), 1e-5);
 #endif
 }
 
-// Views into larger tensors begin anywhere.
+// Views into larger tensors begin at any address.
 TEST_F(CudaConv, TakesOperandsAtAnyAddress) {
   const Case c{{1, 4, 6, 5}, {8, 4, 3, 3}, {.padding = {1, 1}}};
   const Case narrow{{1, 4, 6, 5}, {1, 4, 1, 1}, {}};
@@ -168,7 +168,7 @@ TEST_F(CudaConv, TakesOperandsAtAnyAddress) {
     }
 }
 
-// Long sums, cut into chunks.
+// Sums so long that they are divided into chunks.
 TEST_F(CudaConv, GivesTheSameBitsInAnyOrder) {
   const Case c{{2, 4, 37, 41}, {6, 2, 3, 3}, {.padding = {1, 1}, .groups = 2}};
   for (const DType dtype : {DType::float64, DType::float32}) {

@@ -1,4 +1,4 @@
-// The fused dense block on the device against the CPU, in all ways of multiplying.
+// The fused dense block on a GPU against the CPU, in all ways of multiplying.
 #include "ops/dense_block.h"
 
 #include <cmath>
@@ -20,7 +20,7 @@ struct Block {
   Tensors weights, biases;
   double slope;
 
-  // Convolutions to `outputs` channels each. Integers: -1, 0 and 1, most weights being 0, so that
+  // Convolutions to `outputs` channels each. Integers are -1, 0 and 1, and most weights are 0; so
   // with a slope of 1/2 all features and their gradients fit into the 8 bits of a bfloat16.
   Block(const Shape& shape, const std::vector<std::int64_t>& outputs, double slope_,
         bool integers = false)
@@ -81,7 +81,7 @@ Tensors all_of(const Result& r) {
   return all;
 }
 
-// |a - b| / |b|, Euclidean.
+// |a - b| / |b| in Euclidean norms.
 double distance(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector(), y = b.to_vector();
   double difference = 0, size = 0;
@@ -112,7 +112,7 @@ constexpr std::array ways{Way{ops::Products::full, 1e-6}, Way{ops::Products::tf3
                           Way{ops::Products::bfloat16, 2e-2}};
 
 TEST_F(CudaDenseBlock, AgreesWithTheCpu) {
-  // Channels and sizes below, at and beside those of chunks, tiles and pairs.
+  // Channels and sizes below, equal to and above those of chunks, tiles and pairs.
   const std::vector<Block> blocks{
       Block({2, 9, 6, 8}, {32, 32, 3}, 0.2),
       Block({1, 18, 3, 12}, {17, 49, 45}, 0.1),
@@ -127,13 +127,13 @@ TEST_F(CudaDenseBlock, AgreesWithTheCpu) {
   for (const Block& block : blocks) expect_near(run(block.on(device)), run(block), 1e-6);
 }
 
-// The layouts of the tensor cores' operands: nothing is rounded, so nothing may differ.
+// Tests the operand layouts of tensor cores: nothing is rounded, so results must be equal.
 TEST_F(CudaDenseBlock, IsExactOnIntegers) {
   std::vector<Block> blocks{Block({1, 3, 17, 9}, {8, 9}, 0.5, true)};
-  if (!test::address_sanitizer) {  // which makes the emulated device ten times slower
+  if (!test::address_sanitizer) {  // it slows the emulated device down ten times
     blocks.emplace_back(Shape{1, 9, 6, 8}, std::vector<std::int64_t>{32, 32, 3}, 0.5, true);
     blocks.emplace_back(Shape{1, 18, 3, 12}, std::vector<std::int64_t>{17, 33, 10}, 0.5, true);
-    // So many patches that a block of the weight gradient has several, of both images.
+    // Enough patches that a block of the weight gradient has several, from both images.
     blocks.emplace_back(Shape{2, 3, 33, 100}, std::vector<std::int64_t>{2, 2, 2, 2}, 0.5, true);
   }
   for (const Block& block : blocks) {
@@ -147,7 +147,7 @@ TEST_F(CudaDenseBlock, IsExactOnIntegers) {
 }
 
 TEST_F(CudaDenseBlock, RoundsAsItIsTold) {
-  // A rounded feature may lie on the other side of 0. With a slope of 1 that makes no difference.
+  // A rounded feature may have another sign. With a slope of 1 this makes no difference.
   const Block block({1, 9, 9, 7}, {32, 16, 3}, 1);
   const Result wanted = run(block);
   for (const Way& way : ways) {
@@ -180,7 +180,7 @@ TEST_F(CudaDenseBlock, NeedsLittleMemoryWhereFeaturesAreNotKept) {
       ops::to_device(ops::dense_block(block.x, block.weights, block.biases, block.slope), Device{});
   const auto bytes = [&] { return ops::dense_block_workspace(block.x.shape(), block.weights); };
   const std::size_t all = bytes();
-  // Two images at a time, one, bands of one.
+  // Two images at a time, one image, and bands of one image.
   for (const std::int64_t limit : {2 * 70 * 9 * 160, 70 * 9 * 160, 30 * 9 * 160}) {
     cuda::set_dense_block_bytes(limit);
     EXPECT_LT(bytes(), all);

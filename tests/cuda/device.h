@@ -1,4 +1,4 @@
-// Tests on a GPU: skipped, with the reason, where there is none.
+// Tests on a GPU. Without one they are skipped and say why.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 
 namespace mini::test {
 
-// Calls f with the threads of a block in rising, then in falling order where the device is emulated;
-// else just twice. What f computes must not change.
+// Calls f twice. On the emulated device, the threads of a block run in falling, then in rising
+// order. The results of f must not depend on this.
 template <class F>
 void in_both_orders([[maybe_unused]] Device device, const F& f) {
 #ifdef MINI_CUDA_EMULATED
@@ -29,7 +29,7 @@ void in_both_orders([[maybe_unused]] Device device, const F& f) {
 #endif
 }
 
-// While it lives, products are computed so.
+// Sets the precision of products for a scope.
 class Precision {
  public:
   explicit Precision(ops::Products products) { ops::set_products(products); }

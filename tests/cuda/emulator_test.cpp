@@ -1,4 +1,4 @@
-// The emulated device (tests/cuda_emulator/) itself: what is wrong on a GPU must be seen here, too.
+// The emulated device (tests/cuda_emulator/) must show the errors that a GPU would show.
 #ifdef MINI_CUDA_EMULATED
 #include <cstring>
 
@@ -34,7 +34,7 @@ class Emulator : public test::CudaTest {
     return cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
   }
 
-  // What the kernel makes of 0, 1, 2, ...
+  // Runs the kernel on 0, 1, 2, ... and returns its results.
   std::vector<double> run(void (*kernel)(float*), emulator::Order order) {
     emulator::set_order(order);
     const Tensor x = ops::to_device(
@@ -48,7 +48,7 @@ class Emulator : public test::CudaTest {
   cudaStream_t stream_ = nullptr;
 };
 
-// Each thread takes its neighbour's value.
+// Each thread takes the value of its neighbour.
 __global__ void racy_kernel(float* x) { x[threadIdx.x] = x[(threadIdx.x + 1) % threads]; }
 
 __global__ void careful_kernel(float* x) {

@@ -1,4 +1,4 @@
-// Steps that are captured and replayed, and what host and device hand each other.
+// Captured and replayed steps, and the exchange of values between host and device.
 #include "tensor/graph.h"
 
 #include <gtest/gtest.h>
@@ -32,8 +32,8 @@ TEST_F(CudaQueue, ValuesFromTheHostSurviveTheirSource) {
     EXPECT_EQ(made[static_cast<std::size_t>(i)].to_vector(), std::vector<double>(100, i));
 }
 
-// y = x·factor + noise, with x copied in, the factor from the host, the noise drawn on the device;
-// the host doubles y, and the sum of both comes out.
+// y = x·factor + noise. x is copied in, the factor comes from the host, the noise is drawn on the
+// device; the host doubles y, and the result is the sum of both.
 struct Step {
   Device device;
   Tensor x;
@@ -46,7 +46,7 @@ struct Step {
     const Tensor noise = ops::uniform(random, x.shape(), DType::float64, {}, device);
     const Tensor y = ops::add(ops::binary(Binary::mul, x, scale), noise);
     const HostCopy here(y);
-    const Tensor z = ops::unary(Unary::square, noise, 0, 0);  // the device goes on
+    const Tensor z = ops::unary(Unary::square, noise, 0, 0);  // the device continues
     const Tensor doubled =
         from_host(y.shape(), DType::float64, device, [here](const Tensor& values) {
           ops::copy(ops::unary(Unary::affine, here.wait(), 2, 0), values);
@@ -73,7 +73,7 @@ TEST_F(CudaQueue, AReplayedStepIsTheStepItself) {
       step->factor = i + 0.5;
     }
     graph.replay(random);
-    eager.run(random);  // moves on
+    eager.run(random);  // advances the generator
     EXPECT_EQ(captured.result.wait().to_vector(), eager.result.wait().to_vector());
     seen.push_back(captured.result.wait().to_vector());
   }
@@ -88,7 +88,7 @@ TEST_F(CudaQueue, ReplaysLeaveOtherMemoryAlone) {
     Generator same = random;
     graph.capture(random, [&] { step.run(same); });
   }
-  Tensors bystanders;  // may lie where the step had its temporaries, were they not kept apart
+  Tensors bystanders;  // would get the memory of the step's temporaries if the pool did not keep it
   for (int i = 0; i < 8; ++i)
     bystanders.push_back(Tensor::full({64, 64}, i, DType::float64, device));
   graph.replay(random);
@@ -100,7 +100,7 @@ TEST_F(CudaQueue, AStepThatNeedsAValueCannotBeCaptured) {
   const Tensor x = Tensor::ones({}, DType::float32, device);
   Graph graph(device);
   EXPECT_NE(test::error_of([&] { graph.capture({}, [&] { (void)x.item(); }); }), "");
-  EXPECT_EQ(x.item(), 1);  // and afterwards all is as before
+  EXPECT_EQ(x.item(), 1);  // the failed capture has changed nothing
 }
 
 TEST_F(CudaQueue, DrawsOfAnotherGeneratorCannotBeCaptured) {

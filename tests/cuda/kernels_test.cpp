@@ -1,5 +1,5 @@
-// Kernels at sizes beyond one block of threads, CPU against device. Small and odd shapes:
-// registry_test.cpp.
+// Kernels on a GPU against the CPU, at sizes above one thread block. registry_test.cpp tests small
+// and odd shapes.
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -33,7 +33,7 @@ class CudaKernels : public test::CudaTest {
   Generator generator_{5, 0};
 };
 
-// Largest difference over the largest value.
+// The largest difference, relative to the largest value.
 double distance(const Tensor& a, const Tensor& b) {
   EXPECT_EQ(a.shape(), b.shape());
   const auto x = a.to_vector(), y = b.to_vector();
@@ -80,12 +80,12 @@ TEST_F(CudaKernels, CorrectionReturnsEveryBit) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     const Tensor x = normal({count}, dtype);
     Tensor estimate = ops::unary(Unary::affine, x, 1 + 1e-7, 0);
-    // Nothing of most blocks is kept aside, much of a few.
+    // Most blocks store nothing in `aside`, a few store much.
     for (std::int64_t i = 50'000; i < 60'000; i += i % 7 + 1)
       ops::fill(ops::narrow(estimate, 0, i, 1), i % 2 == 0 ? NAN : 1e30);
     const ops::Correction here = ops::correction(x, estimate);
     EXPECT_GT(here.aside.numel(), 1'000);
-    // On the device also where the elements are not aligned, which does not go by vectors.
+    // On the device also with unaligned elements, which are not read as vectors.
     const auto displaced = [&](const Tensor& values) {
       const Tensor longer = Tensor::zeros({count + 1}, dtype);
       ops::copy(values, ops::narrow(longer, 0, 1, count));
@@ -213,7 +213,7 @@ TEST_F(CudaKernels, OperandsOnTwoDevicesAreNamed) {
             "grad: a gradient on cpu for an output on cuda:0");
 }
 
-// More tensors than one launch takes, of many sizes, two dtypes and memory orders.
+// More tensors than one launch takes, of many sizes, two dtypes and several memory orders.
 TEST_F(CudaKernels, AdamAndTheNormTakeAllParametersAtOnce) {
   const AdamParams params{.weight_decay = 0.01};
   std::vector<AdamSlot> here, far;
@@ -279,7 +279,7 @@ TEST_F(CudaKernels, AddsToManyTensorsAtOnce) {
 }
 
 #ifdef MINI_CUDA_EMULATED
-// The first backward leaves its results in the parameters, the second one adds to them.
+// The first backward stores its gradients in the leaves, the second adds to them.
 TEST_F(CudaKernels, GradientsOfANodeAreAddedInOneLaunch) {
   Tensors weights, biases;
   for (std::int64_t k = 0; k < 5; ++k) {

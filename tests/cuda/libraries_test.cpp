@@ -1,4 +1,4 @@
-// cuBLAS and cuDNN, which are loaded when they are needed.
+// cuBLAS and cuDNN are loaded when they are first needed.
 #ifdef MINI_CUDA
 #include "ops/cuda/libraries.h"
 

@@ -1,4 +1,4 @@
-// Matrix products on the device against the CPU, in float64.
+// Matrix products on a GPU against the CPU, in float64.
 #include "ops/matmul.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ namespace {
 
 using CudaMatmul = test::CudaTest;
 
-// The matrices stored the other way round, and with gaps.
+// The same matrices transposed in memory, and with gaps.
 Tensor turned(const Tensor& x) {
   const int last = x.rank() - 1;
   return ops::transpose(ops::contiguous(ops::transpose(x, last - 1, last)), last - 1, last);
@@ -78,7 +78,7 @@ TEST_F(CudaMatmul, RoundsToTf32OnlyWhereAllowed) {
   EXPECT_LE(error(), 1e-6);
   const test::Precision allowed(ops::Products::tf32);
   const double rounded = error();
-#ifdef MINI_CUDA_EMULATED  // cuBLAS may find that something else is faster
+#ifdef MINI_CUDA_EMULATED  // a real cuBLAS may choose another algorithm
   EXPECT_GE(rounded, 1e-5);
 #endif
   EXPECT_LE(rounded, 1e-3);

@@ -1,6 +1,7 @@
-// Every row of the gradient-check registry, CPU against device: the same inputs, of the registry's
-// shapes (size 1, odd, not contiguous, broadcast), through forward, gradient and second-order
-// gradient. Twice on the device, in both orders of threads: the same bits.
+// Every row of the gradient-check registry on a GPU against the CPU: the same inputs, in the shapes
+// of the registry (size 1, odd, not contiguous, broadcast), for the value, the gradient and the
+// second-order gradient. Each runs twice on the device, in both orders of threads, and must give
+// the same bits.
 #include <array>
 #include <cmath>
 #include <set>
@@ -17,10 +18,10 @@ namespace {
 
 using CudaRegistry = test::CudaTest;
 
-// Cases of a row; the special shapes and memory layouts come first.
+// The number of cases of a row. Special shapes and memory layouts come first.
 constexpr int cases_per_row = 14;
 
-// Results, named, on the CPU.
+// Named results, on the CPU.
 struct Result {
   std::string name;
   std::size_t order;  // of the derivative
@@ -35,7 +36,7 @@ class Computation {
   Computation(const suite::Case& c, DType dtype, Device device)
       : case_(c), dtype_(dtype), device_(device) {}
 
-  // `inputs_as`: the values are first rounded to this type.
+  // The values are first rounded to `inputs_as`.
   Results operator()(Depth depth, DType inputs_as) {
     Tensors x, wanted;
     for (const suite::Input& input : case_.inputs) {
@@ -91,7 +92,7 @@ class Computation {
   Results results_;
 };
 
-// |a - b| over |b| or 1, whichever is larger: Euclidean norms.
+// |a - b| / max(|b|, 1) in Euclidean norms.
 double distance(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector(), y = b.to_vector();
   double difference = 0, norm = 0;
@@ -102,8 +103,8 @@ double distance(const Tensor& a, const Tensor& b) {
   return std::sqrt(difference) / std::max(1.0, std::sqrt(norm));
 }
 
-// What may differ, by the order of the derivative. A row whose float32 gradients the registry lets
-// differ more than usual from float64 multiplies rounding errors: two devices may differ as much.
+// The tolerance by order of the derivative. If the registry has a larger tolerance for a row's
+// float32 gradients, the row amplifies rounding errors, and two devices may differ as much.
 using Tolerance = std::array<double, 3>;
 
 Tolerance tolerance_of(const suite::Row& row, DType dtype) {
@@ -113,7 +114,7 @@ Tolerance tolerance_of(const suite::Row& row, DType dtype) {
   return {1e-5, gradient, gradient};
 }
 
-// Returns how many results were compared.
+// Returns the number of compared results.
 int expect_near(const Results& far, const Results& here, const Tolerance& tolerance,
                 const std::string& what) {
   EXPECT_EQ(far.size(), here.size()) << what;
@@ -143,7 +144,7 @@ Results run_on_device(const suite::Case& c, DType dtype, Device device, Depth de
 
 template <class F>
 void for_each_case(const F& f) {
-  // Tensors of a few elements give a second thread nothing but waiting.
+  // Tensors of a few elements are too small for a second thread.
   const int threads = max_threads();
   set_threads(1);
   for (const suite::Row& row : suite::registry())
@@ -182,7 +183,8 @@ TEST_F(CudaRegistry, ComputesWhatTheCpuDoes) {
               to_string(device).c_str(), suite::registry().size(), compared);
 }
 
-// What mini_gradcheck --device does to every row: derivatives against differences, both computed here.
+// What mini_gradcheck --device does for every row: compares derivatives with differences, both
+// computed on the device.
 TEST_F(CudaRegistry, PassesTheSuitesChecks) {
   const std::set<std::string> some{"conv2d", "coupling", "dense_block", "matmul", "sample_mixture"};
   for (const suite::Row& row : suite::registry()) {
@@ -194,10 +196,10 @@ TEST_F(CudaRegistry, PassesTheSuitesChecks) {
   }
 }
 
-// These refuse 16 bits; everything else computes in them.
+// These functions refuse 16-bit types; all others compute in them.
 const std::set<std::string> wide_only{"dense_block", "diff_jpeg", "sample_mixture"};
 
-// On the CPU 16 bits are only for storage, so its float32 is the measure.
+// The CPU only stores 16-bit types, so its float32 results are the reference.
 TEST_F(CudaRegistry, ComputesInBFloat16) {
   int compared = 0;
   for_each_case([&](const suite::Row& row, const suite::Case& c, const std::string& what) {

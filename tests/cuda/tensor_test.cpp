@@ -1,4 +1,4 @@
-// Memory, copies and random numbers on the device.
+// Memory, copies and random numbers on a GPU.
 #include <cmath>
 #include <gtest/gtest.h>
 

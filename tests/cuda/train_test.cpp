@@ -1,4 +1,4 @@
-// Whole training runs and inference on the device, against the CPU and against each other.
+// Training runs and inference on a GPU, compared with the CPU and with each other.
 #include <gtest/gtest.h>
 
 #include "infer/picture.h"
@@ -21,7 +21,7 @@ class CudaTrain : public test::CudaTest {
   void SetUp() override {
     test::CudaTest::SetUp();
     if (IsSkipped()) return;
-    set_threads(1);  // a network so small only waits for threads
+    set_threads(1);  // the network is too small for several threads
     Generator generator{1, 0};
     for (const int i : {0, 1, 2})
       io::write_image(folder_.path() / ("photo" + std::to_string(i) + ".png"),
@@ -38,7 +38,7 @@ class CudaTrain : public test::CudaTest {
                         "test.json", folder_.path(), assignments);
   }
 
-  // The state of the network after a run.
+  // Returns the state of the network after a run.
   nn::StateDict train(Device where, std::vector<std::string> assignments, bool replay = true) {
     assignments.push_back("out=" + (folder_.path() / std::to_string(++runs_)).string());
     Trainer trainer(config(assignments), {.device = where, .replay = replay});
@@ -53,7 +53,7 @@ class CudaTrain : public test::CudaTest {
     for (const auto& [name, tensor] : a) EXPECT_TRUE(test::equal_bits(tensor, b.at(name))) << name;
   }
 
-  // Of all values together, relative to the largest.
+  // The difference of all values together, relative to the largest value.
   static double difference(const nn::StateDict& a, const nn::StateDict& b) {
     double worst = 0, largest = 0;
     for (const auto& [name, tensor] : a) {
@@ -82,7 +82,7 @@ TEST_F(CudaTrain, GivesTheSameBitsReplayedOrNotInEveryMemoryMode) {
     const std::string of = "precision=" + precision;
     const nn::StateDict reference = train(device, {of, "memory=stored"}, false);
     expect_same_bits(train(device, {of, "memory=exact"}), reference);
-    if (precision == "float32") continue;  // the dense block is slow where it is emulated
+    if (precision == "float32") continue;  // the emulated device is slow in the dense block
     expect_same_bits(train(device, {of, "memory=stored"}), reference);
     expect_same_bits(train(device, {of, "memory=checkpoint"}), reference);
     expect_same_bits(train(device, {of, "memory=exact"}, false), reference);

@@ -1,4 +1,4 @@
-// cuBLAS on the emulated device: plain loops.
+// cuBLAS for the emulated device: plain loops.
 #include <algorithm>
 #include <type_traits>
 
@@ -45,7 +45,7 @@ void multiply(const Product& p) {
                  operand(b[p.turn_b ? t * p.ldb + column : column * p.ldb + t]);
         T& out = c[column * p.ldc + row];
         Sum result = static_cast<Sum>(p.alpha) * sum;
-        // With beta 0, C may hold anything.
+        // With beta = 0, cuBLAS does not read C.
         if (p.beta != 0) result += static_cast<Sum>(p.beta) * static_cast<Sum>(out);
         out = T(result);
       }
@@ -70,7 +70,7 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-// Every sum here is of float32 to its end, which is what mini asks for.
+// All sums here are in float32 to their end, so only that mode is supported.
 cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t mode) {
   return (mode & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION) != 0
              ? CUBLAS_STATUS_SUCCESS

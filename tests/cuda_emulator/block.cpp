@@ -1,6 +1,6 @@
-// A block of threads on one processor. A thread runs on a fiber (a stack of its own) until it meets
-// a barrier; then the next one begins. A fiber whose thread ends takes over the next thread, so a
-// kernel without barriers needs just one.
+// Runs a thread block on one processor. Each thread runs on a fiber (with its own stack) until it
+// reaches a barrier; then the next thread runs. A fiber whose thread has ended starts the next
+// thread, so a kernel without barriers needs one fiber only.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -40,10 +40,10 @@ enum class State { ready, at_block_barrier, at_warp_barrier };
 struct Fiber {
   Context context{};
   void* stack = nullptr;
-  unsigned thread = 0;  // the one it runs
+  unsigned thread = 0;  // index of the thread it runs
   State state = State::ready;
   bool idle = true;
-  void* fake_stack = nullptr;  // AddressSanitizer's
+  void* fake_stack = nullptr;  // used by AddressSanitizer
 };
 
 Order order = Order::rising;
@@ -82,7 +82,7 @@ class Block {
     wait(State::at_warp_barrier);
   }
 
-  // Two places that take turns: nobody begins the next call but one before all have read.
+  // There are two buffers, used in turns: the next call but one begins after all lanes have read.
   const Shown* show(const void* mine, std::size_t bytes) {
     const unsigned self = running_->thread, first = shows_[self]++ % 2 * threads_;
     if (bytes > sizeof shown_[0]) die("a value too wide to be shown");
@@ -94,7 +94,7 @@ class Block {
   unsigned thread() const { return running_->thread; }
 
  private:
-  // A thread that can go on, or a fiber for one that has not begun.
+  // A fiber whose thread can continue, or one for a thread that has not begun.
   Fiber* next() {
     for (; ready_ < fibers_.size(); ++ready_)
       if (!fibers_[ready_]->idle && fibers_[ready_]->state == State::ready)
@@ -111,7 +111,8 @@ class Block {
     return &fiber;
   }
 
-  // Everybody waits: lets those go on whose warp, or whose block, is complete.
+  // All threads wait. Releases those whose warp, or whose block, has reached the barrier
+  // completely.
   void release() {
     ready_ = 0;
     std::array<unsigned, 32> waiting{};  // lanes of each warp
@@ -184,7 +185,7 @@ class Block {
 
   const std::function<void()>* body_ = nullptr;
   unsigned threads_ = 0, started_ = 0, finished_ = 0;
-  std::size_t ready_ = 0, idle_ = 0;  // fibers below were looked at
+  std::size_t ready_ = 0, idle_ = 0;  // fibers below this index were looked at
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<std::array<std::uint64_t, 4>> values_;  // shown to the warp
   std::vector<Shown> shown_;

@@ -1,6 +1,6 @@
-// Going from one stack to another. The C library's swapcontext makes two system calls to do so, and
-// AddressSanitizer clears the whole stack on the way; kernels whose warps work together change stacks
-// millions of times.
+// Switching between stacks. The C library's swapcontext makes two system calls, and
+// AddressSanitizer clears the whole stack in it. Kernels whose warps cooperate switch millions of
+// times.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,13 @@ namespace mini::emulator {
 
 #if defined(__x86_64__)
 
-// A stack that was left: where its registers lie.
+// A suspended stack. Its registers are saved at the stack pointer.
 struct Context {
   void* stack_pointer = nullptr;
 };
 
-// Keeps on the stack what a function must preserve (System V ABI), leaves it, and takes up the other.
+// Saves the registers that a function must preserve (System V ABI) on the stack, and switches
+// stacks.
 [[gnu::naked, gnu::noinline]] inline void change_stack(void** /*left*/, void* /*taken*/) {
   asm volatile(
       "pushq %rbp\n pushq %rbx\n pushq %r12\n pushq %r13\n pushq %r14\n pushq %r15\n"
@@ -31,10 +32,10 @@ inline void change(Context& from, Context& to) {
   change_stack(&from.stack_pointer, to.stack_pointer);
 }
 
-// `start`, which must not return, begins when the context is first taken up.
+// Prepares a context that calls `start`, which must not return, when it is first switched to.
 inline void prepare(Context& context, void* stack, std::size_t bytes, void (*start)()) {
-  // From the top: no return address (a function begins 8 bytes off a multiple of 16), where to
-  // return to, six registers.
+  // From the top of the stack: a zero (so that the function begins 8 bytes off a multiple of 16, as
+  // after a call), the return address, six registers.
   auto* const top = reinterpret_cast<std::uintptr_t*>(static_cast<std::byte*>(stack) + bytes);
   top[-1] = 0;
   top[-2] = reinterpret_cast<std::uintptr_t>(start);

@@ -1,5 +1,5 @@
-// The part of cuBLAS that mini uses, on the host (see emulator.h). Names, numbers and meanings are
-// those of cuBLAS 13.0.
+// The part of cuBLAS that mini uses, for the emulated device (emulator.h). Names, numbers and
+// meanings are those of cuBLAS 13.0.
 #pragma once
 
 #include "cuda_runtime.h"
@@ -29,7 +29,8 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle);
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes);
-// Column-major C = alpha op(A) op(B) + beta C, m x n, over k; alpha and beta in the type of the sums.
+// Column-major C = alpha op(A) op(B) + beta C, where C is m x n and the sum is over k. alpha and
+// beta have the type of the sums.
 cublasStatus_t cublasGemmStridedBatchedEx_64(
     cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, std::int64_t m,
     std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType a_type,

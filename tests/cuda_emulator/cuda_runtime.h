@@ -1,5 +1,5 @@
-// The part of CUDA's runtime API that mini uses, on the host (see emulator.h). Names, numbers and
-// meanings are those of the CUDA Runtime API 13.0.
+// The part of the CUDA runtime API that mini uses, for the emulated device (emulator.h). Names,
+// numbers and meanings are those of the CUDA Runtime API 13.0.
 #pragma once
 
 #include <cmath>
@@ -107,7 +107,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
 namespace mini::emulator {
 
-// Queues work on a stream: runs when the host waits for it, with device memory accessible.
+// Queues work on a stream. It runs when the host waits for it, with access to device memory.
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);
 cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> body);
 

@@ -1,5 +1,5 @@
-// The part of cuDNN that mini uses, on the host (see emulator.h). Names, numbers and meanings are
-// those of cuDNN 9.
+// The part of cuDNN that mini uses, for the emulated device (emulator.h). Names, numbers and
+// meanings are those of cuDNN 9.
 #pragma once
 
 #include "cuda_runtime.h"
@@ -55,7 +55,7 @@ using cudnnFilterDescriptor_t = cudnnFilterStruct*;
 using cudnnConvolutionDescriptor_t = cudnnConvolutionStruct*;
 using cudnnActivationDescriptor_t = cudnnActivationStruct*;
 
-// What is said of one algorithm.
+// The properties of one algorithm.
 template <class Algorithm>
 struct cudnnAlgorithmEntry {
   Algorithm algo;

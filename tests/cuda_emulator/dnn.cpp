@@ -1,5 +1,5 @@
-// cuDNN on the emulated device: plain loops. It refuses what the real one may refuse (images that
-// are slices of wider ones), and ranks first what mini must not take.
+// cuDNN for the emulated device: plain loops. It refuses what the real library may refuse (channel
+// slices of wider images), and it ranks algorithms first that mini must not use.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -32,13 +32,13 @@ struct cudnnActivationStruct {
 
 namespace {
 
-// What an algorithm needs where it may use tensor cores, and where it may not.
+// The workspace of an algorithm depends on whether it may use tensor cores.
 std::size_t workspace_of(const cudnnConvolutionStruct& convolution, int algorithm) {
   if (algorithm == 3) return std::size_t{1} << 40;
   return convolution.math == CUDNN_FMA_MATH ? 128 : 64;
 }
 
-// Descriptors as they are when the work is queued.
+// A copy of the descriptors, made when the work is queued.
 struct Problem {
   cudnnTensorStruct x, y;
   cudnnFilterStruct w;
@@ -62,11 +62,11 @@ cudnnStatus_t consistent(const Problem& p) {
     if (t.stride != std::array{t.size[1] * t.size[2] * t.size[3], std::int64_t{1},
                                t.size[1] * t.size[3], t.size[1]})
       return CUDNN_STATUS_NOT_SUPPORTED_LAYOUT;
-  // Something must be left for mini's own kernels.
+  // Grouped convolutions are refused, so that tests reach mini's own kernels.
   return c.groups == 1 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
 }
 
-// f(x index, w index, y index) for every product of the definition.
+// Calls f(x index, w index, y index) for every product in the definition.
 template <class F>
 void each_product(const Problem& p, const F& f) {
   const auto& c = p.convolution;
@@ -92,7 +92,7 @@ std::size_t count(const std::array<std::int64_t, 4>& size) {
 
 enum class Result { x, w, y };
 
-// bias: added to y, or null.
+// `bias` is added to y, or null.
 template <class T>
 void compute(const Problem& p, Result result, void* x_data, void* w_data, void* y_data,
              const void* bias) {
@@ -116,7 +116,7 @@ void compute(const Problem& p, Result result, void* x_data, void* w_data, void* 
       sums[static_cast<std::size_t>(at_y)] += operand(w[at_w]) * operand(x[at_x]);
   });
   if (bias != nullptr)
-    for (std::size_t i = 0; i < sums.size(); ++i)  // packed channels-last
+    for (std::size_t i = 0; i < sums.size(); ++i)  // y is packed channels-last
       sums[i] += static_cast<float>(
           static_cast<const T*>(bias)[i % static_cast<std::size_t>(p.y.size[1])]);
   std::transform(sums.begin(), sums.end(), out, [](float sum) { return T(sum); });
@@ -142,8 +142,8 @@ cudnnStatus_t run(cudnnHandle_t handle, const Problem& p, Result result, const v
   return error == cudaSuccess ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 
-// The fastest gives other bits in every run, the next one wants too much memory, and the one after
-// that will not run. Memory is said of tensor cores, whatever was asked for.
+// The fastest algorithm is not deterministic, the second needs too much memory, and the third is
+// refused when it runs. The memory in an entry is that for tensor cores, whatever was requested.
 template <class Entry>
 cudnnStatus_t list(const Problem& p, int room, int* count, Entry* entries) {
   *count = 0;
@@ -334,7 +334,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
   return run(handle, {*x_is, *y_is, *w_is, *convolution}, Result::y, alpha, beta, x, w, y,
              algorithm, workspace, bytes);
 }
-// Something must be left for a pass of its own: kernels of an even width add no bias.
+// Kernels of an even width are refused, so that tests reach the separate pass for a bias.
 cudnnStatus_t cudnnConvolutionBiasActivationForward(
     cudnnHandle_t handle, const void* alpha1, cudnnTensorDescriptor_t x_is, const void* x,
     cudnnFilterDescriptor_t w_is, const void* w, cudnnConvolutionDescriptor_t convolution,

@@ -1,13 +1,15 @@
-// The device half of CUDA's language on the host: what a kernel sees. A kernel is compiled as plain
-// C++ against these headers, which stand in front of the toolkit's in the include path, and runs
-// here thread by thread.
+// The device half of the CUDA language, on the host. A kernel is compiled as plain C++ against
+// these headers, which come before the toolkit's in the include path, and runs here thread by
+// thread.
 //
-//   threads of a block   fibers, each run to its next barrier before the next one begins: in rising
-//                        or falling order, so that a missing barrier changes results
-//   device memory        inaccessible while host code runs, filled with NaN when allocated, and
-//                        fenced for AddressSanitizer
-//   streams              queues that are worked off only when the host waits: a missing
-//                        synchronisation reads what has not been computed
+//   threads of a block   are fibers. Each runs to its next barrier before the next one begins, in
+//   rising
+//                        or falling order, so that a missing barrier changes results.
+//   device memory        is inaccessible while host code runs, filled with NaN when allocated, and
+//                        poisoned outside allocations for AddressSanitizer.
+//   streams              are queues that run only when the host waits, so that code without a
+//   necessary
+//                        synchronisation reads values that are not yet computed.
 //
 // Read next: stream.cpp, block.cpp, memory.cpp.
 #pragma once
@@ -35,36 +37,36 @@ struct dim3 {
       : x(width), y(height), z(depth) {}
 };
 
-// Of the thread that runs now.
+// The indices of the thread that runs now.
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 constexpr int warpSize = 32;
 
 namespace mini::emulator {
 
-// What tests may change.
+// Settings and counters for tests.
 enum class Order { rising, falling };
 void set_order(Order order);         // of the threads of a block
-void set_memory(std::size_t bytes);  // of the device; what is allocated stays
-void set_devices(int count);         // how many are found
+void set_memory(std::size_t bytes);  // of the device; existing allocations stay
+void set_devices(int count);         // how many cudaGetDeviceCount finds
 void set_driver(int version);        // 0: no driver
 void set_capability(int major, int minor);
-std::uint64_t launches();  // kernels queued so far
+std::uint64_t launches();  // number of kernels queued so far
 
-// All threads of the block, or of the warp, wait here for each other.
+// Each waits for all threads of the block, or of the warp.
 void block_barrier();
 void warp_barrier();
-// A value that every lane of a warp shows the others: lane `from`'s.
+// Exchanges values within a warp: `result` receives the value of lane `from`.
 void exchange(const void* mine, std::size_t bytes, int from, void* result);
 int lane();
-// What every lane of the warp shows in a collective operation: [lane][word]. Valid until the lane's
-// next call but one.
+// Shows the words of every lane of the warp to the others: [lane][word]. The result is valid until
+// the lane's next call but one.
 using Shown = std::array<std::uint32_t, 8>;
 const Shown* show(const void* mine, std::size_t bytes);
-// Bytes that all threads of the block share, as many as the launch asked for.
+// The dynamic shared memory of the block, of the size requested at launch.
 std::byte* dynamic_shared_memory();
 
-// Runs one block: `body` once for each of its threads.
+// Runs one block: calls `body` once for each thread.
 void run_block(const std::function<void()>& body);
 
 }  // namespace mini::emulator

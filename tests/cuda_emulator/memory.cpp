@@ -1,6 +1,6 @@
-// Memory and properties of the emulated device. Its memory is a range of addresses without access
-// rights but while a stream works, so that host code which follows a device pointer ends there and
-// then.
+// Memory and properties of the emulated device. Its memory is a range of addresses that can be
+// accessed only while a stream runs. Host code that dereferences a device pointer is therefore
+// stopped at once.
 #include "memory.h"
 
 #include <algorithm>
@@ -28,10 +28,10 @@ namespace mini::emulator {
 namespace {
 
 constexpr std::size_t page = 4096, arena_bytes = std::size_t{64} << 30;
-// Memory is locked and unlocked for every wait, page by page: large pages make that cheap.
+// Every wait unlocks and locks the memory; large pages make that cheap.
 constexpr std::size_t large_page = 2 << 20;
 
-// What a program under test is told by its environment, so that its messages can be tested.
+// Environment variables set these for a program under test, so that its messages can be tested.
 int from_environment(const char* name, int otherwise) {
   const char* const text = std::getenv(name);
   return text != nullptr ? std::atoi(text) : otherwise;
@@ -45,8 +45,8 @@ struct DeviceState {
                        << 20;
 
   std::byte* arena = nullptr;
-  std::size_t top = 0;                          // bytes of the arena ever used
-  std::map<std::byte*, std::size_t> live;       // as asked for
+  std::size_t top = 0;                          // bytes of the arena used so far
+  std::map<std::byte*, std::size_t> live;       // in bytes requested
   std::multimap<std::size_t, std::byte*> free;  // whole pages
   std::map<std::byte*, std::size_t> pinned;     // host memory
   std::size_t allocated = 0;
@@ -72,7 +72,7 @@ cudaError_t usable() {
   return cudaSuccess;
 }
 
-std::size_t pages(std::size_t bytes) { return (bytes + page) / page * page; }  // a gap included
+std::size_t pages(std::size_t bytes) { return (bytes + page) / page * page; }  // with a gap behind
 
 void protect(int rights) {
   const std::size_t used = (device().top + large_page - 1) / large_page * large_page;
@@ -85,7 +85,7 @@ bool is_in_arena(const void* data) {
          place < device().arena + arena_bytes;
 }
 
-// That [data, data + bytes) is part of one allocation.
+// Whether [data, data + bytes) is part of one allocation.
 bool is_allocated(const void* data, std::size_t bytes) {
   const auto* place = static_cast<const std::byte*>(data);
   auto above = device().live.upper_bound(const_cast<std::byte*>(place));
@@ -266,7 +266,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   const bool to_device = is_in_arena(to), from_device = is_in_arena(from);
   if ((to_device && !is_allocated(to, bytes)) || (from_device && !is_allocated(from, bytes)))
     return record(cudaErrorInvalidValue);
-  // From ordinary host memory the bytes are taken at once; into it, they are there on return.
+  // Bytes from pageable host memory are read at once; bytes to it have arrived on return.
   if (((!from_device && !is_pinned(from, bytes)) || (!to_device && !is_pinned(to, bytes))) &&
       is_capturing(stream))
     return record(may_not_capture() ? cudaErrorStreamCaptureUnsupported : cudaSuccess);

@@ -1,4 +1,4 @@
-// TF32, the format in which tensor cores take float32: 8 bits of exponent, 10 of mantissa.
+// TF32, the input format of tensor cores for float32: 8 bits of exponent, 10 of mantissa.
 #pragma once
 
 #include <bit>
@@ -8,7 +8,8 @@
 
 namespace mini::emulator {
 
-// To the nearest, ties away from zero, as cvt.rna.tf32.f32 does. Infinities and NaNs stay.
+// Rounds to nearest, ties away from zero, like cvt.rna.tf32.f32. Infinities and NaNs stay as they
+// are.
 inline float round_to_tf32(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7f800000u) == 0x7f800000u) return value;

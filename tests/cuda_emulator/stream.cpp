@@ -1,5 +1,6 @@
-// Streams, events and graphs of the emulated device: queues of functions. Nothing runs before the
-// host waits for a stream, an event or the device; a captured graph is a queue that is kept.
+// Streams, events and graphs of the emulated device. A stream is a queue of functions; nothing runs
+// before the host waits for a stream, an event or the device. A captured graph is a queue that is
+// kept.
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -26,7 +27,7 @@ struct CUstream_st {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   bool invalidated = false;
 };
-// What it last recorded is done once the stream has worked off `position` functions.
+// A record of an event is done when the stream has run the function that cudaEventRecord queued.
 struct CUevent_st {
   cudaStream_t stream = nullptr;
   std::uint64_t recorded = 0, done = 0;  // numbers of records
@@ -50,7 +51,7 @@ bool capturing() {
   return false;
 }
 
-// What may not be done while capturing makes the capture void.
+// A forbidden call invalidates the captures in progress. Returns whether there are any.
 bool invalidates_capture() {
   bool any = false;
   for (const cudaStream_t stream : streams())
@@ -79,7 +80,7 @@ void work_off_until(cudaEvent_t event, std::uint64_t record) {
 }  // namespace
 
 cudaError_t enqueue(cudaStream_t stream, Work work) {
-  // mini never uses the default stream, which waits for every other.
+  // The default stream is an error, since mini never uses it: it would wait for all others.
   if (stream == nullptr || !streams().contains(stream)) return cudaErrorInvalidResourceHandle;
   if (stream->captured)
     stream->captured->nodes.push_back(std::move(work));

@@ -21,13 +21,13 @@ struct Copies {
   std::deque<std::vector<Copy>> groups;
 };
 
-// Of the thread that runs.
+// The copies of the current thread.
 Copies& copies() {
   static auto& all = *new std::array<Copies, 1024>;
   return all[threadIdx.x];
 }
 
-// Rows of a tile of the first operand that lane `source` showed, behind which come those of b.
+// Words of operands a and b, in the registers that the lanes showed: four of a, then two of b.
 Word shown_a(const Shown* warp, int row, int column_word) {
   return warp[4 * (row % 8) + column_word % 4]
              [static_cast<std::size_t>(row / 8 + column_word / 4 * 2)];

@@ -1,5 +1,5 @@
-// What ops/cuda/tensor_core.cuh needs of the emulated device: the same operations, by the layouts
-// that the PTX ISA documents.
+// The operations of ops/cuda/tensor_core.cuh for the emulated device, by the layouts in the PTX
+// ISA.
 #pragma once
 
 #include "emulator.h"
@@ -9,8 +9,8 @@ namespace mini::emulator {
 
 using Word = std::uint32_t;
 
-// Copies happen only when they are waited for, so that a missing wait reads what was there before.
-void copy_async(void* to, const void* from, std::size_t bytes);  // the rest of 16 is zeros
+// A copy is made only in wait_copies, so that code without a necessary wait reads the old values.
+void copy_async(void* to, const void* from, std::size_t bytes);  // fills up to 16 with zeros
 void commit_copies();
 void wait_copies(int pending);
 

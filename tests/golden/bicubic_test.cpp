@@ -1,7 +1,5 @@
-// The bicubic rows of the published evaluation: codec, resize and metrics are right when these
-// numbers come out, and no weights are needed.
-#include "infer/evaluate.h"
-
+// The bicubic rows of the published evaluation. They test codec, resize and metrics together,
+// without any weights.
 #include "tests/support/support.h"
 
 namespace mini {

@@ -1,4 +1,5 @@
-// JPEG and WebP against Pillow with the same libraries: file sizes and decoded pixels are equal.
+// JPEG and WebP against Pillow with the same libraries: file sizes and decoded pixels must be
+// equal.
 #include <gtest/gtest.h>
 #include <string>
 

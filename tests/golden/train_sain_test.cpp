@@ -1,6 +1,6 @@
-// Whole training steps of SAIN against PyTorch, step by step: losses, gradient norm, every
-// parameter after the update. Float64 throughout; float32 for the first step, beyond which
-// trajectories diverge.
+// Training steps of SAIN against PyTorch: losses, gradient norm, and all parameters after each
+// update, in float64. In float32 only the first step is compared, since trajectories diverge
+// afterwards.
 #include <array>
 #include <cmath>
 #include <sstream>
@@ -18,7 +18,7 @@
 namespace mini {
 namespace {
 
-// The golden files' noise for a step: exponential and normal of shape [N,C,H,W,5].
+// The noise of the golden files for a step: exponential and normal, of shape [N,C,H,W,5].
 Tensor noise_exponential(const std::string& step, const Shape& shape, std::uint64_t salt) {
   const Tensor uniform = test::hash_uniform(step + ".exponential", shape, salt);
   Tensor result = Tensor::empty(shape, DType::float64);
@@ -63,7 +63,7 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   net.to(dtype);
   net.to(test::device());
 
-  // uint8 NHWC -> [0,1] NCHW; the reference LR is float32 NHWC already.
+  // uint8 NHWC -> [0,1] NCHW; the reference LR is a float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
   const auto images = [&, dtype = dtype](const std::string& key) {
     return test::on_device(
@@ -135,13 +135,8 @@ INSTANTIATE_TEST_SUITE_P(Reversible, GoldenTraining,
                                           testing::Values(DType::float64, DType::float32),
                                           testing::Values(models::MemoryMode::reversible)),
                          test_name);
-INSTANTIATE_TEST_SUITE_P(
-    OtherModes, GoldenTraining,
-    testing::Combine(testing::Values(x4_jpeg), testing::Values(DType::float64, DType::float32),
-                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
-    test_name);
-// The same bits as in exact mode (tests/models/memory_test.cpp), so these long runs wait for
-// --gtest_also_run_disabled_tests.
+// These runs are long and have the same bits as exact mode (tests/models/memory_test.cpp), so they
+// run only with --gtest_also_run_disabled_tests.
 INSTANTIATE_TEST_SUITE_P(
     DISABLED_OtherModesLong, GoldenTraining,
     testing::Combine(testing::Values(x2_jpeg, x2_webp), testing::Values(DType::float64),

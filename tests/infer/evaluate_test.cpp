@@ -15,7 +15,7 @@
 namespace mini::infer {
 namespace {
 
-// Soft waves, so that codecs and interpolation have something to keep.
+// Smooth waves, which codecs and interpolation preserve in part.
 Tensor waves(std::int64_t height, std::int64_t width) {
   Tensor image = Tensor::empty({height, width, 3}, DType::uint8);
   std::uint8_t* pixel = image.data<std::uint8_t>();
@@ -53,13 +53,14 @@ TEST(Scaler, TheNetworkIsTheRescalersOwn) {
   EXPECT_FALSE(scaler->upscale(image).requires_grad());
 }
 
-// The pool off, so that its counters tell what was asked for; unlimited again afterwards.
+// Disables the cache, so that the counters show the sizes requested; the destructor removes all
+// limits.
 class LimitedScaler : public testing::Test {
  protected:
   LimitedScaler() { allocator({}).set_cache_limit(0); }
   ~LimitedScaler() override { allocator({}).set_cache_limit(std::size_t{4} << 30); }
 
-  // The most that tensors took while work() ran.
+  // The peak of memory in tensors during work().
   template <class Work>
   static std::size_t peak(const Work& work) {
     allocator({}).reset_peak();

@@ -19,7 +19,7 @@ Tensor noise_image(std::int64_t height, std::int64_t width, std::uint64_t seed) 
   return image;
 }
 
-// SSIM straight from its definition: the 2-D window at every place, variances about the mean.
+// SSIM by its definition: the 2-D window at every position, variances about the mean.
 double plain_ssim(const Tensor& a, const Tensor& b, int channel) {
   const std::int64_t height = a.size(0), width = a.size(1);
   const auto at = [&](const Tensor& image, std::int64_t y, std::int64_t x) {
@@ -54,7 +54,7 @@ TEST(Psnr, OfKnownDifferences) {
   const Tensor black = Tensor::zeros({4, 5, 3}, DType::uint8);
   const Tensor gray = Tensor::full({4, 5, 3}, 51, DType::uint8);
   EXPECT_NEAR(psnr(black, gray, Colour::rgb), 20 * std::log10(5.0), 1e-12);
-  // Y of gray g is 16 + 219·g/255.
+  // Y of a grey level g is 16 + 219·g/255.
   EXPECT_NEAR(psnr(black, gray, Colour::y), 20 * std::log10(255 / 43.8), 1e-12);
   EXPECT_EQ(psnr(gray, gray, Colour::y), std::numeric_limits<double>::infinity());
 }

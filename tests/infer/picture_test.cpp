@@ -5,7 +5,7 @@
 namespace mini::infer {
 namespace {
 
-// Pixel (y, x) is (y, x, 7).
+// The colour of pixel (y, x) is (y, x, 7).
 Tensor coordinates(std::int64_t height, std::int64_t width) {
   std::vector<std::uint8_t> values;
   for (std::int64_t y = 0; y < height; ++y)

@@ -1,4 +1,4 @@
-// Uses an installed mini: a gradient, and a photograph's way through SAIN and back.
+// Uses an installed mini: a gradient, and an image downscaled and upscaled by SAIN.
 #include <cmath>
 #include <iostream>
 

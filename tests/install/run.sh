@@ -8,6 +8,7 @@ rm -rf "$prefix"
 cmake --install "$1" --prefix "$prefix"
 cmake -G Ninja -S "$here" -B "$prefix-user" -DCMAKE_PREFIX_PATH="$(realpath "$prefix")" -DCMAKE_BUILD_TYPE=Release
 cmake --build "$prefix-user"
-"$prefix-user/uses_mini"
+"$prefix-user/main"
+"$prefix-user/filter"
 "$prefix/bin/mini_infer" --help
 "$prefix/bin/mini_train" --help

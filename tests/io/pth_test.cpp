@@ -227,19 +227,17 @@ TEST(Pth, RefusesProgramsThatAreNotSound) {
   expect_contains(error_for("NQ."), "persistent id");
   expect_contains(error_for("NNb."), "no object");
   expect_contains(error_for("ctorch._utils\n_rebuild_tensor_v2\n)R."), "a way that mini does not");
-  expect_contains(error_for("}NNs."), "neither text nor number");
-  expect_contains(error_for("}]Ns."), "neither text nor number");
 }
 
 TEST(Pth, RefusesWhatHasNoEnd) {
   // A list that holds itself; a thousand lists in each other; 2^40 references to one value.
-  expect_contains(error_for("]q\1h\1a."), "refers to itself");
+  expect_contains(error_for("]q\1h\1a."), "nests too deep or refers to itself");
   std::string deep, wide = "N";
   for (int i = 0; i < 1000; ++i) deep += ']';
   for (int i = 1; i < 1000; ++i) deep += 'a';
   expect_contains(error_for(deep + "."), "nests too deep");
   for (int i = 0; i < 40; ++i) wide += "q\1h\1\x86";
-  expect_contains(error_for(wide + "."), "nests too deep or refers to itself");
+  expect_contains(error_for(wide + "."), "refer to each other too often");
   // Copies of copies.
   std::string copies = "]q\1(";
   for (int i = 0; i < 3000; ++i) copies += 'N';
@@ -292,7 +290,7 @@ TEST(Pth, TensorFilesAreToldApartByContent) {
   file.tensors["x"] = Tensor::scalar(1);
   // A header of 0x280 bytes begins like a pickle.
   write_safetensors(folder.path() / "plain", file);
-  file.metadata["filler"] = std::string(0x280 - 84, 'x');
+  file.metadata["filler"] = std::string(0x280 - 108, 'x');
   write_safetensors(folder.path() / "0x280", file);
   ASSERT_EQ(static_cast<int>(read_file(folder.path() / "0x280")[0]), 0x80);
   for (const char* name : {"plain", "0x280"})

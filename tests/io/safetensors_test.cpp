@@ -1,6 +1,7 @@
 // safetensors: every dtype there and back, the exact bytes, and headers that lie.
 #include "io/safetensors.h"
 
+#include <chrono>
 #include <cstring>
 #include <string>
 
@@ -11,6 +12,8 @@
 
 namespace mini::io {
 namespace {
+
+using namespace std::string_literals;
 
 Bytes container(std::string header, std::string_view data) {
   const std::uint64_t length = header.size();
@@ -65,7 +68,8 @@ TEST(Safetensors, WritesExactlyTheFormat) {
   file.tensors["a"] = Tensor::from(std::vector<std::uint8_t>{1, 2, 3}, {3});
   file.tensors["b"] = Tensor::from(std::vector<float>{1}, {1, 1});
   write_safetensors(path, file);
-  std::string header = R"({"a":{"data_offsets":[4,7],"dtype":"U8","shape":[3]},)"
+  std::string header = R"({"__metadata__":{"mini.crc32":"55bc801daca16a6a"},)"
+                       R"("a":{"data_offsets":[4,7],"dtype":"U8","shape":[3]},)"
                        R"("b":{"data_offsets":[0,4],"dtype":"F32","shape":[1,1]}})";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   EXPECT_EQ(read_file(path), container(header, {"\0\0\x80\x3f\1\2\3", 7}));
@@ -128,9 +132,62 @@ TEST(Safetensors, RefusesHeadersThatLie) {
   expect_contains(error_for(a + "}", "x"), "the file has 1");
   expect_contains(error_for(a + "}", "xyz"), "the file has 3");
   expect_contains(error_for(a + R"(,"a":)" + entry("U8", "[0]", "[2,2]") + "}", "xy"),
-                  "\"a\" appears twice");
-  expect_contains(error_for(R"({"a":)" + std::string(1'000'000, '[')), "nests deeper");
+                  "key \"a\" appears twice");
+  expect_contains(error_for(R"({"a":)" + std::string(1'000'000, '[')), "nested deeper than 3");
   expect_contains(error_for(R"({"__metadata__":{"a":1}})"), "\"a\" is no text");
+}
+
+// Each bit of the data matters, and the first damaged tensor is named.
+TEST(Safetensors, DamageInsideATensorIsNoticed) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  TensorFile file;
+  file.tensors["first"] = Tensor::from(std::vector<float>{1, 2}, {2});
+  file.tensors["second"] = Tensor::from(std::vector<std::uint8_t>{1, 2, 3}, {3});
+  file.tensors["empty"] = Tensor::empty({0});
+  write_safetensors(path, file);
+  const Bytes good = read_file(path);
+  for (std::size_t bit = 8 * (good.size() - 11); bit < 8 * good.size(); ++bit) {
+    Bytes bad = good;
+    bad[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+    const bool in_second = bit / 8 >= good.size() - 3;
+    expect_contains(test::error_of([&] { parse_safetensors(bad); }),
+                    in_second ? "tensor \"second\" is damaged" : "tensor \"first\" is damaged");
+  }
+}
+
+TEST(Safetensors, ChecksumsMustBeOfTheseTensors) {
+  const std::string data(4, '\0'), zeros = "2144df1c";  // CRC-32 of four zero bytes
+  const auto parse = [&](const std::string& checksums) {
+    return parse_safetensors(
+        container(R"({"__metadata__":{"mini.crc32":")" + checksums +
+                      R"("},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                  data));
+  };
+  EXPECT_TRUE(parse(zeros).metadata.empty()) << "they are no metadata of the caller";
+  expect_contains(test::error_of([&] { parse(zeros + zeros); }), "not as many checksums");
+  expect_contains(test::error_of([&] { parse("2144df1d"); }), "leave mini.crc32 out");
+  EXPECT_EQ(parse_safetensors(
+                container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", data))
+                .tensors.size(),
+            1U)
+      << "other programs write none";
+}
+
+// 30,000 tensors, 1.7 MB: the time is that of reading them, not its square.
+TEST(Safetensors, ManyTensorsTakeLinearTime) {
+  std::string header = "{";
+  for (int i = 0; i < 30'000; ++i)
+    header += concat_text(i == 0 ? "" : ",", "\"t", i,
+                          R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})");
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse_safetensors(container(header + "}", "")).tensors.size(), 30'000U);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+}
+
+TEST(Safetensors, RefusesTextAfterAZeroByte) {
+  expect_contains(error_for("{}"s + '\0' + "x"), "zero byte");
+  expect_contains(error_for("{\"__metadata__\":{\"a\":\"\0\"}}"s), "zero byte");
 }
 
 TEST(Safetensors, RefusesALengthBeyondTheFile) {

@@ -1,5 +1,5 @@
-// The memory modes on whole networks: the same bits as with everything stored, and how many bytes
-// each takes, counted exactly.
+// The memory modes on whole networks. They give the same bits as `stored`, and their memory is
+// counted exactly.
 #include <cmath>
 
 #include "autograd/engine.h"
@@ -23,7 +23,7 @@ std::shared_ptr<models::InvertibleRescaler> make(const Network& network, std::in
   return test::make_network(network.first, {network.second, blocks, blocks, growth}, generator);
 }
 
-// One step's gradients, all parameters in order; the total loss in front.
+// The total loss and the gradients of all parameters of one step.
 Tensors step_gradients(const std::shared_ptr<models::InvertibleRescaler>& net, const Tensor& hr,
                        models::MemoryMode memory) {
   net->set_memory(memory);
@@ -55,7 +55,7 @@ void expect_exact_equals_stored(const std::shared_ptr<models::InvertibleRescaler
 
 class MemoryModes : public testing::TestWithParam<Network> {
  protected:
-  MemoryModes() { set_threads(1); }  // networks so small only wait for threads
+  MemoryModes() { set_threads(1); }  // the networks are too small for several threads
   ~MemoryModes() override { set_threads(threads_); }
   static Tensor image(std::int64_t batch, std::int64_t side, DType dtype = DType::float32) {
     Generator generator{7};
@@ -135,7 +135,7 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
   }
 }
 
-// Bytes at the peak of a step beyond what was there before it; gradients were.
+// The bytes that a step needs at its peak, besides those alive before it (gradients included).
 std::size_t activation_peak(const std::shared_ptr<models::InvertibleRescaler>& net,
                             const Tensor& hr, models::MemoryMode memory) {
   step_gradients(net, hr, memory);
@@ -153,23 +153,24 @@ TEST_P(MemoryModes, PeakGrowsAsDerived) {
   const auto peak = [&](std::int64_t blocks, models::MemoryMode memory) {
     return static_cast<double>(activation_peak(make(GetParam(), blocks, 8), hr, memory));
   };
-  // Nothing is kept: four times as many blocks take no more.
+  // Nothing is kept, so four times as many blocks need no more memory.
   EXPECT_NEAR(peak(8, models::MemoryMode::reversible) / peak(2, models::MemoryMode::reversible), 1,
               0.05);
 
-  // A byte per element and change, and a few kept aside. A vanilla block changes each element once,
-  // an enhanced one the three image-like channels twice; each is passed twice in a step.
+  // One byte per changed element, and a few elements stored aside. A vanilla block changes each
+  // element once; an enhanced block changes the three image channels twice. A step passes each
+  // block twice.
   const bool sain = GetParam().first == std::string("sain");
   const auto s2 = static_cast<double>(GetParam().second * GetParam().second);
   const auto elements = static_cast<double>(hr.numel());
-  double changes = elements;  // by one more block of each kind
+  double changes = elements;  // for one more block of each kind
   if (sain) changes += elements + elements / s2;
-  if (!sain && GetParam().second == 4) changes *= 2;  // on both levels
+  if (!sain && GetParam().second == 4) changes *= 2;  // for both levels
   const double grown = peak(8, models::MemoryMode::exact) - peak(2, models::MemoryMode::exact);
   EXPECT_GT(grown, 6 * 2 * changes);
   EXPECT_LT(grown, 6 * 2 * changes * 1.15);
 
-  // Everything, for comparison: the features of all subnets.
+  // For comparison, `stored` keeps the features of all subnets.
   EXPECT_GT(peak(8, models::MemoryMode::stored), 8 * peak(8, models::MemoryMode::exact));
   EXPECT_LT(peak(8, models::MemoryMode::checkpoint), peak(8, models::MemoryMode::stored) / 3);
 }

@@ -1,5 +1,5 @@
-// SAIN's latent model: what it draws, and what it keeps until backward. The formula of a sample is
-// held against its definition in tests/autograd/coupling_test.cpp.
+// SAIN's latent model: what it draws, and what it keeps until backward.
+// tests/autograd/coupling_test.cpp tests the formula of a sample.
 #include "models/sain/mixture.h"
 
 #include "autograd/engine.h"
@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t components = 5;
 const Shape shape{2, 9, 32, 40};
 
-// A sample and its gradient from noise that is kept, drawn as the mixture draws it.
+// A sample and its gradient from stored noise, drawn in the same way as the mixture draws it.
 TEST(Mixture, DrawsTheSameNoiseInBackward) {
   Generator weights{1};
   const models::GaussianMixture mixture(components, weights);
@@ -35,7 +35,7 @@ TEST(Mixture, DrawsTheSameNoiseInBackward) {
       EXPECT_TRUE(test::equal_bits(mixture.sample(shape, generator), expected));
       EXPECT_EQ(generator, expected_generator);
     }
-  }  // backward does not ask the caller's generator
+  }  // backward does not use the caller's generator
   EXPECT_TRUE(test::equal_bits(z, expected));
   const auto gradient = [&](const Tensor& sample) {
     return grad({sum(sample * weight)}, {parameters})[0];
@@ -55,7 +55,7 @@ TEST(Mixture, KeepsNoNoiseUntilBackward) {
   EXPECT_EQ(allocator({}).stats().peak - start, (1 + 2 * components) * bytes);
   allocator({}).reset_peak();
   backward(z, z.detach());
-  // The noise and the sample, again.
+  // The noise and the sample again.
   EXPECT_LE(allocator({}).stats().peak - start, (2 + 2 * components) * bytes + 4096);
   EXPECT_LE(live() - start, bytes + 4096);
 }

@@ -1,5 +1,4 @@
-// The registry of networks: reading off a file of weights which network it is of, and refusing what
-// no network is.
+// Recognising the network from a state dict, and refusing a state dict of no known network.
 #include "models/irn/irn.h"
 #include "models/registry.h"
 #include "models/sain/sain.h"
@@ -53,6 +52,23 @@ TEST(RecogniseNetwork, ASmallFileBuildsNoHugeNetwork) {
     state[concat_text("haar_operations.", level, ".haar_weights")] = Tensor::zeros({1});
   EXPECT_EQ(test::error_of([&] { recognise_network(state); }),
             "model: the weights have 70 Haar levels; 1 (x2) and 2 (x4) are known");
+}
+
+// Zero blocks would be built as the paper's number, of whatever growth.
+TEST(RecogniseNetwork, NoBlocksAreNoNetwork) {
+  nn::StateDict irn;
+  for (const char* name :
+       {"operations.0.haar_weights", "operations.1.haar_weights", "operations.1.F.conv1.weight"})
+    irn[name] = Tensor::zeros({1000, 1, 1, 0});
+  EXPECT_EQ(test::error_of([&] { recognise_network(irn); }), "model: the weights have no blocks");
+  nn::StateDict sain = weights_of(NetworkConfig("sain", SainOptions{2, 1, 1, 4}));
+  std::erase_if(sain, [](const auto& named) { return named.first.starts_with("comp_operations"); });
+  EXPECT_EQ(test::error_of([&] { recognise_network(sain); }), "model: the weights have no blocks");
+  nn::StateDict uneven = weights_of(NetworkConfig("irn", IrnOptions{4, 1, 4}));
+  for (const auto& [name, tensor] : nn::StateDict(uneven))
+    if (name.starts_with("operations.3.")) uneven["operations.4." + name.substr(13)] = tensor;
+  EXPECT_EQ(test::error_of([&] { recognise_network(uneven); }),
+            "model: the weights have 3 blocks, which 2 levels cannot share");
 }
 
 TEST(NetworkConfig, HoldsOptionsOfItsNetworkAlone) {

@@ -1,5 +1,5 @@
-// SAIN and IRN as wholes: exact inverses, log-determinants, initialisation, losses. What they
-// compute is held against the official implementation in tests/golden.
+// SAIN and IRN as a whole: exact inverses, log-determinants, initialisation, losses.
+// tests/golden compares their values with the official implementation.
 #include <cmath>
 
 #include "autograd/engine.h"
@@ -43,7 +43,7 @@ TEST_P(Rescalers, InvertExactlyWithAnyWeights) {
   EXPECT_NEAR(up.log_det.item(), -down.log_det.item(), 1e-9 * std::abs(down.log_det.item()));
 }
 
-// log|det J| of the whole map, from the Jacobian itself: one row of it per output element.
+// log|det J| of the whole map, from the Jacobian: one row for each output element.
 TEST_P(Rescalers, LogDeterminantIsThatOfTheJacobian) {
   net_->to(DType::float64);
   test::set_golden_weights(*net_);
@@ -76,7 +76,7 @@ TEST_P(Rescalers, StartAsTheHaarTransform) {
   const NoGrad no_grad;
   const Tensor x = image(DType::float32);
   const models::FlowResult down = net_->forward(x);
-  // conv5 of every subnet is zero, so LR is the mean of each square of pixels.
+  // conv5 of every subnet is zero, so LR is the mean of 2x2 (or 4x4) pixels.
   Tensor means = x;
   for (std::int64_t s = net_->scale(); s > 1; s /= 2) means = avg_pool2d(means, {});
   EXPECT_LT(test::max_difference(down.lr, means), 1e-6);

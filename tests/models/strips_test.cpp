@@ -1,4 +1,5 @@
-// Rows that stream through a network: the bits of the whole image, in the memory that was foretold.
+// Strips of rows that stream through a network give the bits of the whole image, in the predicted
+// memory.
 #include "models/invertible/strips.h"
 
 #include "autograd/functions.h"
@@ -13,7 +14,7 @@
 namespace mini::models {
 namespace {
 
-// Pushes x in strips of `rows` rows and joins what comes out.
+// Pushes x in strips of `rows` rows and concatenates the results.
 Tensor stream(const Flow& flow, Rescaling way, const Tensor& x, const Tensor& latent,
               std::int64_t rows) {
   FlowStream network(flow, way, x.shape(), x.dtype());
@@ -79,9 +80,10 @@ TEST_P(Strips, HaveTheBitsOfTheWholeInDouble) {
     expect_the_bits_of_the_whole(DType::float64, height, width);
 }
 
-// The allocator gives what was asked for: nothing is cached, and rows fill whole cache lines. What
-// is foretold too much: the first strip, which layers share until they drop its upper rows, and the
-// scratch of threads that were not busy together.
+// The allocator's counters are exact here: nothing is cached, and rows fill whole cache lines. The
+// prediction is too high by the first strip, which layers share until they drop its upper rows, and
+// by the workspaces of threads that were not busy at the same time. The worst here, 0.938, is the
+// share of SAIN x4's 26 rows of 40, whose halo is a quarter of the strip.
 TEST_P(Strips, TakeTheMemoryThatIsForetold) {
   const std::int64_t s = GetParam().scale, height = 40, width = 32;
   const Flow flow = network_->flow();
@@ -93,7 +95,7 @@ TEST_P(Strips, TakeTheMemoryThatIsForetold) {
       const bool up = way == Rescaling::upscale;
       const std::int64_t unit = up ? 1 : s;
       const Shape input{1, 3, height * unit, width * unit};
-      for (const std::int64_t rows : {1, 3, 16, 25, 40}) {
+      for (const std::int64_t rows : {1, 2, 3, 16, 25, 26, 40}) {
         const std::size_t foretold =
             strip_memory(*network_, way, input, DType::float32, rows * unit);
         memory.reset_peak();
@@ -107,15 +109,17 @@ TEST_P(Strips, TakeTheMemoryThatIsForetold) {
         const std::size_t taken = memory.stats().peak - before;
         EXPECT_EQ(memory.stats().live, before) << "nothing is kept when the image is done";
         EXPECT_LE(taken, foretold) << rows;
-        if (threads > 1) continue;
-        EXPECT_GE(static_cast<double>(taken), 0.94 * static_cast<double>(foretold)) << rows;
+        // Rows that do not fill the subnets' grid of two wait in one layer, then in the next.
+        if (threads > 1 || rows % 2 != 0) continue;
+        EXPECT_GE(static_cast<double>(taken), 0.93 * static_cast<double>(foretold)) << rows;
         EXPECT_TRUE(rows < height || taken == foretold);
       }
     }
   memory.set_cache_limit(std::size_t{4} << 30);
 }
 
-// Without strips, the memory grows with the height; in strips of one height it does not.
+// Without strips, memory grows with the height of the image; in strips of a fixed height it does
+// not.
 TEST_P(Strips, NeedNoMoreForAHigherImage) {
   const std::int64_t s = GetParam().scale;
   const auto needed = [&](std::int64_t height) {
@@ -126,7 +130,7 @@ TEST_P(Strips, NeedNoMoreForAHigherImage) {
 }
 
 TEST_P(Strips, AreAsHighAsTheMemoryAllows) {
-  const std::int64_t s = GetParam().scale, height = 500;
+  const std::int64_t s = GetParam().scale, height = 1000;
   const Shape input{1, 3, height * s, 32 * s};
   const auto memory = [&](std::int64_t rows) {
     return strip_memory(*network_, Rescaling::downscale, input, DType::float32, rows);
@@ -136,12 +140,12 @@ TEST_P(Strips, AreAsHighAsTheMemoryAllows) {
   };
   EXPECT_EQ(rows(memory(height * s)), height * s);
   EXPECT_EQ(rows(memory(8 * s)), 8 * s);
-  EXPECT_EQ(rows(memory(s)), s);
-  EXPECT_EQ(rows(memory(s) - 1), 0);
+  EXPECT_EQ(rows(memory(2 * s)), 2 * s) << "the subnets' grid is two rows";
+  EXPECT_EQ(rows(memory(2 * s) - 1), 0);
   const std::size_t half = memory(height * s) / 2;
   EXPECT_LE(memory(rows(half)), half);
-  EXPECT_GT(memory(rows(half) + s), half);
-  EXPECT_EQ(rows(half) % s, 0);
+  EXPECT_GT(memory(rows(half) + 2 * s), half);
+  EXPECT_EQ(rows(half) % (2 * s), 0);
 }
 
 TEST_P(Strips, RefuseWhatDoesNotFit) {

@@ -43,7 +43,7 @@ TEST(Module, LoadsStrictlyOrSaysWhatDiffers) {
   Pair pair;
   nn::StateDict state;
   for (const auto& [name, tensor] : pair.state_dict())
-    state[name] = Tensor::full(tensor.shape(), 2, DType::float64);  // converted on the way in
+    state[name] = Tensor::full(tensor.shape(), 2, DType::float64);  // loading converts it
   EXPECT_TRUE(pair.load_state_dict(state).missing.empty());
   EXPECT_EQ(pair.second.bias.to_vector(), std::vector<double>(4, 2.0));
 

@@ -1,4 +1,4 @@
-// The convolution trio against a direct loop.
+// The convolution trio against a plain loop.
 #include "ops/conv.h"
 
 #include <cmath>
@@ -17,7 +17,7 @@ struct Case {
   Conv2dParams params;
 };
 
-// Every branch of the kernels: panels of one, two and three vectors and several of them, narrow
+// The cases cover every branch of the CPU kernels: one, two, three and more vectors of outputs, few
 // outputs, tiles of every height, strips of several rows, dilation in x alone, groups, depthwise.
 const std::vector<Case>& cases() {
   static const std::vector<Case> list{
@@ -42,7 +42,7 @@ const std::vector<Case>& cases() {
       {{1, 2, 2, 3}, {3, 2, 5, 5}, {.padding = {2, 2}}},
       {{1, 2, 4, 4}, {3, 2, 1, 1}, {.padding = {3, 3}}},
       {{1, 2, 5, 5}, {3, 2, 3, 3}, {.stride = {3, 3}, .padding = {4, 4}, .dilation = {2, 2}}},
-      {{1, 2, 9, 9}, {3, 2, 2, 2}, {.stride = {3, 4}}},  // rows and columns nobody sees
+      {{1, 2, 9, 9}, {3, 2, 2, 2}, {.stride = {3, 4}}},  // rows and columns that no output uses
       {{1, 3, 200, 300}, {1, 3, 3, 3}, {.padding = {1, 1}}},
   };
   return list;
@@ -53,7 +53,7 @@ std::string describe(const Case& c) {
                      " groups=", c.params.groups);
 }
 
-// f(y index, x index, w index) for every product that the definition of F contains.
+// Calls f(y index, x index, w index) for every product in the definition of F.
 template <class F>
 void each_product(const Case& c, const F& f) {
   const Shape y = c.params.output_shape(c.x, c.w, "test");
@@ -131,7 +131,7 @@ void expect_equal(const Trio& got, const Trio& wanted, const std::string& what) 
   EXPECT_EQ(got.dw.to_vector(), wanted.dw.to_vector()) << what;
 }
 
-// Sums of small integers are exact in any order, so nothing may differ.
+// Sums of small integers are exact in any order, so results must be equal.
 TEST(Conv2d, IsExactOnIntegers) {
   for (const Case& c : cases()) {
     const Trio wanted = reference(c, Data(c, DType::float64, true));
@@ -157,7 +157,8 @@ TEST(Conv2d, MatchesTheDirectLoop) {
   }
 }
 
-// The same values as a channel slice and a spatial slice of a larger tensor, in either order.
+// The same values as a channel slice and as a spatial slice of a larger tensor, in both memory
+// orders.
 Tensor slice_of_larger(const Tensor& x, bool channels_last) {
   Tensor large = Tensor::full({x.size(0), x.size(1) + 5, x.size(2) + 2, x.size(3) + 3},
                               std::nan(""), x.dtype());
@@ -209,7 +210,7 @@ TEST(Conv2d, BitsDoNotDependOnThreads) {
   set_threads(before);
 }
 
-// A value that is not finite must not leak beyond the outputs that see it.
+// A value that is not finite must affect only the outputs whose window contains it.
 TEST(Conv2d, NotANumberStaysWhereItIsSeen) {
   Tensor x = ops::channels_last(Tensor::ones({1, 37, 6, 9}));
   ops::fill(ops::narrow(ops::narrow(x, 2, 5, 1), 3, 8, 1), std::nan(""));

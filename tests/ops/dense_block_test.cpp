@@ -11,7 +11,7 @@
 namespace mini {
 namespace {
 
-// [C,H,W] in double, zeros outside.
+// [C,H,W] in double, with zeros outside.
 struct Image {
   std::int64_t channels, height, width;
   std::vector<double> values;
@@ -86,7 +86,7 @@ Result reference(const Block& block) {
   for (const std::int64_t o : block.outputs) all += o;
   const std::int64_t plane = block.height * block.width;
   for (std::int64_t n = 0; n < block.images; ++n) {
-    Image f(all, block.height, block.width), g = f;  // all values; what arrives at them
+    Image f(all, block.height, block.width), g = f;  // features and their gradients
     for (std::int64_t i = 0; i < block.channels * plane; ++i)
       f.values[static_cast<std::size_t>(i)] = value(block.x, n * block.channels * plane + i);
     std::int64_t seen = block.channels;
@@ -150,7 +150,7 @@ void expect_near(const Result& a, const Result& b, double tolerance) {
   }
 }
 
-// Small reproducible values in [-0.5, 0.5).
+// Reproducible values in [-0.5, 0.5).
 struct Random {
   std::uint32_t state = 12345;
   double operator()() {
@@ -161,7 +161,8 @@ struct Random {
 
 TEST(DenseBlock, MatchesPlainLoops) {
   Random random;
-  // Widths below, at and beside the size of a tile; odd channel counts; one to five convolutions.
+  // Widths below, equal to and above the size of a tile; odd numbers of channels; one to five
+  // convolutions.
   const Block blocks[] = {
       make_block(2, 9, 6, 8, {32, 32, 32, 32, 3}, 0.2, random),
       make_block(1, 3, 5, 19, {32, 32, 32, 32, 9}, 0.2, random),
@@ -228,7 +229,7 @@ TEST(DenseBlock, RowsDividedAmongThreadsMakeNoDifference) {
 
 TEST(DenseBlock, WithoutGradientItNeedsOnlyAFewRows) {
   Random random;
-  const Block block = make_block(1, 3, 256, 16, {32, 32, 32, 32, 3}, 0.2, random);
+  const Block block = make_block(1, 3, 256, 64, {32, 32, 32, 32, 3}, 0.2, random);
   Allocator& memory = allocator({});
   const int before = max_threads();
   set_threads(1);
@@ -236,7 +237,7 @@ TEST(DenseBlock, WithoutGradientItNeedsOnlyAFewRows) {
   const std::size_t live = memory.stats().live;
   ops::dense_block(block.x, block.weights, block.biases, block.slope);
   set_threads(before);
-  const std::size_t all_features = 128 * 256 * 16 * sizeof(float);
+  const std::size_t all_features = 128 * 256 * 64 * sizeof(float);
   EXPECT_LT(memory.stats().peak - live, all_features / 4);
 }
 

@@ -129,7 +129,8 @@ TEST(BicubicMap, KeepsConstantsAndLines) {
         mirrored = mirrored || map.source[t] == 0 || map.source[t] == 39;
       }
       EXPECT_NEAR(total, 1, 1e-14);
-      // Whole and halved scales weigh symmetrically, so away from the border a line stays a line.
+      // Weights are symmetric at integer and halved scales, so away from the border a line stays a
+      // line.
       const double centre = (static_cast<double>(i) + 0.5) / scale - 0.5;
       if (!mirrored && scale != 0.37) {
         EXPECT_NEAR(position, centre, 1e-12) << scale << " " << i;

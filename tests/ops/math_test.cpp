@@ -9,7 +9,7 @@
 namespace mini {
 namespace {
 
-// Units in the last place between `got` and the true value.
+// The error of `got` in units in the last place.
 double ulps(float got, double expected) {
   const auto near = static_cast<float>(expected);
   const double unit = static_cast<double>(std::nextafter(std::abs(near), INFINITY)) -

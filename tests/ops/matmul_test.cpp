@@ -21,7 +21,7 @@ Tensor random_matrix(const Shape& shape, std::uint64_t seed, DType dtype, bool i
   return ops::cast(result, dtype);
 }
 
-// a [B,M,K] · b [B,K,N] by the definition.
+// a [B,M,K] · b [B,K,N], by the definition.
 Tensor reference(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector(), y = b.to_vector();
   const auto batch = static_cast<std::size_t>(a.size(0)), m = static_cast<std::size_t>(a.size(1)),
@@ -38,7 +38,7 @@ Tensor reference(const Tensor& a, const Tensor& b) {
 struct Size {
   std::int64_t batch, m, n, k;
 };
-// Heights, widths and depths on both sides of every tile, panel and block.
+// Sizes just below and above every tile, panel and block.
 const std::vector<Size> sizes{{1, 1, 1, 1},     {2, 3, 4, 5},     {1, 13, 16, 7},  {1, 14, 17, 33},
                               {1, 15, 31, 8},   {3, 64, 48, 20},  {1, 130, 65, 9}, {1, 5, 3, 1100},
                               {1, 113, 9, 513}, {2, 70, 40, 512}, {5, 1, 80, 3},   {1, 200, 1, 10}};
@@ -94,7 +94,7 @@ TEST(Matmul, BroadcastsLeadingDimensions) {
     for (std::int64_t j = 0; j < 2; ++j)
       EXPECT_EQ(ops::select(ops::select(y, 0, i), 0, j).to_vector(),
                 reference(ops::select(a, 0, i), ops::narrow(b, 0, j, 1)).to_vector());
-  // A matrix for the whole batch.
+  // One matrix for the whole batch.
   const Tensor shared = random_matrix({5, 2}, 9, DType::float64, true);
   const Tensor many = random_matrix({3, 4, 5}, 10, DType::float64, true);
   const Tensor product = ops::matmul(many, shared);
@@ -104,7 +104,7 @@ TEST(Matmul, BroadcastsLeadingDimensions) {
 
 TEST(Matmul, EmptyOperands) {
   EXPECT_EQ(ops::matmul(Tensor::empty({0, 3}), Tensor::empty({3, 4})).shape(), (Shape{0, 4}));
-  // A sum of nothing is 0.
+  // An empty sum is 0.
   EXPECT_EQ(ops::matmul(Tensor::empty({2, 0}), Tensor::empty({0, 2})).to_vector(),
             (std::vector<double>{0, 0, 0, 0}));
 }
@@ -112,7 +112,7 @@ TEST(Matmul, EmptyOperands) {
 TEST(Matmul, SaysWhatIsWrong) {
   const Tensor a = Tensor::ones({2, 3}), b = Tensor::ones({4, 5});
   EXPECT_EQ(test::error_of([&] { ops::matmul(a, b); }),
-            "matmul: 3 columns do not meet 4 rows (a=[2,3], b=[4,5])");
+            "matmul: a has 3 columns, but b has 4 rows (a=[2,3], b=[4,5])");
   EXPECT_EQ(test::error_of([&] { ops::matmul(a, Tensor::ones({3})); }),
             "matmul: operands need at least two dimensions, got [2,3] and [3]");
 }

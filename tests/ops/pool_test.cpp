@@ -23,7 +23,7 @@ Tensor image() {
   return ops::normal(generator, {2, 3, 7, 8}, DType::float64);
 }
 
-// Pools one element at a time over the padded image; `outside` stands for the padding.
+// Pools the padded image element by element; `outside` is the value of the padding.
 template <class Fold>
 std::vector<double> plain_pool(const Tensor& x, const Pool2dParams& p, double start, double outside,
                                const Fold& fold) {

@@ -1,4 +1,4 @@
-// Raw reductions against plain loops, in every memory order and at every thread count.
+// Reductions against plain loops, in every memory order and at every thread count.
 #include "ops/reduce.h"
 
 #include <cmath>
@@ -18,7 +18,7 @@ Tensor random(const Shape& shape, DType dtype = DType::float32, std::uint64_t se
   return ops::normal(generator, shape, dtype);
 }
 
-// Σ or max over the dimensions flagged in `dims`, one element at a time in double.
+// The sum or maximum over the dimensions flagged in `dims`, element by element in double.
 Tensor plain_reduce(Reduction op, const Tensor& x, const std::vector<int>& dims) {
   const Shape kept = ops::reduced_shape(x.shape(), dims, true, "test");
   Tensor y = Tensor::full(kept, op == Reduction::sum ? 0 : -INFINITY, DType::float64);
@@ -82,7 +82,7 @@ TEST(Reduce, ResultOfNoReductionIsACopy) {
 }
 
 TEST(Reduce, SumsFloatsToTheLastBit) {
-  // Σ 0.1f over ten million elements: a float32 accumulator would be off by several percent.
+  // The sum of ten million times 0.1f: a float32 accumulator would be wrong by several percent.
   const Tensor x = Tensor::full({10'000'000}, 0.1);
   const double exact = static_cast<double>(0.1f) * 1e7;
   EXPECT_EQ(ops::sum(x).item(), static_cast<double>(static_cast<float>(exact)));

@@ -1,6 +1,6 @@
-// Tests that run on the CPU and on a GPU: TEST_P of a class derived from OnEachDevice, then
+// Tests that run on the CPU and on a GPU. Write TEST_P for a class derived from OnEachDevice, and
 //   INSTANTIATE_TEST_SUITE_P(Devices, ..., test::each_device(), test::device_name);
-// skipped, with the reason, where there is no GPU.
+// Without a GPU, its tests are skipped and say why.
 #pragma once
 
 #include <gtest/gtest.h>

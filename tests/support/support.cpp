@@ -8,7 +8,7 @@
 #include "tensor/view.h"
 
 #if defined(__clang__)
-// Asked by LeakSanitizer: LLVM's OpenMP library keeps a little for teams of threads that are gone.
+// LeakSanitizer calls this. LLVM's OpenMP library keeps a little memory of teams that have ended.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libomp.so\n"; }
 #endif

@@ -1,4 +1,4 @@
-// What tests share: comparing tensors, finding the material outside the checkout.
+// What tests share: comparisons of tensors, and paths of the material outside the repository.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +10,7 @@
 
 namespace mini::test {
 
-// Under AddressSanitizer freed memory is not kept for reuse, and address space is scarce.
+// Under AddressSanitizer the allocator does not pool memory, and address space is scarce.
 #if defined(__SANITIZE_ADDRESS__)  // gcc
 constexpr bool address_sanitizer = true;
 #elif defined(__has_feature)  // clang
@@ -19,21 +19,22 @@ constexpr bool address_sanitizer = __has_feature(address_sanitizer);
 constexpr bool address_sanitizer = false;
 #endif
 
-// max |a - b| / max(|b|), over all elements; infinity when a value is not finite.
+// max |a - b| / max |b| over all elements; infinity if a value is not finite.
 double relative_error(const Tensor& a, const Tensor& b);
 double max_difference(const Tensor& a, const Tensor& b);
 bool equal_bits(const Tensor& a, const Tensor& b);
 
-// ../shared beside the checkout, or MINI_SHARED. Tests that need it skip with a message otherwise.
+// The folder ../shared beside the repository, or MINI_SHARED. Tests skip, with a message, without
+// it.
 std::optional<std::filesystem::path> shared_folder();
 // shared/golden, or MINI_GOLDEN.
 std::optional<std::filesystem::path> golden_folder();
 
-// Where tests compute that run on any device: the CPU, or what MINI_TEST_DEVICE says.
+// The device for tests that run on any device: MINI_TEST_DEVICE, or else the CPU.
 Device device();
 Tensor on_device(const Tensor& x);
 
-// A fresh folder, removed with its content at the end of the scope.
+// A new folder, which the destructor removes with its content.
 class TemporaryFolder {
  public:
   TemporaryFolder();
@@ -46,7 +47,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// Runs f and returns the text of the Error it throws; fails the test when it throws none.
+// Returns the text of the Error that f throws; fails the test if f throws none.
 template <class F>
 std::string error_of(F&& f) {
   try {

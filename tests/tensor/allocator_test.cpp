@@ -1,4 +1,4 @@
-// The counters are part of the contract: every number here is exact.
+// The allocator. Its counters are part of its contract, so all numbers here are exact.
 #include "tensor/allocator.h"
 
 #include <cstdlib>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr bool pooled = !test::address_sanitizer;
 
-// A device with a little memory, counting what it lent out.
+// A device with little memory, which counts what it has allocated.
 class SmallDevice final : public Allocator {
  public:
   explicit SmallDevice(std::size_t capacity) : free_(capacity) {}
@@ -66,14 +66,14 @@ TEST(Allocator, ReusesWhatFits) {
   device.release(b);
   const Block exact = device.allocate(640);
   EXPECT_EQ(exact.data, b.data);
-  const Block close = device.allocate(5600);  // wastes exactly an eighth
+  const Block close = device.allocate(5600);  // wastes exactly an eighth of the block
   EXPECT_EQ(close.data, a.data);
   EXPECT_EQ(close.bytes, 6400u);
   EXPECT_EQ(device.stats().system_allocations, 2u);
   EXPECT_EQ(device.stats().cached, 0u);
   EXPECT_EQ(device.stats().live, 7040u);
   device.release(close);
-  const Block wasteful = device.allocate(5536);  // would waste more
+  const Block wasteful = device.allocate(5536);  // would waste more than an eighth
   EXPECT_NE(wasteful.data, a.data);
   EXPECT_EQ(device.stats().system_allocations, 3u);
   EXPECT_EQ(device.stats().cached, 6400u);
@@ -98,7 +98,7 @@ TEST(Allocator, CacheHasALimit) {
   device.set_cache_limit(1000);
   const Block a = device.allocate(640), b = device.allocate(640);
   device.release(a);
-  device.release(b);  // would make 1280
+  device.release(b);  // would raise `cached` to 1280
   EXPECT_EQ(device.stats().cached, 640u);
   EXPECT_EQ(device.available(), (1u << 20) - 640);
   device.set_cache_limit(100);
@@ -110,12 +110,12 @@ TEST(Allocator, CachedAndLiveKeepBelowTheTotalLimit) {
   SmallDevice device(1 << 20);
   device.set_total_limit(10'240);
   device.release(device.allocate(6'400));
-  const Block small = device.allocate(3'840);  // just beside the cached one
+  const Block small = device.allocate(3'840);  // just too large for the cached block
   EXPECT_EQ(device.stats().cached, 6'400u);
   const Block more = device.allocate(64);
   EXPECT_EQ(device.stats().cached, 0u);
   EXPECT_EQ(device.available(), (1u << 20) - 3'904);
-  const Block large = device.allocate(20'480);  // no bound for what is in use
+  const Block large = device.allocate(20'480);  // live bytes are not limited
   device.release(more);
   EXPECT_EQ(device.stats().cached, 64u);
   device.set_total_limit(1);
@@ -127,7 +127,7 @@ TEST(Allocator, CachedAndLiveKeepBelowTheTotalLimit) {
 TEST(Allocator, EmptiesTheCacheBeforeGivingUp) {
   SmallDevice device(10000);
   device.release(device.allocate(6400));
-  const Block big = device.allocate(9600);  // fits only once the cached block is gone
+  const Block big = device.allocate(9600);  // needs the memory of the cached block
   EXPECT_EQ(device.stats().live, 9600u);
   EXPECT_EQ(device.stats().cached, 0u);
   EXPECT_EQ(test::error_of([&] { device.allocate(6400); }),
@@ -147,7 +147,7 @@ TEST(Allocator, CountsAreExactUnderParallelUse) {
       std::vector<Block> held;
       for (int round = 0; round < rounds; ++round) {
         held.push_back(device.allocate(static_cast<std::size_t>(64 * (1 + (round * worker) % 37))));
-        // Nobody else may write here while we hold it.
+        // No other thread may write to a block while this one holds it.
         *static_cast<int*>(held.back().data) = worker * rounds + round;
         if (held.size() < 8) continue;
         EXPECT_EQ(*static_cast<int*>(held.front().data), worker * rounds + round - 7);

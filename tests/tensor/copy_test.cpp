@@ -41,8 +41,8 @@ TEST(Cast, BetweenIntegersSaturates) {
 }
 
 TEST(Cast, RoundsOnceToSixteenBits) {
-  // 1 + 2^-11 + 2^-40 lies just above the midpoint of two halves; a detour over float32 would first
-  // round it onto the midpoint and then down.
+  // 1 + 2^-11 + 2^-40 lies just above the midpoint of two halves. Rounding to float32 first would
+  // give the midpoint, which then rounds down.
   const std::vector<double> from{1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11, 1 - 0x1p-12 - 0x1p-40, 1e300,
                                  -1e-300};
   const std::vector<Half> half = cast_all<Half>(from);
@@ -81,7 +81,7 @@ TEST(Copy, IntoAndFromAnyView) {
   const Tensor to = ops::narrow(ops::narrow(ops::narrow(frame, 0, 1, 5), 1, 2, 3), 2, 5, 4);
   ops::copy(from, to);
   EXPECT_EQ(to.to_vector(), ops::cast(from, DType::float32).to_vector());
-  // Nothing outside the view was written.
+  // Elements outside the view must not change.
   std::int64_t untouched = 0;
   for (const double value : frame.to_vector()) untouched += value == -1;
   EXPECT_EQ(untouched, 6 * 5 * 9 - 5 * 3 * 4);

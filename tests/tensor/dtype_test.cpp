@@ -1,4 +1,4 @@
-// The 16-bit types: every pattern, every midpoint between neighbours.
+// The 16-bit types: all bit patterns, and all midpoints between neighbours.
 #include "tensor/dtype.h"
 
 #include <cmath>
@@ -21,7 +21,7 @@ BFloat16 bfloat16_of(std::uint32_t bits) {
   return value;
 }
 
-// The value of a binary16 pattern, from the definition of the format.
+// The value of a binary16 bit pattern, computed from the definition of the format.
 double half_value(std::uint32_t bits) {
   const int exponent = static_cast<int>(bits >> 10 & 31);
   const double mantissa = bits & 1023;
@@ -70,7 +70,7 @@ TEST(Half, KnownValues) {
   EXPECT_EQ(Half(65520.0f).bits, 0x7c00);
   EXPECT_EQ(Half(1e30f).bits, 0x7c00);
   EXPECT_EQ(Half(-0.0f).bits, 0x8000);
-  EXPECT_EQ(Half(0x1p-25f).bits, 0x0000);  // halfway to the smallest subnormal: even is zero
+  EXPECT_EQ(Half(0x1p-25f).bits, 0x0000);  // a tie, which goes to the even zero
   EXPECT_EQ(Half(0x1.8p-25f).bits, 0x0001);
 }
 
@@ -102,7 +102,7 @@ TEST(BFloat16, KnownValues) {
   EXPECT_EQ(BFloat16(0.1f).bits, 0x3dcd);
   EXPECT_EQ(BFloat16(3.14159265f).bits, 0x4049);
   EXPECT_EQ(BFloat16(std::numeric_limits<float>::max()).bits, 0x7f80);  // rounds to infinity
-  // A NaN whose payload lies in the dropped half must not become infinity.
+  // A NaN whose payload is only in the dropped half must not become infinity.
   EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(std::bit_cast<float>(0x7f800001u)))));
 }
 

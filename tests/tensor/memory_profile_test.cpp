@@ -1,4 +1,5 @@
-// What was alive at the peak: exact, whatever came before and after it.
+// The memory profile lists exactly what was alive at the peak, whatever is allocated before and
+// after.
 #include "tensor/memory_profile.h"
 
 #include <thread>
@@ -9,7 +10,7 @@
 namespace mini {
 namespace {
 
-// With nothing to reuse, blocks are as large as asked for, rounded up to 64 bytes.
+// With an empty cache, blocks have the size requested, rounded up to 64 bytes.
 Allocator& fresh_memory() {
   allocator({}).trim();
   return allocator({});
@@ -60,7 +61,7 @@ TEST(MemoryProfile, StartsAnewWhereThePeakIsReset) {
   ASSERT_EQ(profile.peak().entries.size(), 1u);
   EXPECT_EQ(profile.peak().entries[0].contents.shape, Shape{200});
 
-  // Older blocks count, too; at a later peak one of them is gone.
+  // Older blocks count, too. One of them is freed before the later peak.
   old = {};
   EXPECT_EQ(profile.peak().unknown, before);
   x = Tensor::zeros({500});
@@ -87,7 +88,7 @@ TEST(MemoryProfile, SeesAllThreads) {
         held[round * 7 % held.size()] =
             Tensor::empty({static_cast<std::int64_t>(1 + (round * 131 + worker) % 4000)});
     });
-  for (int i = 0; i < 100; ++i) {  // asking meanwhile is allowed
+  for (int i = 0; i < 100; ++i) {  // peak() may be called meanwhile
     const MemoryProfile::Peak peak = profile.peak();
     EXPECT_EQ(peak.bytes, sum(peak));
   }
@@ -102,7 +103,7 @@ TEST(MemoryProfile, OneAtATime) {
   {
     const MemoryProfile profile(allocator({}));
     EXPECT_EQ(test::error_of([] { const MemoryProfile another(allocator({})); }),
-              "allocator: is observed already");
+              "allocator: it already has an observer");
   }
   const MemoryProfile profile(allocator({}));
 }

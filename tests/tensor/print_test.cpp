@@ -1,4 +1,4 @@
-// What people read: tensors and devices as text.
+// The text form of tensors and devices.
 #include <sstream>
 
 #include "tensor/view.h"

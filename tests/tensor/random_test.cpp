@@ -1,4 +1,4 @@
-// Philox against its published vectors, and what is drawn from it.
+// Philox against its published test vectors, and the distributions drawn from it.
 #include "tensor/random.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 
 using Counter = std::array<std::uint32_t, 4>;
 
-// Known answers of the Random123 distribution (philox4x32, 10 rounds).
+// Known-answer tests of the Random123 distribution (philox4x32, 10 rounds).
 TEST(Philox, KnownAnswers) {
   constexpr std::uint32_t ones = 0xffffffff;
   EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
@@ -65,7 +65,8 @@ TEST(Generator, ContinuesFromSeedAndOffset) {
 }
 
 TEST(Generator, AdvancesByWhatItUsed) {
-  // A long draw is the same as the short ones that make it up, four float32 or two float64 a block.
+  // A long draw equals the short draws it consists of; a block has four float32 or two float64
+  // numbers.
   for (const auto& [dtype, per_block] : {std::pair{DType::float32, 4}, {DType::float64, 2}}) {
     Generator whole{1, 0}, parts{1, 0};
     const auto all = ops::uniform(whole, {40}, dtype).to_vector();
@@ -104,7 +105,7 @@ Moments moments(const Tensor& x) {
   return m;
 }
 
-// Five standard errors around the exact moments.
+// The tolerance is five standard errors around the exact moments.
 TEST(Generator, Moments) {
   constexpr std::int64_t count = 200000;
   const double error = 5 / std::sqrt(static_cast<double>(count));
@@ -139,7 +140,8 @@ TEST(Generator, NormalPairsAreIndependent) {
   EXPECT_NEAR(squares / 200000, 0, 2 * error);
 }
 
-// The two ends of a float32 uniform, at places found by search: exponential must stay in (0, inf).
+// Draws at the two ends of a float32 uniform, at positions found by search. exponential must stay
+// in (0, inf).
 TEST(Generator, ExponentialIsFiniteAtBothEnds) {
   struct End {
     std::uint64_t offset;
@@ -164,7 +166,7 @@ TEST(Generator, NextBelow) {
   for (int i = 0; i < 7000; ++i) ++seen.at(static_cast<std::size_t>(random.next_below(7)));
   for (const int count : seen) EXPECT_NEAR(count, 1000, 5 * std::sqrt(1000.0 * 6 / 7));
   EXPECT_EQ(random.next_below(1), 0);
-  // A limit of 3·2^61: without rejection the lower third would come up three times in eight.
+  // With a limit of 3·2^61 and no rejection, the lower third would have a probability of 3/8.
   const std::int64_t limit = std::int64_t{3} << 61;
   int lower = 0;
   for (int i = 0; i < 10000; ++i) lower += random.next_below(limit) < limit / 3;
@@ -182,7 +184,7 @@ TEST(Generator, ForksAreDistinctAndReproducible) {
   EXPECT_NE(random.fork(5), (Generator{9, 5}.fork(5)));
 }
 
-// Odd sizes, so that parts begin and end inside the generator's blocks.
+// Odd sizes make parts begin and end inside the generator's blocks.
 TEST(Generator, DrawsAPartOfAWholeDraw) {
   const Shape shape{2, 3, 7, 5};
   const auto part_of = [&](const auto& draw, DType dtype) {

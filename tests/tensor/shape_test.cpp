@@ -48,7 +48,7 @@ TEST(Shape, MemoryOrderIsInnermostFirst) {
   };
   EXPECT_EQ(order_of({2, 3, 4}, {12, 4, 1}), (std::vector<int>{2, 1, 0}));
   EXPECT_EQ(order_of({2, 3, 4, 5}, {60, 1, 15, 3}), (std::vector<int>{1, 3, 2, 0}));
-  EXPECT_EQ(order_of({2, 1, 4}, {4, 77, 1}), (std::vector<int>{2, 0}));  // extents of 1 left out
+  EXPECT_EQ(order_of({2, 1, 4}, {4, 77, 1}), (std::vector<int>{2, 0}));  // without extents of 1
   EXPECT_EQ(order_of({2, 3}, {0, 0}), (std::vector<int>{1, 0}));
 }
 

@@ -1,4 +1,4 @@
-// Views against a model that is nothing but a list: element i of a tensor in row-major order.
+// Views against a model: the list of a tensor's elements in row-major order.
 #include "tensor/view.h"
 
 #include <algorithm>
@@ -34,13 +34,13 @@ std::size_t flat_index(const Shape& shape, const Shape& index) {
   return static_cast<std::size_t>(flat);
 }
 
-// A tensor and what its elements should be.
+// A tensor and the elements it should have.
 struct Modelled {
   Tensor tensor;
   Values values;
 
   const Shape& shape() const { return tensor.shape(); }
-  // The model of an op: source(index of the result) is the index in this tensor it shows.
+  // The model of a view: source(index in the result) is the index in this tensor.
   template <class F>
   Modelled derive(Tensor result, const F& source) const {
     Values expected;
@@ -51,7 +51,7 @@ struct Modelled {
   }
 };
 
-// Position of every element in its storage, by the definition of strides.
+// The offset of every element, by the definition of strides.
 std::vector<std::int64_t> positions(const Tensor& x) {
   std::vector<std::int64_t> result;
   for_each_index(x.shape(), [&](const Shape& index) {
@@ -62,7 +62,7 @@ std::vector<std::int64_t> positions(const Tensor& x) {
   return result;
 }
 
-// Whether elements at `places`, in row-major order, can be a strided view of `shape`.
+// Whether elements at these offsets, in row-major order, can be a strided view of `shape`.
 bool is_strided(const std::vector<std::int64_t>& places, const Shape& shape) {
   Shape strides = shape;
   for (int d = 0; d < shape.rank(); ++d) {
@@ -92,7 +92,7 @@ class Views {
     return {x, values};
   }
 
-  // One random view of x; also says which op it was.
+  // Applies a random view to x and returns the name of the op, too.
   Modelled step(const Modelled& x, std::string& trace) {
     const Tensor& t = x.tensor;
     const int rank = t.rank();
@@ -174,7 +174,7 @@ class Views {
     for (int rank = below(5); shape.rank() < rank;) shape.push_back(1 + below(4));
     return shape;
   }
-  // A random shape of `count` elements, ones strewn in.
+  // A random shape of `count` elements, with some extents of 1.
   Shape factorize(std::int64_t count) {
     Shape shape;
     while (shape.rank() < 6 && (count > 1 || below(2) == 0)) {
@@ -207,7 +207,7 @@ TEST(View, ChainsOfViewsShowWhatTheModelSays) {
       ASSERT_EQ(packed.to_vector(), x.values) << trace;
     }
   }
-  // Both outcomes of the decision must have been seen often.
+  // Both outcomes must have occurred often.
   EXPECT_GT(views.views(), 1000);
   EXPECT_GT(views.copies(), 600);
 }
@@ -266,13 +266,13 @@ TEST(View, AsStridedStaysInsideTheTensorsMemory) {
   EXPECT_EQ(x.as_strided({3}, {-4}, 9).to_vector(), (Values{9, 5, 1}));
   EXPECT_EQ(x.as_strided({10}, {1}, 0).numel(), 10);
   EXPECT_EQ(x.as_strided({0}, {1}, 100).numel(), 0);
-  // Element 10 may exist in the allocator's block, but it is not the tensor's.
+  // The block may contain element 10, but the tensor does not.
   EXPECT_EQ(test::error_of([&] { x.as_strided({11}, {1}, 0); }),
             "as_strided: shape [11] with strides [1] at offset 0 leaves a storage of 10 elements");
   EXPECT_THROW(x.as_strided({2}, {1}, -1), Error);
   EXPECT_THROW(x.as_strided({3}, {-4}, 7), Error);
   EXPECT_THROW(x.as_strided({2, 2}, {1}, 0), Error);
-  EXPECT_THROW(x.as_strided({5}, {std::int64_t{1} << 62}, 0), Error);  // 2^64 wraps round to 0
+  EXPECT_THROW(x.as_strided({5}, {std::int64_t{1} << 62}, 0), Error);  // 2^64 overflows to 0
   EXPECT_THROW(x.as_strided({3}, {std::int64_t{1} << 62}, 0), Error);
 }
 

@@ -1,4 +1,4 @@
-// mini_bench as a program, and the comparison with PyTorch that it serves.
+// mini_bench as a program, and the script that compares it with PyTorch.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 
 class BenchTool : public ::testing::Test {
  protected:
-  // Returns the exit code; output() and errors() have what was printed. One thread: threads that
-  // wait for each other are slow on a busy machine.
+  // Returns the exit code; output() and errors() have the printed text. It uses one thread, since
+  // several threads that wait for each other are slow on a busy machine.
   int shell(const std::string& command) {
     const std::string line =
         concat_text("export OMP_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
@@ -26,7 +26,7 @@ class BenchTool : public ::testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   int run(const std::string& arguments) { return shell(concat_text(tool(), ' ', arguments)); }
-  // A Python that has these modules; empty if there is none.
+  // A Python interpreter with these modules; empty if there is none.
   std::string python(const std::string& modules) {
     for (const char* candidate : {"/usr/bin/python3", "python3"})
       if (shell(concat_text(candidate, " -c 'import ", modules, "'")) == 0) return candidate;
@@ -100,7 +100,7 @@ TEST_F(BenchTool, DriftTellsOfAnImageTooSmall) {
       << read("err");
 }
 
-// The script that measures memory and drift, on toy sizes.
+// The script that measures memory and drift, at small sizes.
 TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
   const std::string interpreter = python("json");
   if (interpreter.empty()) GTEST_SKIP() << "no Python";
@@ -124,7 +124,7 @@ TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
       const double rounding = part.at("dtype") == "float32" ? 6e-8 : 1.1e-16;
       const double error = part.at("drift").back().at("relative").get<double>();
       if (name == "untrained") {
-        EXPECT_EQ(error, 0);  // subnets give 0 and scales are 1: nothing is rounded
+        EXPECT_EQ(error, 0);  // subnets return 0 and scales are 1, so nothing is rounded
       } else {
         EXPECT_GT(error, rounding / 4);
         EXPECT_LT(error, 100 * rounding);
@@ -132,7 +132,7 @@ TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
     }
 }
 
-// The whole of SAIN x2 against its peer in PyTorch: round trip, losses and every gradient.
+// The whole of SAIN x2 against the same network in PyTorch: round trip, losses and all gradients.
 TEST_F(BenchTool, AgreesWithPyTorch) {
   const std::string interpreter = python("torch, numpy, PIL");
   if (interpreter.empty()) GTEST_SKIP() << "no Python with PyTorch, NumPy and Pillow";

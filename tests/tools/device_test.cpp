@@ -1,4 +1,4 @@
-// --device cuda where it cannot be had: a clear error that names the remedy, exit code 1, no file.
+// If --device cuda is not available, a program names the remedy, returns 1 and writes no file.
 #include <cstdlib>
 
 #include "tests/tools/train_tool.h"
@@ -8,7 +8,7 @@ namespace {
 
 class DeviceTool : public TrainTool {
  protected:
-  // The error of mini_train on a device; `settings` for the emulated one.
+  // Runs mini_train on a device and returns its error; `settings` are for the emulated device.
   std::string refusal(const std::string& device,
                       const std::vector<std::pair<const char*, const char*>>& settings = {}) const {
     for (const auto& [name, value] : settings) setenv(name, value, 1);

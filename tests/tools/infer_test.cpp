@@ -1,5 +1,4 @@
-// mini_infer as a program: what it writes, exit codes, messages, and that a failure changes no
-// file.
+// mini_infer as a program: its output, exit codes and messages. A failure must not change any file.
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -52,9 +51,9 @@ class InferTool : public ::testing::Test {
   }
   Tensor photo() const { return io::read_image(at("photos/one.png")); }
 
-  // Runs in the test's folder, after the shell's command `setting`, on one thread unless --threads
-  // says otherwise: the images are small, and threads that wait for each other are slow on a busy
-  // machine. Returns the exit code; output() and errors() have what was printed.
+  // Runs in the test's folder, after the shell command `setting`. It uses one thread unless
+  // --threads says otherwise, since images are small, and threads that wait for each other are slow
+  // on a busy machine. Returns the exit code; output() and errors() have the printed text.
   int run(const std::string& arguments, const std::string& setting = "true") {
     const std::string command =
         concat_text("cd ", folder_.path(), " && ", setting, " && OMP_NUM_THREADS=1 ",
@@ -66,14 +65,14 @@ class InferTool : public ::testing::Test {
   std::string output() const { return content(logs_.path() / "out"); }
   std::string errors() const { return content(logs_.path() / "err"); }
 
-  // Every file in the test's folder with its content.
+  // All files in the test's folder, with their content.
   std::map<std::string, std::string> files() const {
     std::map<std::string, std::string> all;
     for (const auto& item : fs::recursive_directory_iterator(folder_.path()))
       if (item.is_regular_file()) all[item.path().string()] = content(item.path());
     return all;
   }
-  // The command ends with code 1, says `message` on stderr behind its name, and changes no file.
+  // The command must return 1, print `message` after its name to stderr, and change no file.
   void expect_failure(const std::string& arguments, const std::string& message,
                       const std::string& setting = "true") {
     const auto before = files();
@@ -103,7 +102,8 @@ TEST_F(InferTool, AMemoryLimitChangesNoPixel) {
   for (const std::string command : {"downscale", "upscale --z sample"}) {
     const std::string line = command + " high.png --weights sain.safetensors ";
     ASSERT_EQ(run(line + "free.png"), 0) << errors();
-    // What the program itself takes depends on how it was built, so it is asked for the least.
+    // The program's own memory depends on the build, so the test asks it for the least limit it
+    // accepts.
     ASSERT_EQ(run(line + "tight.png --memory-limit 1M"), 1);
     const std::string before = "does not fit in a memory limit of 1M; ";
     const std::size_t at_least = errors().find(before);
@@ -277,7 +277,8 @@ TEST_F(InferTool, RefusesWeightsThatAreNotFinite) {
 }
 
 TEST_F(InferTool, AFullDiskLeavesTheOldFiles) {
-  // Files that may not grow beyond a kilobyte fail as on a full disk. LLVM's OpenMP library needs one.
+  // With a limit of one kilobyte per file, writing fails as on a full disk. The limit is not 0,
+  // because LLVM's OpenMP library writes a small file of its own.
   const std::string tight = "trap '' XFSZ && ulimit -f 2";
   write("out.png", "the old result");
   expect_failure("upscale photos/one.png out.png --model bicubic",

@@ -1,4 +1,4 @@
-// mini_train under mpirun: two processes on this machine.
+// mini_train under mpirun: two processes on one machine.
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -13,7 +13,7 @@ namespace {
 
 const std::string mpirun = MINI_MPIRUN;  // empty without MPI
 
-// A variable of the environment, for a scope.
+// Sets an environment variable for a scope.
 class Environment {
  public:
   Environment(const char* name, const char* value) : name_(name) {
@@ -43,14 +43,14 @@ class ParallelTool : public TrainTool {
     two_ = {mpirun, "-np", "2", "--oversubscribe"};
   }
 
-  Words two_;                                               // to be the launcher_
-  Environment no_leaks_{"ASAN_OPTIONS", "detect_leaks=0"};  // Open MPI's own
-  Environment root_{"OMPI_ALLOW_RUN_AS_ROOT", "1"};         // as in a container
+  Words two_;                                               // a value for launcher_
+  Environment no_leaks_{"ASAN_OPTIONS", "detect_leaks=0"};  // Open MPI leaks
+  Environment root_{"OMPI_ALLOW_RUN_AS_ROOT", "1"};         // needed in a container
   Environment root_indeed_{"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"};
 };
 
-// Batches of four from three pictures, no validation. Where a gradient is nothing but rounding, Adam's
-// step with the usual eps would be, too.
+// Batches of four from three images, without validation. Where a gradient consists of rounding
+// errors only, Adam's step with the usual eps would, too.
 Words with(const Words& more) {
   Words all{"--set", "data.batch=4",
             "--set", "validation.folders=[]",
@@ -82,8 +82,8 @@ void expect_same_state(const fs::path& a, const fs::path& b) {
   EXPECT_EQ(first.noise, second.noise);
 }
 
-// Each time weights are saved the processes compare theirs (Trainer::check_weights), so a run that
-// ends well has shown that they are the same.
+// Processes compare their weights whenever they save (Trainer::check_weights). A run that ends well
+// has therefore shown that they are equal.
 TEST_F(ParallelTool, TwoProcessesTakeTheStepsOfOne) {
   for (const std::string network : {"sain", "irn"})
     for (const auto& [precision, tolerance] : {std::pair{"float64", 1e-14}, {"float32", 1e-6}}) {
@@ -125,7 +125,7 @@ TEST_F(ParallelTool, ASignalToOneStopsBothAndResumeGoesOnBitForBit) {
 }
 
 TEST_F(ParallelTool, AnErrorInOneEndsAll) {
-  // The second process gets a configuration of its own, which is not there.
+  // The second process gets the path of a configuration that does not exist.
   launcher_ = {mpirun, "--oversubscribe", "-np", "1"};
   Words arguments = tiny(with({}));
   for (const std::string& word : {std::string(":"), std::string("-np"), std::string("1"),
@@ -145,7 +145,7 @@ TEST_F(ParallelTool, ErrorsOfAllAreTold) {
   EXPECT_NE(errors().find("data: batch 5 cannot be divided evenly among 2 processes"),
             std::string::npos)
       << errors();
-  EXPECT_EQ(run_tiny({"--device", "cuda:63"}), 1);  // no GPU, or not so many, or no NCCL
+  EXPECT_EQ(run_tiny({"--device", "cuda:63"}), 1);  // no such GPU, or no NCCL
   EXPECT_NE(errors().find(": cuda"), std::string::npos) << errors();
   EXPECT_EQ(run_tiny({"--profile-memory"}), 1);
   EXPECT_NE(errors().find("start it without mpirun"), std::string::npos) << errors();
@@ -157,7 +157,7 @@ TEST_F(ParallelTool, ErrorsOfAllAreTold) {
   EXPECT_NO_THROW(train::load_checkpoint(train::find_checkpoint(out())));
 }
 
-// As where mpirun is of another MPI, or mini was built without.
+// The same happens if mpirun belongs to another MPI, or if mini was built without MPI.
 TEST_F(TrainTool, ProcessesThatCannotTalkAreRefused) {
   const Environment two("PMI_SIZE", "2"), no_leaks("ASAN_OPTIONS", "detect_leaks=0");
   EXPECT_EQ(run_tiny({}), 1);

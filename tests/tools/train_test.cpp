@@ -1,4 +1,4 @@
-// mini_train as a program: exit codes, messages, signals, the configurations of the project.
+// mini_train as a program: exit codes, messages, signals, and the configurations of the project.
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -19,7 +19,7 @@ TEST_F(TrainTool, TrainsAndSaves) {
   EXPECT_EQ(train::find_checkpoint(out()), train::checkpoint_path(out(), 12));
   EXPECT_NE(output().find("12/12  "), std::string::npos) << output();
   EXPECT_NE(output().find("PSNR-Y jpeg 75: "), std::string::npos) << output();
-  EXPECT_EQ(output().find('\x1b'), std::string::npos);  // no terminal, no control codes
+  EXPECT_EQ(output().find('\x1b'), std::string::npos);  // not a terminal, so no control codes
 }
 
 TEST_F(TrainTool, SignalSavesAndResumeGoesOnBitForBit) {
@@ -113,9 +113,9 @@ TEST_F(TrainTool, ProfilesMemoryAndWritesNothing) {
   }
   EXPECT_EQ(tables, 2u);
   EXPECT_EQ(rows, 20u);
-  EXPECT_TRUE(features_seen) << output();  // functions have names
+  EXPECT_TRUE(features_seen) << output();  // functions are named
 
-  // A folder with a run in it is left as it is.
+  // A folder that contains a run must not change.
   ASSERT_EQ(run_tiny({"--steps", "1"}), 0) << errors();
   const auto written = fs::last_write_time(train::find_checkpoint(out()));
   EXPECT_EQ(run_tiny({"--steps", "1", "--profile-memory"}), 0) << errors();

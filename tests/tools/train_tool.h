@@ -1,4 +1,4 @@
-// Runs mini_train as a program, on pictures of its own, in a folder of its own.
+// Runs mini_train as a program, on its own images, in a temporary folder.
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,7 @@ class TrainTool : public ::testing::Test {
     }
     return child;
   }
-  // The tiny configuration of the project on the pictures here.
+  // The project's tiny configuration, for the images of this test.
   Words tiny(const Words& arguments) const {
     Words all{(configs / "tiny.json").string(),
               "--set",
@@ -80,7 +80,7 @@ class TrainTool : public ::testing::Test {
   }
   int run_tiny(const Words& arguments) const { return exit_code(start_tiny(arguments)); }
   int run(Words arguments) const { return exit_code(start(std::move(arguments))); }
-  // Waits for a text in the log of the run.
+  // Waits until a text occurs in the log of the run.
   void wait_for_log(const std::string& text) const {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     const fs::path log = out() / "log.jsonl";
@@ -90,7 +90,7 @@ class TrainTool : public ::testing::Test {
     }
   }
 
-  Words launcher_;  // what starts the program, with its own arguments; empty: nothing
+  Words launcher_;  // the launcher of the program, with its arguments; empty: none
   test::TemporaryFolder folder_;
 };
 

@@ -1,4 +1,4 @@
-// Checkpoints: round trip, damage, retention, a disk that is full.
+// Checkpoints of training: round trip, damaged files, retention, a full disk.
 #include "train/checkpoint.h"
 
 #include <csignal>
@@ -83,7 +83,7 @@ TEST(Checkpoint, KeepsTheLastOnes) {
   save_checkpoint(folder.path() / "best.safetensors", example(5));
   remove_old_checkpoints(folder.path(), 40, 3);
   EXPECT_EQ(steps_left(), (std::vector<std::int64_t>{20, 30, 40}));
-  // Resumed at 20, saved at 25: 30 and 40 belong to a past that was given up.
+  // The run was resumed at 20 and saved at 25, so 30 and 40 belong to an abandoned run.
   save_checkpoint(checkpoint_path(folder.path(), 25), example(25));
   remove_old_checkpoints(folder.path(), 25, 3);
   EXPECT_EQ(steps_left(), (std::vector<std::int64_t>{20, 25}));
@@ -113,7 +113,7 @@ TEST(Checkpoint, RefusesOtherAndDamagedFiles) {
       std::string::npos);
 }
 
-// A file that may not grow past a limit fails as on a full disk: some bytes are written, then none.
+// A limit on the file size fails like a full disk: some bytes are written, then none.
 TEST(Checkpoint, FullDiskLeavesTheOneBeforeLoadable) {
   test::TemporaryFolder folder;
   const fs::path path = checkpoint_path(folder.path(), 1);
@@ -121,7 +121,7 @@ TEST(Checkpoint, FullDiskLeavesTheOneBeforeLoadable) {
 
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);  // then write() returns an error instead
+  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);  // write() then returns an error
   const rlimit tight{100'000, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
   const std::string error = test::error_of([&] { save_checkpoint(path, example(2, 1'000'000)); });

@@ -1,4 +1,4 @@
-// The configuration of training: defaults, checks across fields, what is written reads back.
+// The configuration of training: defaults, checks across fields, and reading back what was written.
 #include "train/config.h"
 
 #include <fstream>

@@ -13,7 +13,7 @@
 namespace mini::train {
 namespace {
 
-// An image whose pixels tell where they are: red = number of the image, green = x, blue = y.
+// An image whose pixels encode their position: red = number of the image, green = x, blue = y.
 Tensor map_image(int number, std::int64_t height, std::int64_t width) {
   Tensor image = Tensor::empty({height, width, 3}, DType::uint8);
   std::uint8_t* pixel = image.data<std::uint8_t>();
@@ -71,7 +71,7 @@ TEST_F(DataTest, PatchesAreCropsInAllEightPositions) {
   for (int k = 0; k < 40; ++k) {
     const Tensor hr = loader.next().hr;
     for (std::int64_t n = 0; n < 3; ++n) {
-      // How far the source moves along the patch's x and y.
+      // How the source position changes along x and y of the patch.
       const int xx = value(hr, n, 1, 0, 1) - value(hr, n, 1, 0, 0);
       const int xy = value(hr, n, 2, 0, 1) - value(hr, n, 2, 0, 0);
       const int yx = value(hr, n, 1, 1, 0) - value(hr, n, 1, 0, 0);
@@ -173,7 +173,7 @@ TEST_F(DataTest, AnImageThatDisappearsIsAnErrorOfItsBatch) {
   BatchLoader loader(uncached, 7, 0);
   std::filesystem::remove(folder_.path() / "image3.png");
   const std::string error = test::error_of([&] {
-    for (int k = 0; k < 6; ++k) loader.next();  // some were made before the file went away
+    for (int k = 0; k < 6; ++k) loader.next();  // some were made before the file was removed
   });
   EXPECT_NE(error.find("image3.png"), std::string::npos);
 }

@@ -1,4 +1,4 @@
-// The table behind a configuration: strict reading, errors, writing, documentation.
+// The table behind a configuration: strict reading, errors, writing, help.
 #include "train/fields.h"
 
 #include "tests/support/support.h"

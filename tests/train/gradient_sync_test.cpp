@@ -1,4 +1,4 @@
-// Gradients of several ranks: what is sent when, and what comes out.
+// Gradients of several ranks: what is sent, when, and the result.
 #include "train/gradient_sync.h"
 
 #include "autograd/engine.h"
@@ -15,7 +15,7 @@ Tensor parameter(const Values& values) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}).set_requires_grad();
 }
 
-// One of two ranks, of which the other always sends zeros.
+// The collective of one of two ranks; the other always sends zeros.
 class Recorder : public Collective {
  public:
   int rank() const override { return 0; }
@@ -29,7 +29,7 @@ class Recorder : public Collective {
   }
   void barrier() override {}
 
-  std::vector<Values> sent;  // since the last look
+  std::vector<Values> sent;  // since the last step
   std::size_t sent_before_waiting = 0;
   int polls = 0;
 };
@@ -38,7 +38,7 @@ TEST(GradientSync, SendsBucketsWhileBackwardRuns) {
   const Tensors p{parameter({1, 2}), parameter({3, 4}), parameter({5, 6}), parameter({7, 8})};
   Recorder recorder;
   GradientSync sync(p, recorder, 4 * sizeof(double));
-  std::vector<std::size_t> sent_at;  // how much was sent when each leaf was complete
+  std::vector<std::size_t> sent_at;  // buckets sent when each leaf was complete
   const auto step = [&](const std::vector<std::size_t>& uses) {
     recorder.sent.clear();
     sent_at.clear();
@@ -51,12 +51,12 @@ TEST(GradientSync, SendsBucketsWhileBackwardRuns) {
     sync.finish();
   };
 
-  step({0, 1, 2, 3});                                          // backward meets 3, 2, 1 and 0
-  EXPECT_EQ(sent_at, (std::vector<std::size_t>{0, 0, 0, 0}));  // nothing is known before
+  step({0, 1, 2, 3});                                          // backward completes 3, 2, 1 and 0
+  EXPECT_EQ(sent_at, (std::vector<std::size_t>{0, 0, 0, 0}));  // the order is not known before
   EXPECT_EQ(sync.bucket_count(), 2u);
   ASSERT_EQ(recorder.sent.size(), 2u);
-  EXPECT_EQ(recorder.sent[0], (Values{15, 48, 21, 64, 1, 1}));    // 3 and 2, both present
-  EXPECT_EQ(recorder.sent[1], (Values{105, 192, 35, 96, 1, 1}));  // 0 and 1, of one product
+  EXPECT_EQ(recorder.sent[0], (Values{15, 48, 21, 64, 1, 1}));    // of 3 and 2; both have gradients
+  EXPECT_EQ(recorder.sent[1], (Values{105, 192, 35, 96, 1, 1}));  // of 0 and 1, from one product
   EXPECT_EQ(p[2].grad().to_vector(), (Values{21, 64}));
   EXPECT_EQ(p[0].grad().to_vector(), (Values{105, 192}));
   EXPECT_GT(recorder.polls, 0);
@@ -67,13 +67,13 @@ TEST(GradientSync, SendsBucketsWhileBackwardRuns) {
   EXPECT_EQ(recorder.sent_before_waiting, 2u);
   EXPECT_EQ(p[3].grad().to_vector(), (Values{15, 48}));
 
-  // The other way round the second bucket is full first, and waits for its turn.
+  // In the opposite order the second bucket is full first, but must wait.
   for (Tensor x : p) x.set_grad({});
   step({3, 2, 1, 0});
   EXPECT_EQ(sent_at, (std::vector<std::size_t>{0, 0, 0, 2}));
   EXPECT_EQ(recorder.sent[0], (Values{15, 48, 21, 64, 1, 1}));
 
-  // Without p[3] nothing is sent before the end, without a gradient in its place, but all of it.
+  // Without p[3] nothing is sent before the end. Then all is sent, with zeros for its gradient.
   for (Tensor x : p) x.set_grad({});
   step({0, 1, 2});
   EXPECT_EQ(sent_at.back(), 0u);
@@ -84,7 +84,7 @@ TEST(GradientSync, SendsBucketsWhileBackwardRuns) {
 }
 
 TEST(GradientSync, AddsWhatSomeRanksLack) {
-  // Rank r has r+1 times the ones as gradients; of b only rank 1, of c none.
+  // The gradients of rank r are r+1. Only rank 1 has one for b; no rank has one for c.
   const auto errors = run_ranks(3, [](ThreadCollective& collective) {
     const Tensor a = parameter({1, 1}), b = parameter({1, 1, 1}), c = parameter({1});
     GradientSync sync({a, b, c}, collective, 1);

@@ -1,4 +1,4 @@
-// The JSON-lines log and the progress line.
+// The log in JSON lines, and the progress line.
 #include "train/log.h"
 
 #include <cmath>
@@ -44,7 +44,7 @@ TEST(JsonLog, ResumeRemovesWhatComesLater) {
 TEST(JsonLog, ResumeRemovesALineCutOff) {
   test::TemporaryFolder folder;
   const auto path = folder.path() / "log.jsonl";
-  // The second line is whole JSON, but its line break is missing: appending would join two lines.
+  // The second line is complete JSON, but has no line break; appending would join two lines.
   for (const std::string cut :
        {"{\"event\":\"tr", "{\"event\":\"train\",\"step\":2}", "nonsense\n"}) {
     const std::string whole = "{\"event\":\"train\",\"step\":1}\n";
@@ -73,7 +73,7 @@ TEST(Progress, LiveLineIsDrawnOverAndFits) {
     progress.update(5, {{"a_rather_long_name", 0.5}, {"another_long_name", 2}}, true);
     const std::string line = out.str();
     EXPECT_TRUE(line.starts_with("██████████")) << line;
-    // 20 columns of bar are 10 blocks of three bytes and 10 spaces here.
+    // A bar of 20 columns consists of 10 blocks of three bytes and 10 spaces here.
     EXPECT_EQ(line.size(), 59u + 10 * 2);
     progress.message("saved");
     EXPECT_EQ(out.str(), line + "\r\x1b[Ksaved\n");

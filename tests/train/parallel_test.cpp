@@ -1,5 +1,5 @@
-// Several trainers together, each a thread here: the steps of one, the same bits in all of them, and
-// what happens when one of them fails. Real processes: tests/tools/parallel_test.cpp.
+// Several trainers, each in a thread of its own, take the steps of one trainer, with the same bits
+// in all of them. If one fails, all stop. tests/tools/parallel_test.cpp runs real processes.
 #include <algorithm>
 #include <cmath>
 
@@ -31,8 +31,8 @@ class ParallelTest : public ::testing::Test {
   fs::path photos() const { return folder_.path() / "photos"; }
   fs::path out(const std::string& name) const { return folder_.path() / name; }
 
-  // Batches of six out of five images. Where a gradient is nothing but rounding, Adam's step with the
-  // usual eps would be, too.
+  // Batches of six from five images. Where a gradient consists of rounding errors only, Adam's step
+  // with the usual eps would, too.
   TrainConfig config(const std::string& name, std::vector<std::string> assignments = {}) const {
     const std::string text = R"({
       "model": {"enhanced_blocks": 1, "vanilla_blocks": 1, "growth": 4},
@@ -51,7 +51,8 @@ class ParallelTest : public ::testing::Test {
   };
   using Adjust = std::function<void(TrainerOptions&, Trainer*&, int)>;
 
-  // Trains with so many ranks; `adjust` may change a rank's options, and look at its trainer later.
+  // Trains with this many ranks. `adjust` may change the options of a rank, and may use its trainer
+  // later.
   static Ending train(int ranks, const TrainConfig& config, const Adjust& adjust = {}) {
     Ending ending;
     ending.networks.resize(static_cast<std::size_t>(ranks));
@@ -102,7 +103,7 @@ std::string content(const fs::path& path) {
   return std::string(io::as_text(bytes));
 }
 
-// The numbers that a log gives under a name.
+// The numbers under a name in a log.
 std::vector<double> logged(const fs::path& run, const std::string& name) {
   const std::string log = content(run / "log.jsonl"), key = "\"" + name + "\":";
   std::vector<double> values;
@@ -121,7 +122,7 @@ TEST_F(ParallelTest, StepsAreThoseOfOneProcess) {
       expect_near(several.networks[0], one.networks[0], 1e-14);
       for (const nn::StateDict& network_of_rank : several.networks)
         expect_same_bits(network_of_rank, several.networks[0]);
-      // Clipping hides the size of a gradient; the log does not.
+      // Clipping hides the size of a gradient, but the log has it.
       for (const std::string value : {"gradient_norm", "loss", "l_back_rec"}) {
         const std::vector<double> ours = logged(out(name), value),
                                   theirs = logged(out(network + "1"), value);
@@ -140,7 +141,7 @@ TEST_F(ParallelTest, EveryRunGivesTheSameBits) {
   expect_same_state(checkpoint_path(out("first"), 5), checkpoint_path(out("second"), 5));
 }
 
-// Told to stop after some step, whichever rank hears it.
+// Stops after some step, whichever rank receives the signal.
 TEST_F(ParallelTest, AllStopTogetherAndGoOnBitForBit) {
   train_well(2, config("whole"));
   const auto stop_in = [](int which, std::int64_t step, const fs::path& resume) {
@@ -157,7 +158,7 @@ TEST_F(ParallelTest, AllStopTogetherAndGoOnBitForBit) {
   expect_same_state(checkpoint_path(out("parts"), 5), checkpoint_path(out("whole"), 5));
   expect_same_bits(end.networks[1], end.networks[0]);
 
-  // A run of one process goes on as two.
+  // A run of one process continues as two.
   train_well(1, config("alone"), stop_in(0, 2, {}));
   train_well(2, config("alone"), stop_in(0, -1, out("alone")));
   expect_near(load_checkpoint(checkpoint_path(out("alone"), 5)).model,
@@ -222,7 +223,7 @@ TEST_F(ParallelTest, BadInputIsToldByAll) {
   EXPECT_FALSE(fs::exists(out("bad")));
 }
 
-// As if its folder had held one image less: the third number that it tells the others.
+// Changes the third number that the rank sends to the others, as if its folder had one image less.
 class Miscounting : public ThreadCollective {
  public:
   using ThreadCollective::ThreadCollective;

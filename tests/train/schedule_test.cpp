@@ -19,7 +19,7 @@ TEST(Schedule, CosineRestartsWithItsWeights) {
       .type = ScheduleType::cosine, .periods = {4, 8}, .restart_weights = {1, 0.5}, .eta_min = 0.1};
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 0), 1.1);
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 2), 0.6);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 4), 0.6);  // restart at half the height
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 4), 0.6);  // a restart at half the rate
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 8), 0.35);
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 12), 0.1);
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 1000), 0.1);

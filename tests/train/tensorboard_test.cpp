@@ -1,4 +1,4 @@
-// Event files, taken apart again by a small reader written from protobuf's and TFRecord's rules.
+// Event files, decoded by a small reader that follows the formats of protobuf and TFRecord.
 #include "train/tensorboard.h"
 
 #include <bit>
@@ -40,7 +40,7 @@ std::uint64_t take_varint(std::string_view& bytes) {
   }
 }
 
-// One field of a message: what its wire type holds.
+// One field of a message; its wire type says which member is used.
 struct WireField {
   std::uint64_t number = 0, integer = 0;
   double real = 0;
@@ -77,7 +77,7 @@ std::vector<WireField> parse_message(std::string_view bytes) {
   return fields;
 }
 
-// The field of that number, which must be there once.
+// The field with this number, which must occur exactly once.
 WireField field_of(const std::string& message, std::uint64_t number) {
   std::optional<WireField> found;
   for (const WireField& field : parse_message(message))
@@ -89,7 +89,7 @@ WireField field_of(const std::string& message, std::uint64_t number) {
   return found.value_or(WireField{});
 }
 
-// TFRecords, their checksums checked against TensorFlow's definition of the mask.
+// Reads TFRecords and checks their checksums by TensorFlow's definition of the mask.
 std::vector<std::string> read_events(const std::filesystem::path& path) {
   const auto masked = [](std::string_view text) {
     const std::uint32_t crc = crc_of(text);

@@ -1,4 +1,4 @@
-// Collective between threads: several ranks in one test, without MPI.
+// A collective between threads, so that a test can have several ranks without MPI.
 #pragma once
 
 #include <condition_variable>
@@ -14,12 +14,12 @@
 
 namespace mini::train {
 
-// Where the threads meet. Once one has failed, those that wait fail, too.
+// Where threads wait for each other. When one has failed, the waiting ones fail, too.
 class Meeting {
  public:
   explicit Meeting(int size) : seats_(static_cast<std::size_t>(size)) {}
 
-  // All call look() while everybody's `own` stays as it is.
+  // All threads call look() while every `own` stays as it is.
   template <class Look>
   void meet(int rank, const void* own, const Look& look) {
     seats_[static_cast<std::size_t>(rank)] = own;
@@ -107,8 +107,8 @@ class ThreadCollective : public Collective {
   int rank_, size_;
 };
 
-// Runs body(collective) as every rank, each in its thread. Returns the text of each one's Error,
-// empty where there was none.
+// Runs body(collective) as every rank, each in a thread of its own. Returns the text of each rank's
+// Error, or an empty string.
 inline std::vector<std::string> run_ranks(int size,
                                           const std::function<void(ThreadCollective&)>& body) {
   Meeting meeting(size);

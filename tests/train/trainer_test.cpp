@@ -1,5 +1,5 @@
 // The training loop on a tiny network: resuming bit for bit, stopping, losses that are not finite,
-// bad input.
+// invalid input.
 #include "train/trainer.h"
 
 #include <algorithm>
@@ -21,11 +21,11 @@ namespace mini::train {
 namespace {
 namespace fs = std::filesystem;
 
-// Three small pictures, a folder to run in, a network of two blocks.
+// Three small images, a temporary folder, and a network of two blocks.
 class TrainerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    set_threads(1);  // a network so small only waits for threads
+    set_threads(1);  // the network is too small for several threads
     Generator generator{1, 0};
     for (const int i : {0, 1, 2}) {
       const Tensor noise = ops::uniform(generator, {1, 3, 8, 10});
@@ -40,7 +40,7 @@ class TrainerTest : public ::testing::Test {
   }
   fs::path out(const std::string& name) const { return folder_.path() / name; }
 
-  // Batches of two out of three images, so that most steps are in the middle of an epoch.
+  // Batches of two from three images, so that most steps are inside an epoch.
   TrainConfig config(const std::string& name, std::vector<std::string> assignments = {}) const {
     const std::string text = R"({
       "model": {"enhanced_blocks": 1, "vanilla_blocks": 1, "growth": 4},
@@ -53,7 +53,7 @@ class TrainerTest : public ::testing::Test {
     return parse_config(text, "test.json", folder_.path(), assignments);
   }
 
-  // Stops after so many steps.
+  // Stops after this many steps.
   Outcome train(const TrainConfig& config, TrainerOptions options = {}, std::int64_t stop_at = -1) {
     const Trainer* running = nullptr;
     options.stop = [&] { return running->step() == stop_at; };
@@ -91,7 +91,7 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
       end.tensors.at("model.down_operations.0.F.conv1.weight"),
       file_at(out("whole"), 6).tensors.at("model.down_operations.0.F.conv1.weight")));
 
-  // Stopped in the middle of the first epoch, at a validation, past the milestone: three times.
+  // Stopped three times: inside the first epoch, at a validation, and after the milestone.
   EXPECT_EQ(train(config("parts"), {}, 1), Outcome::stopped);
   EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 3), Outcome::stopped);
   EXPECT_EQ(train(config("parts"), {.resume = out("parts")}, 5), Outcome::stopped);
@@ -100,7 +100,7 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
   EXPECT_EQ(content(out("parts") / "best.safetensors").size(),
             content(out("whole") / "best.safetensors").size());
 
-  // With other threads, from a checkpoint in the other run's folder.
+  // With another number of threads, from a checkpoint in the other run's folder.
   EXPECT_EQ(
       train(config("other", {"data.workers=3"}), {.resume = checkpoint_path(out("whole"), 6)}),
       Outcome::finished);
@@ -171,7 +171,7 @@ TEST_F(TrainerTest, LeavesWhatItPromises) {
     EXPECT_EQ(picture.shape(), Shape({32, 4 * 40 + 3 * 4, 3}));
   }
   EXPECT_FALSE(fs::is_empty(out("run") / "tensorboard"));
-  // The means of two steps, and the learning rate of the last.
+  // The means over two steps, and the learning rate of the last step.
   std::istringstream log(content(out("run") / "log.jsonl"));
   std::vector<std::string> lines;
   for (std::string line; std::getline(log, line);) lines.push_back(line);
@@ -234,7 +234,7 @@ TEST_F(TrainerTest, StartsFromWeights) {
   const auto best = infer::read_weights(out("first") / "best.safetensors");
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
-  // Of a folder, the latest.
+  // From a folder, the latest checkpoint.
   train(config("third", {"validation.folders=[]"}), {.init = out("first")}, 0);
   const auto latest = infer::read_weights(checkpoint_path(out("first"), 7));
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("third"), 0)).model)

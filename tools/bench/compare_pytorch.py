@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""mini against PyTorch, interleaved (A B A B ..) in one run on the same cores, weights and images.
+"""Compares mini with PyTorch: the same cores, weights and images, in turns (A B A B ..).
 
     tools/bench/compare_pytorch.py [--bench build/release/tools/mini_bench] [--json FILE]
 
-Runs a SAIN training step (batch 4, patch 128) and a 512x512 round trip through JPEG, first checks
-that both sides compute the same, then prints medians, ratios and the share of the machine's measured
-peak of fused multiply-adds. Needs PyTorch, NumPy and Pillow (Debian: python3-torch python3-pil).
+Runs a SAIN training step (batch 4, patch 128) and a 512x512 round trip through JPEG. Checks that both
+compute the same; prints medians, ratios, and the shares of the machine's measured peak of fused
+multiply-adds. Needs PyTorch, NumPy and Pillow (Debian: python3-torch python3-pil).
 """
 
 import argparse
@@ -61,12 +61,12 @@ def run_pytorch(work):
 
 
 def difference(ours, theirs):
-    """|a - b| / |b|, Euclidean norms."""
+    """|a - b| / |b| in Euclidean norms."""
     return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
 
 
 def make_network(scale):
-    """Weights as after some training: the last convolutions are not zero."""
+    """Random weights in which, as after training, the last convolutions are not zero."""
     torch.manual_seed(10)
     network = sain_pytorch.Sain(scale)
     for name, parameter in network.named_parameters():
@@ -76,7 +76,7 @@ def make_network(scale):
 
 
 def make_images(batch, size, scale):
-    """Smooth pictures with some grain, in [0,1], and small versions of them."""
+    """Smooth images in [0,1] with some noise, and small versions of them."""
     coarse = torch.rand(batch, 3, max(2, size // 16), max(2, size // 16))
     hr = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=False)
     hr = (hr + 0.02 * torch.randn_like(hr)).clamp(0, 1)
@@ -98,7 +98,7 @@ def compare(title, mini, pytorch, gflop, rounds):
         ours.append(mini.run())
         theirs.append(run_pytorch(pytorch))
     mini.close()
-    # Measured in every round; the best, since others may use the machine too.
+    # Every round measures the peak. The largest counts, since other programs may slow one down.
     peak = max(run["peak_gflops"] for run in ours)
     result = {"gflop": gflop, "rounds": rounds, "peak_gflops": peak,
               "mini_peak_bytes": ours[-1]["peak_bytes"]}
@@ -107,7 +107,7 @@ def compare(title, mini, pytorch, gflop, rounds):
         result["pytorch_" + key] = statistics.median(run[key] for run in theirs)
         result["ratio_" + key] = statistics.median(
             b[key] / a[key] for a, b in zip(ours, theirs))
-    # Less in mini: the downscaler stops at the small image. PyTorch's, as published, goes on.
+    # mini computes less: its downscaler stops at the small image, the published code does not.
     work = {"mini": ours[0]["gflop"], "pytorch": gflop}
     result["mini_gflop"] = work["mini"]
     print(f"{title}: {work['mini']:.1f} GFLOP, {gflop:.1f} in PyTorch; medians of {rounds} rounds; "
@@ -135,7 +135,7 @@ def main():
     parser.add_argument("--scale", type=int, default=2, choices=(2, 4))
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--patch", type=int, default=128)
-    parser.add_argument("--size", type=int, default=512, help="of the round trip's image")
+    parser.add_argument("--size", type=int, default=512, help="side of the round trip's image")
     parser.add_argument("--quality", type=int, default=75)
     parser.add_argument("--memory", default="exact", choices=("exact", "reversible", "checkpoint",
                         "stored"), help="mini's memory mode in training")
@@ -160,7 +160,7 @@ def main():
                 [args.bench, "--threads", args.threads, command, "--from",
                  folder / "in.safetensors", "--results", folder / "out.safetensors",
                  "--quality", args.quality, *options])
-            mini.run()  # its results are written before
+            mini.run()  # after this, its results are written
             return mini, read_safetensors(folder / "out.safetensors")
 
         version = subprocess.run([args.bench, "--version"], check=True, text=True,
@@ -168,7 +168,7 @@ def main():
         print(f"mini {version}, PyTorch {torch.__version__}, Pillow {PIL.__version__}; "
               f"{args.threads} threads")
 
-        # The round trip first: the training steps change PyTorch's weights.
+        # The round trip comes first, since training steps change PyTorch's weights.
         hr, reference = make_images(1, args.size, args.scale)
         z = torch.zeros(1, 3 * args.scale**2 - 3, *reference.shape[2:])
         mini, results = start("roundtrip", hr, reference, z)

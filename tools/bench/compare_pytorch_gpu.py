@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""mini against PyTorch on the same GPU, interleaved in one run: speed, memory, and how far from the floor.
+"""Compares mini with PyTorch on the same GPU, in turns: speed, memory, and the share of a lower bound.
 
     tools/bench/compare_pytorch_gpu.py [--bench build/release/tools/mini_bench] [--seconds 150]
 
-Full SAIN x2 and x4 training steps (batch 16, patch 128) and a 2040x1356 round trip through JPEG, in
-float32, TF32 and bfloat16. PyTorch's best counts: as it comes, channels_last, torch.compile; in
-bfloat16 with autocast; Adam fused, the codec on all cores. First both must compute the same. The floor
-of a time is the larger of the operations over the rate of a large matrix product of that precision,
-and of the fewest bytes over the rate of a large copy, both measured here.
+Runs full SAIN x2 and x4 training steps (batch 16, patch 128) and a 2040x1356 round trip through JPEG,
+in float32, TF32 and bfloat16. The best of three PyTorch variants counts: default, channels_last and
+torch.compile, with autocast for bfloat16, a fused Adam, and the codec on all cores. Both must compute
+the same. The lower bound of a time ("floor") is the larger of two quotients: operations by the rate of
+a large matrix product in that precision, and least bytes by the rate of a large copy. Both rates are
+measured in the same run.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def timed(work, device):
 
 
 class Task:
-    """What both are to do: `kind` is step or roundtrip."""
+    """The work that both do; `kind` is step or roundtrip."""
 
     def __init__(self, kind, scale, batch, height, width, quality):
         self.kind, self.scale, self.quality = kind, scale, quality
@@ -64,14 +65,14 @@ class Task:
         self.hr = (hr + 0.02 * torch.randn_like(hr)).clamp(0, 1)
         self.reference = nn.functional.avg_pool2d(self.hr, scale)
         self.z = torch.randn(batch, 3 * scale**2 - 3, *self.reference.shape[2:])
-        # Passes of the network: a step goes there and back, each time forward, and backward with two
-        # products for each; the round trip's way down ends at the small image, so this is a bit much.
+        # Passes through the network: a step runs it in both directions, each once forward and backward
+        # with twice the products. A round trip stops at the small image, so its number is too high.
         self.passes = 2 * 3 if kind == "step" else 2
         self.gflop = self.passes * compare_pytorch.gflop_per_pass(self.network, self.hr)
 
     def gbytes(self, element):
-        """The fewest that convolutions of their own can move: what a block takes and gives, and its four
-        features, each written once and read once."""
+        """The least traffic of unfused convolutions: a block's input and output, and its four features,
+        each written once and read once."""
         pixels = self.hr.shape[0] * self.hr.shape[2] * self.hr.shape[3] / self.scale**2
         values = sum(block.conv1.weight.shape[1] + block.conv5.weight.shape[0]
                      + 2 * 4 * block.conv1.weight.shape[0]
@@ -93,7 +94,7 @@ class Task:
 
 
 class PyTorch:
-    """One way to run a task in PyTorch."""
+    """A task in PyTorch, in one variant."""
 
     def __init__(self, task, device, precision, channels_last=False, compiled=False):
         self.task, self.device, self.precision = task, device, precision
@@ -103,7 +104,7 @@ class PyTorch:
         self.network.to(device, memory_format=layout)
         self.hr = task.hr.to(device, memory_format=layout)
         self.reference = task.reference.to(device)
-        if compiled:  # block by block: they are alike, so each kind is compiled once
+        if compiled:  # blocks are alike, so each kind is compiled once
             for block in self.network.modules():
                 if isinstance(block, sain_pytorch.VanillaBlock):
                     block.forward = torch.compile(block.forward)
@@ -111,7 +112,7 @@ class PyTorch:
         trained = [p for p in self.network.parameters() if p.requires_grad]
         fused = {"fused": True} if device.type == "cuda" else {}
         self.optimiser = torch.optim.Adam(trained, lr=2e-4, weight_decay=1e-5, **fused)
-        self.run()  # loads, compiles
+        self.run()  # loads libraries and compiles
         self.run()
 
     def autocast(self):
@@ -130,14 +131,14 @@ class PyTorch:
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 10)
         self.optimiser.step()
-        torch.stack([term.float() for term in terms.values()]).tolist()  # reported every step
+        torch.stack([term.float() for term in terms.values()]).tolist()  # as a step that reports its losses
 
     def run(self):
         set_precision(self.precision)
         if self.device.type != "cuda":
             return {"seconds": timed(self.work, self.device), "activations": 0}
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()  # the last step's gradients among it, as with mini
+        before = torch.cuda.memory_allocated()  # includes the last step's gradients, as in mini
         seconds = timed(self.work, self.device)
         return {"seconds": seconds, "activations": torch.cuda.max_memory_allocated() - before}
 
@@ -205,7 +206,7 @@ class Clock:
 
     @contextlib.contextmanager
     def at_most(self, seconds):
-        """Interrupts what runs longer, such as a compiler."""
+        """Interrupts work that takes longer, such as compilation."""
         def stop(*_):
             raise TimeoutError(f"more than {seconds:.0f} s")
         signal.signal(signal.SIGALRM, stop)
@@ -217,17 +218,17 @@ class Clock:
 
 
 def try_variant(name, make, clock, seconds):
-    """The variant, or None and why not."""
+    """The variant, or None if it fails, with the reason printed."""
     try:
         with clock.at_most(min(seconds, clock.left())):
             return make()
-    except Exception as error:  # whatever PyTorch's compilers throw
+    except Exception as error:  # PyTorch's compilers may throw anything
         print(f"  {name} did not run: {str(error).splitlines()[0][:120] if str(error) else type(error)}")
         return None
 
 
 def interleaved(runners, rounds):
-    """Medians of each runner's runs, taken in turns."""
+    """Medians of the runs of each runner; the runners run in turns."""
     runs = {name: [] for name in runners}
     for _ in range(rounds):
         for name, runner in runners.items():
@@ -242,7 +243,7 @@ def interleaved(runners, rounds):
 
 
 def measure(task, precision, args, folder, device, clock, compiled):
-    """All ways of one task in one precision, in turns."""
+    """Measures all variants of one task in one precision, in turns."""
     mini = {"mini exact": ("--memory", "exact", "--graph", "on"),
             "mini stored": ("--memory", "stored", "--graph", "on"),
             "mini exact, no graph": ("--memory", "exact", "--graph", "off")}
@@ -253,7 +254,7 @@ def measure(task, precision, args, folder, device, clock, compiled):
     if compiled:
         mini = dict(list(mini.items())[:1])
     runners = {name: task.mini(args, folder, precision, *options) for name, options in mini.items()}
-    for _ in range(4):  # after that, mini's passes are captured
+    for _ in range(4):  # afterwards mini has captured its passes
         for runner in runners.values():
             runner.run()
     ways = {"compile": dict(compiled=True, channels_last=True)} if compiled else {
@@ -274,9 +275,9 @@ def measure(task, precision, args, folder, device, clock, compiled):
 
 
 def summary(task, precision, result, ceiling):
-    """A row of the table. PyTorch's best is the one that is fastest against mini in the same turns."""
+    """A row of the table. PyTorch's best variant is that with the best ratio to mini in the same turns."""
     first = result[0]
-    mine = next(iter(first))  # exact mode, there in all turns
+    mine = next(iter(first))  # exact mode, which all turns include
     ways = {name: (value["seconds"] / part[mine]["seconds"], value) for part in result
             for name, value in part.items() if name.startswith("PyTorch")}
     fastest = min((name for name in first if name.startswith("mini")), key=lambda n: first[n]["seconds"])
@@ -321,12 +322,12 @@ def markdown(rows, ceiling, title):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bench", default=ROOT / "build/release/tools/mini_bench")
-    parser.add_argument("--library-path", help="LD_LIBRARY_PATH for mini_bench alone")
-    parser.add_argument("--device", default="cuda", help="of PyTorch; mini takes the same")
+    parser.add_argument("--library-path", help="LD_LIBRARY_PATH for mini_bench only")
+    parser.add_argument("--device", default="cuda", help="PyTorch's device; mini uses the same")
     parser.add_argument("--precisions", default=",".join(PRECISIONS))
-    parser.add_argument("--seconds", type=float, default=150, help="stop after about so many")
+    parser.add_argument("--seconds", type=float, default=150, help="stop after about this many")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the script")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to try the script")
     parser.add_argument("--json")
     parser.add_argument("--markdown")
     args = parser.parse_args()
@@ -378,7 +379,7 @@ def main():
                     continue
                 try:
                     result = measure(task, precision, args, folder, device, clock, compiled)
-                except SystemExit as error:  # mini_bench failed; the others may not
+                except SystemExit as error:  # mini_bench failed; other tasks may still succeed
                     failures.append(f"{task.name}, {precision}: {error}")
                     continue
                 results.setdefault((task, precision), []).append(result)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Scales a 7680x4320 image with the full-size SAIN x2 in bounded memory.
 
-Runs mini_infer downscale and upscale under --memory-limit, and again with ten times the limit;
-prints the peak of resident memory and the time of each, and fails where the peak is above the limit
-or the pixels differ. Weights are random, the image is made here; nothing but Python is needed.
+Runs mini_infer downscale and upscale under --memory-limit, and again with ten times the limit. Prints
+the peak of resident memory and the time of each, and fails if a peak is above the limit or pixels
+differ. Weights and image are generated, so the script needs Python only.
 
     python3 tools/bench/large_image.py [--limit 500] [--size 7680x4320] [--tools build/release/tools]
 """
@@ -22,7 +22,7 @@ import zlib
 
 
 def dense_block(prefix, inputs, outputs, rng):
-    """Names, shapes and values of one subnet, scaled so that 8 blocks keep pixels near their range."""
+    """Names, shapes and values of one subnet, scaled so that pixels stay near their range in 8 blocks."""
     growth = 32
     for k in range(5):
         channels_in = inputs + k * growth
@@ -60,7 +60,7 @@ def write_weights(path):
 
 
 def write_image(path, width, height):
-    """A slope of colours under fine noise: as many bytes of PNG as a sharp photograph has."""
+    """A colour gradient with fine noise, whose PNG is as large as that of a sharp photograph."""
     rng = random.Random(2)
     noise = bytes(value >> 4 for value in range(256))
     slope = int.from_bytes(
@@ -69,7 +69,7 @@ def write_image(path, width, height):
     pieces = []
     for _ in range(height):
         grain = rng.randbytes(3 * width).translate(noise)
-        total = slope + int.from_bytes(grain, "little")  # no byte overflows
+        total = slope + int.from_bytes(grain, "little")  # adds all bytes; none overflows
         pieces.append(compress.compress(b"\0" + total.to_bytes(3 * width, "little")))
     pieces.append(compress.flush())
 
@@ -82,7 +82,7 @@ def write_image(path, width, height):
 
 
 def run(command):
-    """Seconds and the peak of resident memory in bytes."""
+    """Runs the command; returns seconds and the peak of resident memory in bytes."""
     start = time.monotonic()
     child = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(child, 0)
@@ -94,9 +94,9 @@ def run(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=500, help="in million bytes (500)")
-    parser.add_argument("--size", default="7680x4320", help="of the image (7680x4320)")
-    parser.add_argument("--tools", default="build/release/tools", help="where mini_infer is")
+    parser.add_argument("--limit", type=int, default=500, help="memory limit in million bytes (500)")
+    parser.add_argument("--size", default="7680x4320", help="size of the image (7680x4320)")
+    parser.add_argument("--tools", default="build/release/tools", help="folder of mini_infer")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     infer = str(pathlib.Path(options.tools) / "mini_infer")

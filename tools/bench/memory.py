@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""What training keeps in memory, in every mode: measured, printed, plotted.
+"""Measures, prints and plots the memory of training in every memory mode.
 
     tools/bench/memory.py [--bench build/release/tools/mini_bench] [--from WEIGHTS]
                           [--parts networks,pytorch,depth,drift] [--json FILE] [--plots docs/images]
 
-Four parts: memory and time of a training step in each mode, the modes in turn (A B C D A B ..); SAIN
-against PyTorch, whose resident memory a fresh process tells; memory against the number of blocks; the
-drift of plain inversion, and what exact mode keeps against it. "Activations" are what the allocator
-had handed out at the peak of a step beyond what it had "between" steps (weights, their gradients, the
-optimiser's moments, images). --from adds weights of your own to the last part. --quick goes through all of it on toy sizes. Plots need matplotlib, the comparison PyTorch.
+It has four parts:
+  networks  memory and time of a training step in each mode, the modes in turns (A B C D A B ..)
+  pytorch   SAIN against PyTorch, whose resident memory is measured in a fresh process
+  depth     memory against the number of blocks
+  drift     the drift of plain inversion, and the bytes that exact mode keeps to prevent it
+"Activations" are the live bytes at the peak of a step minus those "between" steps (weights, their
+gradients, the optimiser's moments, images). --from adds your own weights to the last part. --quick runs
+all parts at small sizes. Plots need matplotlib, the comparison needs PyTorch.
 """
 
 import argparse
@@ -33,10 +36,10 @@ def start(args, mode, setting):
 
 
 def measure(args, setting, rounds):
-    """Memory and median times of a step in each mode, and times as multiples of stored mode's."""
+    """Memory and median times of a step in each mode; ratios are to the times of stored mode."""
     steps = {mode: start(args, mode, setting) for mode in MODES}
     runs = {mode: [] for mode in MODES}
-    for _ in range(1 + rounds):  # the first makes gradients and moments
+    for _ in range(1 + rounds):  # the first allocates gradients and moments
         for mode, step in steps.items():
             runs[mode].append(step.run())
     result = {}
@@ -80,7 +83,7 @@ def networks(args):
 
 
 def pytorch(args, found):
-    """Resident memory of PyTorch's step beside mini's, of which `found` may know some already."""
+    """Resident memory of PyTorch's step and of mini's; `found` may contain some of the latter."""
     if importlib.util.find_spec("torch") is None:
         print("no PyTorch: not compared")
         return []
@@ -108,7 +111,7 @@ def pytorch(args, found):
 
 def depth(args):
     blocks = (2, 4) if args.quick else (8, 16, 32, 64)
-    batch, patch = 1, 32 if args.quick else 64
+    batch, patch = 1, 48 if args.quick else 64
     pixels = batch * (patch // 2)**2
     report = {"batch": batch, "patch": patch, "blocks": blocks,
               "activation_bytes": {mode: [] for mode in MODES}}
@@ -134,8 +137,8 @@ def depth(args):
 def drift(args):
     size = "16" if args.quick else "64"
     deep = "2" if args.quick else "32"
-    # Weights: as at the start of training; as in the golden files, where f is of the size of x; many
-    # such blocks; trained ones.
+    # The weights are: initial ones; those of the golden files, where f is as large as x; the same in
+    # many blocks; trained ones.
     cases = {"untrained": [], "random": ["--gain", "1"],
              "deep": ["--gain", "1", "--enhanced", deep, "--vanilla", deep]}
     if args.weights:
@@ -169,7 +172,7 @@ def plot(report, folder):
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
     pyplot.rcParams.update({"font.size": 10, "axes.grid": True, "grid.alpha": 0.3,
                             "axes.spines.top": False, "axes.spines.right": False})
-    # Told apart without colour, too.
+    # Markers tell the modes apart without colour, too.
     looks = {"exact": ("#0072B2", "o"), "reversible": ("#009E73", "s"),
              "checkpoint": ("#E69F00", "^"), "stored": ("#D55E00", "D")}
 
@@ -229,16 +232,16 @@ def main():
     parser.add_argument("--parts", default="networks,pytorch,depth,drift")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5, help="of the timing of SAIN x2")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of timing SAIN x2")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--image", type=pathlib.Path,
                         default=ROOT / "data/photos/train/astronaut.png")
     parser.add_argument("--from", dest="weights", help="trained weights of a x2 network, for drift")
     parser.add_argument("--json", type=pathlib.Path, help="write all numbers to this file")
     parser.add_argument("--plot", type=pathlib.Path, metavar="JSON",
-                        help="measure nothing, plot what such a file says")
+                        help="measure nothing, but plot the numbers in such a file")
     parser.add_argument("--plots", type=pathlib.Path, help="write the plots into this folder")
-    parser.add_argument("--quick", action="store_true", help="toy sizes, a few seconds")
+    parser.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
     args = parser.parse_args()
     parts = args.parts.split(",")
     unknown = set(parts) - {"networks", "pytorch", "depth", "drift"}
@@ -250,7 +253,7 @@ def main():
         sys.exit(f"memory: no {args.bench}; build it or name it with --bench")
     if args.quick:
         args.rounds = 1
-    # Threads that spin while they wait would take the processor from the others.
+    # Waiting threads must not spin, since the other processes need the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     version = subprocess.run([args.bench, "--version"], check=True, text=True,

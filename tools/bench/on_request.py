@@ -1,4 +1,4 @@
-"""A mini_bench that does one run per request, so that its runs can be interleaved with others."""
+"""Starts mini_bench so that it does one run per request, and runs can be interleaved with others."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ class MiniBench:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self):
-        """Times, memory and the machine's peak of multiply-adds, measured after the run."""
+        """Does one run. Returns times, memory, and the machine's peak of multiply-adds after the run."""
         try:
             self.process.stdin.write("\n")
             self.process.stdin.flush()

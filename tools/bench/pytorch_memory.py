@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Training steps of SAIN in PyTorch, in a process of their own: prints its resident memory as JSON.
+"""Runs training steps of SAIN in PyTorch and prints the resident memory of the process as JSON.
 
     tools/bench/pytorch_memory.py [--scale 2] [--batch 16] [--patch 128] [--steps 2] [--threads N]
 
-Started by memory.py; a fresh process, since what a process has once touched it may keep.
+memory.py starts this as a fresh process, since a process may keep memory that it has used once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import sain_pytorch
 
 
 def memory(field):
-    """A line of /proc/self/status, in bytes: VmRSS is now, VmHWM the highest so far."""
+    """A line of /proc/self/status, in bytes: VmRSS is the present memory, VmHWM the peak so far."""
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    # The libraries are loaded and have computed something: that is not the step's memory.
+    # The libraries are now loaded and have computed something; this memory is not the step's.
     torch.nn.functional.conv2d(torch.ones(1, 3, 8, 8), torch.ones(3, 3, 3, 3))
     sain_pytorch.codec(torch.ones(1, 3, 16, 16), 75)
     empty = memory("VmRSS")

@@ -1,8 +1,8 @@
-"""SAIN in PyTorch: the peer that compare_pytorch.py runs mini against.
+"""SAIN in PyTorch, for the comparison with mini (compare_pytorch.py).
 
-Written from the paper's description ("Self-Asymmetric Invertible Network for Compression-Aware Image
-Rescaling", AAAI 2023) with the state-dict names of its checkpoints; the training step is the one of
-train/recipes/sain.h, the simulator that of the standard's Annex K tables.
+Written from the paper ("Self-Asymmetric Invertible Network for Compression-Aware Image Rescaling",
+AAAI 2023), with the state-dict names of its checkpoints. The training step is that of
+train/recipes/sain.h; the JPEG simulator uses the tables in Annex K of the standard.
 """
 
 import concurrent.futures
@@ -139,11 +139,11 @@ class Sain(nn.Module):
 
 
 def quantise(x):
-    """round(255 clamp(x)) / 255, the gradient passing straight through."""
+    """round(255 clamp(x)) / 255, with the straight-through gradient."""
     return x + (torch.round(255 * x.clamp(0, 1)) / 255 - x).detach()
 
 
-CODEC_THREADS = concurrent.futures.ThreadPoolExecutor()  # Pillow lets go of the interpreter
+CODEC_THREADS = concurrent.futures.ThreadPoolExecutor()  # Pillow releases the interpreter lock
 
 
 def through_jpeg(image, quality):
@@ -153,7 +153,7 @@ def through_jpeg(image, quality):
 
 
 def codec(x, quality):
-    """What a batch becomes by being stored as JPEG; on the host, wherever the batch is."""
+    """Stores a batch as JPEG and reads it back, on the host, whichever device the batch is on."""
     images = torch.round(255 * x.detach().clamp(0, 1)).to(torch.uint8).permute(0, 2, 3, 1)
     decoded = CODEC_THREADS.map(through_jpeg, images.cpu().numpy(), [quality] * len(images))
     stacked = torch.from_numpy(numpy.stack(list(decoded))).to(x.device)
@@ -178,7 +178,7 @@ DCT = torch.tensor([[math.sqrt((1 if u == 0 else 2) / 8) * math.cos((2 * x + 1) 
 
 @functools.lru_cache(maxsize=None)
 def constants(device):
-    """TO_YCC, TO_RGB, DCT and the two tables, there."""
+    """TO_YCC, TO_RGB, DCT and the two tables, on the device."""
     tables = [torch.tensor(table, dtype=torch.float32) for table in (LUMINANCE, CHROMINANCE)]
     return [x.to(device) for x in (TO_YCC, TO_RGB, DCT, *tables)]
 
@@ -211,7 +211,7 @@ def diff_jpeg(x, quality):
 
 
 def losses(network, hr, reference, quality, z=None):
-    """The objective and its terms as train/recipes/sain.h defines and names them."""
+    """The objective and its terms, as defined and named in train/recipes/sain.h."""
     factor = 4 if network.scale == 2 else 16
     out, lr = network(hr)
     quantised = quantise(lr)
@@ -244,7 +244,7 @@ def training_step(network, optimiser, hr, reference, quality):
     total, terms = losses(network, hr, reference, quality)
     total.backward()
     for term in terms.values():
-        term.item()  # mini reports them every step
+        term.item()  # mini reports the terms in every step, too
     nn.utils.clip_grad_norm_(network.parameters(), 10)
     optimiser.step()
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How busy training keeps the GPU: runs a command that reports steps, while nvidia-smi looks on.
+"""Measures how busy training keeps the GPU: runs a command that reports steps, beside nvidia-smi.
 
     tools/device/busy.py --seconds 20 [--no-gpu] -- mini_train CONFIG --device cuda ...
 
-Ends the run after so many seconds (SIGTERM: it saves and ends). The first reports are left out: that
-is where libraries are loaded and the first images decoded. What nvidia-smi calls utilisation is the
-share of its last sampling period in which some kernel ran.
+Stops the run after this many seconds (by SIGTERM, so it saves and ends). The first reports are left
+out, since libraries are loaded and the first images decoded then. Utilisation, as defined by
+nvidia-smi, is the share of its last sampling period in which any kernel ran.
 """
 
 import argparse
@@ -37,9 +37,9 @@ def start(command, lines, echo=False, **options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--no-gpu", action="store_true", help="do not ask nvidia-smi")
-    parser.add_argument("--skip", type=int, default=2, help="reports left out at the start")
-    parser.add_argument("--least", type=float, default=0, help="utilisation in %% below which to fail")
+    parser.add_argument("--no-gpu", action="store_true", help="do not run nvidia-smi")
+    parser.add_argument("--skip", type=int, default=2, help="number of reports left out at the start")
+    parser.add_argument("--least", type=float, default=0, help="fail below this utilisation, in %%")
     parser.add_argument("command", nargs="+")
     args = parser.parse_args()
 

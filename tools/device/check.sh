@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Everything that is to be known on a machine with a GPU, in one call of under ten minutes: the
-# device's tests, sanitizers, benchmarks against PyTorch, training. Each part has a limit of time and
-# a log of its own, and none stops the others.
+# Checks mini on a machine with a GPU, in one call of less than ten minutes: tests on the device,
+# sanitizers, benchmarks against PyTorch, training. Each part has a time limit and a log of its own, and
+# a part that fails does not stop the others.
 #   tools/device/check.sh [--out DIR] [--only PART,PART..]
 #   tools/device/check.sh --emulated BUILD     try it without a GPU, on a build with MINI_CUDA=EMULATED
-# Runs the programs that tools/device/pack.sh left in build/device.tar.gz, else builds them here. Leaves
-# report.md (the table) and logs.tar.gz in DIR (build/check). Exit code 1 when a part failed.
+# Runs the programs in build/device.tar.gz (made by tools/device/pack.sh) or, without it, builds them.
+# Writes report.md (the table) and logs.tar.gz to DIR (build/check). Exit code 1 if a part fails.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 source tools/device/parts.sh
 
-# Seconds, the most valuable first; together, and with a second each for ending a part that hangs,
-# below nine minutes. Only when asked for: gradcheck, since the tests compare the same derivatives with
-# the CPU's.
+# The parts, the most important first, and their limits in seconds. With a second each for stopping a
+# part that hangs, they take less than nine minutes. gradcheck runs only on request, since the tests
+# compare the same derivatives with those of the CPU.
 parts=(facts tests golden exact compare kernels train_jpeg train_webp memcheck racecheck)
 declare -A limit=([facts]=30 [tests]=90 [golden]=40 [exact]=45 [compare]=155 [kernels]=25
   [train_jpeg]=30 [train_webp]=30 [memcheck]=45 [racecheck]=40 [gradcheck]=120)
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     --out) out=$2 ;;
     --only) only=$2 ;;
     --emulated) emulated=$2 ;;
-    --part) this_part=$2 ;; # this script calls itself so
+    --part) this_part=$2 ;; # used when this script calls itself
     *) usage ;;
   esac
   shift 2
@@ -49,7 +49,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out" "$work/logs"
 [ -z "$only" ] || IFS=, read -ra parts <<<"$only"
-# What the emulated device cannot answer, or only too slowly.
+# The emulated device cannot run these parts, or is too slow for them.
 [ -z "$emulated" ] || parts=($(printf '%s\n' "${parts[@]}" | grep -Ev '^(compare|memcheck|racecheck|train_webp)$'))
 
 total=0
@@ -60,7 +60,7 @@ done
 echo "at most $((total * slow)) s in ${#parts[@]} parts"
 [ "$total" -lt 540 ] || { echo "check: that is above nine minutes" >&2; exit 1; }
 
-# The table so far, so that a call that is ended early leaves something, too.
+# Writes the table so far, so that a call that is stopped early leaves a result.
 report() {
   echo "### $(date -u '+%Y-%m-%d %H:%M UTC'), commit $(commit), $(device_name)"
   echo

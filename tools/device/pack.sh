@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds, on a machine with the CUDA toolkit but perhaps no GPU, what tools/device/check.sh runs on
-# one that has a GPU and little else: programs that need nothing but the C library and, on the way, the
-# cuBLAS and cuDNN they find there.
+# Builds the programs that tools/device/check.sh runs. The machine here needs the CUDA toolkit, but no
+# GPU. The machine with the GPU needs little else: the programs depend on the C library only, and load
+# the cuBLAS and cuDNN that they find there.
 #   tools/device/pack.sh            into build/device.tar.gz, at most 60 MB
-# Golden values come from the folder MINI_GOLDEN, or MINI_SHARED/golden, where one of them is set.
+# Golden values come from the folder MINI_GOLDEN or MINI_SHARED/golden, if one of these is set.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tools/lib/setup.sh
@@ -22,7 +22,7 @@ mkdir -p "$out/golden"
 for name in "${tools[@]}"; do strip -o "$out/$name" "$build/tools/$name"; done
 for name in "${tests[@]}"; do strip -o "$out/$name" "$build/tests/$name"; done
 
-# What a bare machine has.
+# The libraries that every machine has.
 allowed='^(lib(c|m|pthread|dl|rt)|ld-linux-x86-64)\.so\.[0-9]+$'
 for program in "$out"/mini_* "$out"/test_*; do
   needed=$(readelf -d "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
@@ -34,7 +34,7 @@ for program in "$out"/mini_* "$out"/test_*; do
 done
 
 golden=${MINI_GOLDEN:-${MINI_SHARED:+$MINI_SHARED/golden}}
-if [ -n "$golden" ]; then # those of the networks and functions that mini has
+if [ -n "$golden" ]; then # only those of networks and functions in mini
   for name in sain_x2 sain_x4 train_sain_x2_jpeg train_sain_x2_webp train_sain_x4_jpeg quantize_gmm \
     diff_jpeg resize_metrics codecs optimizers; do
     install -m 644 "$golden/$name.safetensors" "$out/golden/"

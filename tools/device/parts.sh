@@ -1,9 +1,9 @@
-# Sourced by tools/device/check.sh: where programs and libraries are, and the parts of the check. A
-# part's log is its output; its last line "key: ..." goes into the table.
+# tools/device/check.sh sources this file. It finds programs and libraries, and has a function for each
+# part of the check. The output of a part is its log; the last line "key: ..." goes into the table.
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Into `programs`: the folders of the tools and of the tests, with a colon between.
+# Sets `programs` to the folders of the tools and of the tests, separated by a colon.
 find_programs() {
   if [ -n "$emulated" ]; then
     programs=$emulated/tools:$emulated/tests
@@ -36,7 +36,7 @@ find_programs() {
   return 1
 }
 
-# The program of that name, with CUDA's libraries.
+# Prints the path of a program. `mini` runs it with the CUDA libraries.
 program() {
   local folder
   for folder in ${programs//:/ }; do
@@ -51,7 +51,7 @@ mini() {
   LD_LIBRARY_PATH=$library_path "$file" "${@:2}"
 }
 
-# The Python that has PyTorch, else any.
+# Prints the Python interpreter that has PyTorch or, without one, any.
 find_python() {
   local candidate
   for candidate in python3 /usr/bin/python3; do
@@ -60,14 +60,14 @@ find_python() {
   command -v python3
 }
 
-# Into `library_path`: folders for LD_LIBRARY_PATH where mini finds cuBLAS and cuDNN, if any are needed.
+# Sets `library_path` to the folders, if any are needed, in which mini finds cuBLAS and cuDNN.
 find_libraries() {
   local folders
   library_path=${LD_LIBRARY_PATH:-}
   [ -z "$emulated" ] || return 0
   found() { mini test_cuda --gtest_filter=CudaLibraries.HaveEveryFunction; }
   ! found >/dev/null 2>&1 || return 0
-  # Python's packages first: they have all libraries, of versions that go together.
+  # Python's packages come first: they have all libraries, in versions that fit together.
   folders=$("$(find_python)" - <<'PYTHON'
 import glob, site, sys
 roots = [*site.getsitepackages(), site.getusersitepackages(), *sys.path]
@@ -92,7 +92,7 @@ device_name() {
   nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -n 1 | sed 's/, /, driver /'
 }
 
-# Of a long log the beginning and the end.
+# Shortens a long log to its beginning and its end.
 shorten() {
   [ "$(stat -c %s "$1")" -gt 600000 ] || return 0
   { head -c 200000 "$1" && printf '\n[...]\n' && tail -c 300000 "$1"; } >"$1.short"
@@ -109,7 +109,7 @@ part_facts() {
   program test_cuda
   echo "LD_LIBRARY_PATH for mini: $library_path"
   LD_LIBRARY_PATH=$library_path ldd "$(program test_cuda)"
-  LD_DEBUG=libs mini test_cuda --gtest_filter=CudaLibraries.HaveEveryFunction 2>&1 | grep 'calling init' # and those loaded later
+  LD_DEBUG=libs mini test_cuda --gtest_filter=CudaLibraries.HaveEveryFunction 2>&1 | grep 'calling init' # libraries loaded later
   mini mini_bench --version
   local pytorch
   pytorch=$("$python" -c 'import torch; print("PyTorch", torch.__version__)' 2>/dev/null || echo no PyTorch)
@@ -127,10 +127,10 @@ part_facts() {
 
 golden() { [ ! -d build/device/golden ] || export MINI_GOLDEN=$PWD/build/device/golden; }
 
-# suites PROGRAM SECONDS PREFIX...: a program of tests, every suite in a process of its own, since a
-# kernel that fails takes the device from its whole process; then every test of a suite that ended
-# early. No suite is begun after so many seconds, and none goes on for long. Sets passed, failed, skipped,
-# clean (suites) and late (suites that were not finished), and leaves all output in $work/suites.log.
+# suites PROGRAM SECONDS PREFIX...: runs each suite of a test program in a process of its own, since
+# after a failed kernel the process can no longer use the device. If a suite ends early, its tests run
+# one by one. No suite is started after SECONDS, and a running one is soon stopped. Sets passed, failed,
+# skipped, clean (suites) and late (unfinished suites), and writes all output to $work/suites.log.
 suites() {
   local file list suite name until=$((SECONDS + $2 * ${slow:-1})) log=$work/suites.log
   file=$(program "$1") || return
@@ -144,7 +144,7 @@ suites() {
   }
   clean=0 late=0
   : >"$log"
-  # The registry, which takes longest, comes last.
+  # The registry takes longest, so it comes last.
   for suite in $(grep -E '^[^ ]+\.' <<<"$list" | sed 's/ .*//' | awk '/Registry/ {last = last $0 "\n"; next} 1
     END {printf "%s", last}'); do
     [ $SECONDS -lt $until ] || { late=$((late + 1)) && continue; }
@@ -179,7 +179,7 @@ all_suites() { # PROGRAM SECONDS
 part_tests() { all_suites test_cuda 82; }
 part_golden() { MINI_TEST_DEVICE=cuda all_suites test_golden 34; }
 
-# Derivatives against differences, both computed on the device.
+# Compares derivatives with differences, both computed on the device.
 part_gradcheck() {
   local status
   mini mini_gradcheck --device cuda | tee "$work/gradcheck.log"
@@ -188,8 +188,8 @@ part_gradcheck() {
   return "$status"
 }
 
-# A sanitizer over test_cuda. It makes tests much slower: those that it does not get to are counted,
-# and are no failure.
+# Runs test_cuda under a sanitizer, which makes tests much slower. Tests that are not reached in time
+# are counted, but are no failure.
 sanitizer() { # TOOL SECONDS
   have compute-sanitizer || { echo "key: no compute-sanitizer here" && return 1; }
   suites test_cuda "$2" compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 || return 1
@@ -202,8 +202,8 @@ sanitizer() { # TOOL SECONDS
 part_memcheck() { sanitizer memcheck 38; }
 part_racecheck() { sanitizer racecheck 33; }
 
-# train NAME OPTION...: the full SAIN x2 or, emulated, a tiny one, into $work/NAME. `under`, if set, is
-# a command that is to run the program.
+# train NAME OPTION...: trains the full SAIN x2 (on the emulated device a tiny one) in $work/NAME. The
+# array `under`, if set, is a command that runs the program.
 train() {
   local config=configs/sain.json small=()
   [ -z "$emulated" ] || config=configs/tiny.json small=(--set data.batch=1)
@@ -212,12 +212,12 @@ train() {
     --set validation.folders=[] --out "$work/$1" "${small[@]}" "${@:2}"
 }
 
-# Five steps each: exact mode against stored mode, and a second run of the same, bit for bit.
+# Compares exact mode with stored mode, and with a second run of exact mode, bit for bit after five steps.
 part_exact() {
   local under=() precision run memory same=0 other=0 precisions=(float32 tf32 bfloat16)
   [ -z "$emulated" ] || precisions=(float32)
   for precision in "${precisions[@]}"; do
-    for run in exact stored again; do # at the same time: each takes longer to start than to compute
+    for run in exact stored again; do # in parallel, since starting takes longer than computing
       memory=$run
       [ $run != again ] || memory=exact
       train "$precision-$run" --steps 5 --set precision="$precision" --set memory=$memory &
@@ -237,8 +237,8 @@ part_exact() {
   [ $other -eq 0 ]
 }
 
-# Training with the real codec while nvidia-smi looks on; the busier, the harder on the host, so in
-# the fastest precision.
+# Trains with the real codec and measures utilisation, in the fastest precision, since the host then
+# has the least time to keep the GPU busy.
 busy() {
   local under=("$(find_python)" tools/device/busy.py --seconds 22 --least 90 --)
   local every=20

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether two runs of mini_train left the same weights and moments, bit for bit.
+"""Compares the weights and moments that two runs of mini_train saved, bit for bit.
 
     tools/device/same_tensors.py RUN RUN
 
-Each is a folder, whose last checkpoint is taken, or a file. Metadata, which names the configuration,
-may differ. Exit code 1, with the first tensors that differ, where they do.
+RUN is a checkpoint, or a folder whose last checkpoint is compared. Metadata, which contains the
+configuration, may differ. If tensors differ, prints the first of them and returns exit code 1.
 """
 
 import json

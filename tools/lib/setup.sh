@@ -2,7 +2,7 @@
 # Debian 12 package names; with root (or passwordless sudo) they are installed, else the one command
 # to run is printed.
 
-mini_packages=(g++ cmake ninja-build pkg-config libjpeg62-turbo-dev libwebp-dev libstb-dev
+mini_packages=(g++ cmake ninja-build pkg-config libjpeg62-turbo-dev libwebp-dev zlib1g-dev libstb-dev
                nlohmann-json3-dev libcli11-dev libfmt-dev libgtest-dev)
 
 # setup PACKAGE...: installs those of the list and of the arguments that are missing.

@@ -1,5 +1,5 @@
-// Array: the plain values that references are written with. It shares nothing with mini's ops but
-// the Shape, so that a reference can be trusted to be independent.
+// Array: plain values for the references. It shares nothing with mini's ops except Shape, so that
+// references are independent of them.
 #pragma once
 
 #include <vector>
@@ -26,7 +26,7 @@ struct Array {
       own[d] = shape[d] == 1 ? 0 : index[d + index.rank() - shape.rank()];
     return (*this)[own];
   }
-  // The element, or 0 outside the last two dimensions.
+  // The element, or 0 if the last two indices are outside.
   double padded(const Shape& index) const {
     for (int d = shape.rank() - 2; d < shape.rank(); ++d)
       if (index[d] < 0 || index[d] >= shape[d]) return 0;

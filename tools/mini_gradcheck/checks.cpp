@@ -38,7 +38,7 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return sum;
 }
 
-// Largest |a - b| over max(1, largest |b|); infinity where a value is not finite.
+// The largest |a - b|, relative to max(1, largest |b|); infinity if a value is not finite.
 double error_of(const std::vector<double>& a, const std::vector<double>& b) {
   double largest = 1, difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -49,7 +49,7 @@ double error_of(const std::vector<double>& a, const std::vector<double>& b) {
   return difference / largest;
 }
 
-// The case with integers from -4 to 4 as values.
+// The same case with integers from -4 to 4 as values.
 Case integral(Case c) {
   for (Input& input : c.inputs)
     for (double& value : input.array.values) value = std::round(4 * value);
@@ -103,7 +103,7 @@ class Checker {
     return result;
   }
 
-  // The same, as leaves where a gradient may be asked for.
+  // The same inputs, as leaves that can require a gradient.
   Tensors leaves(const std::vector<Input>& inputs, DType dtype) const {
     Tensors result = tensors(inputs, dtype);
     for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -130,7 +130,7 @@ class Checker {
     if (!ok) fail_case(check, text);
   }
 
-  // Shapes and values of outputs against a reference; returns the error.
+  // Compares the shapes and values of outputs with a reference and returns the error.
   double compare(const Tensors& outputs, const Arrays& expected, double tolerance,
                  const std::string& check) {
     expect(outputs.size() == expected.size(), check, "another number of outputs");
@@ -194,7 +194,7 @@ class Checker {
     const NoGrad guard;
     const Tensors x = leaves(case_->inputs, DType::float64);
     for (const Tensor& output : case_->call(x)) {
-      // An input handed back unchanged keeps its place in the graph.
+      // An input that is returned unchanged keeps its place in the graph.
       const bool is_input = std::any_of(x.begin(), x.end(),
                                         [&](const Tensor& input) { return output.is_same(input); });
       expect(is_input || !output.requires_grad(), "forward", "recorded under NoGrad");
@@ -226,7 +226,7 @@ class Checker {
     expect(result.passed, check, result.text);
   }
 
-  // Gradients of all inputs for given gradients of the outputs.
+  // The gradients of all inputs for given gradients of the outputs.
   Tensors gradients(DType dtype, const Tensors& dy, bool create_graph = false) const {
     const Tensors x = leaves(case_->inputs, dtype);
     const Tensors wanted = require_grad(x);
@@ -267,7 +267,7 @@ class Checker {
   }
 
   void adjoint(std::size_t which) {
-    // f(x) - f(0) rather than f(x): a bias or a shift does not matter.
+    // f(x) - f(0) instead of f(x), so that a bias or a shift does not matter.
     const Tensors dy = random_dy(uniform(-1, 1));
     Tensors x = tensors(case_->inputs, DType::float64);
     const Tensors there = case_->call(x);
@@ -289,7 +289,7 @@ class Checker {
            concat_text("<Ax,y> = ", left, " but <x,A'y> = ", right, " for input ", which));
   }
 
-  // Small integers: float32 holds every product and sum exactly, in any order of summation.
+  // With small integers, float32 represents every product and every sum exactly, in any order.
   void exact() {
     const Arrays expected = reference(case_->inputs);
     const Tensors y = case_->call(tensors(case_->inputs, DType::float32));
@@ -310,7 +310,7 @@ class Checker {
   Generator random_;
 };
 
-// FNV-1a: every row has a stream of its own, whatever comes before it in the registry.
+// FNV-1a of the name: a row draws the same numbers wherever it is in the registry.
 std::uint64_t seed_of(const std::string& name) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
@@ -320,7 +320,7 @@ std::uint64_t seed_of(const std::string& name) {
 }  // namespace
 
 Report run(const Row& row, Device device) {
-  // Tensors of a few elements give a second thread nothing but waiting.
+  // Tensors of a few elements are too small for a second thread.
   const int threads = max_threads();
   set_threads(1);
   Report report;
@@ -328,7 +328,7 @@ Report run(const Row& row, Device device) {
   Checker checker(row, device, report);
   std::set<std::string> seen;
   const std::uint64_t seed = seed_of(row.name);
-  // A case whose shapes came up before is drawn again.
+  // A case whose shapes have already occurred is drawn again.
   for (int round = 0; report.cases < cases_per_row && round < 10 * cases_per_row; ++round) {
     Sampler sampler(seed, round);
     const Case c = row.sample(sampler);

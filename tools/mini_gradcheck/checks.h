@@ -1,13 +1,13 @@
-// What is checked for every row. For each of its cases:
-//   forward    float64 and float32 against the plain reference, on strided and expanded inputs; the
-//              inputs stay as they were; nothing is recorded without need
-//   gradient   float64 Jacobian against differences; float32 gradients, gradients of the recorded
-//   walk
-//              and gradients for an expanded dy against the float64 ones
-//   second     the Jacobian of the gradient, the same way
+// The checks of a row. Each of its cases is checked for:
+//   forward    float64 and float32 values equal the reference, on strided and expanded inputs, too;
+//              inputs do not change; nothing is recorded without need
+//   gradient   the float64 Jacobian equals differences; float32 gradients, gradients of the
+//   recorded
+//              walk and gradients for an expanded dy equal the float64 ones
+//   second     the same for the Jacobian of the gradient
 //   adjoint    <Ax, y> = <x, A'y> for linear inputs
-//   exact      equality on integer-valued float32 data
-// and once, the texts of its errors.
+//   exact      results are equal on integer-valued float32 data
+// The texts of its errors are checked once.
 #pragma once
 
 #include "tools/mini_gradcheck/row.h"
@@ -16,14 +16,14 @@ namespace mini::suite {
 
 struct Report {
   const Row* row = nullptr;
-  int cases = 0;             // each of other shapes and memory layouts
-  std::int64_t checks = 0;   // comparisons made
-  std::int64_t entries = 0;  // entries of Jacobians among them
-  double forward = 0;        // largest errors, float32 forward
+  int cases = 0;             // they differ in shapes or memory layouts
+  std::int64_t checks = 0;   // number of comparisons
+  std::int64_t entries = 0;  // of which entries of Jacobians
+  double forward = 0;        // largest errors of float32 values
   double gradient = -1;      // -1: not checked
   double second = -1;
   double adjoint = -1;
-  // What the cases covered.
+  // Which special cases have occurred.
   bool smallest = false, odd = false, strided = false, broadcast = false;
   std::vector<std::string> failures;
 
@@ -32,7 +32,8 @@ struct Report {
 
 inline constexpr int cases_per_row = 14;
 
-// Computes on `device`, and the references on the CPU. Not on it: the texts of errors.
+// Runs the function on `device` and its reference on the CPU. Error texts are checked on the CPU
+// only.
 Report run(const Row& row, Device device = {});
 
 }  // namespace mini::suite

@@ -1,5 +1,5 @@
-// Products and convolutions: sums of products, written out. The trio of convolution is linear in
-// each of its inputs, and exact on integers.
+// Products and convolutions. The references are plain sums of products. The convolution trio is
+// linear in each input and exact on integers.
 #include "autograd/functions.h"
 #include "tools/mini_gradcheck/row.h"
 
@@ -64,7 +64,7 @@ Case sample_linear(Sampler& s) {
 }
 
 // ── Convolutions ─────────────────────────────────────────────────────────────────────────────────
-// Everything about a convolution that fits: x [N,C,H,W], w [O,C/groups,kh,kw], y [N,O,H',W'].
+// The shapes and parameters of a convolution: x [N,C,H,W], w [O,C/groups,kh,kw], y [N,O,H',W'].
 struct Geometry {
   Conv2dParams params;
   Shape x, w, y;
@@ -89,8 +89,8 @@ struct Geometry {
     }
   }
 
-  // Calls f(place in x, place in w, place in y) for every product of the convolution; places in x
-  // may lie in the padding.
+  // Calls f(index in x, index in w, index in y) for every product. An index in x may be in the
+  // padding.
   template <class F>
   void for_each_product(const F& f) const {
     const std::int64_t outputs = w[0] / params.groups;
@@ -109,7 +109,7 @@ struct Geometry {
   bool inside(const Shape& place) const {
     return place[2] >= 0 && place[2] < x[2] && place[3] >= 0 && place[3] < x[3];
   }
-  // What must be added to the smallest input with output y to get x: for conv_transpose2d.
+  // The output padding with which conv_transpose2d returns from y to the size of x.
   std::array<std::int64_t, 2> output_padding() const {
     std::array<std::int64_t, 2> result{};
     for (std::size_t i = 0; i < 2; ++i) {
@@ -126,7 +126,7 @@ struct Geometry {
   }
 };
 
-// Adds bias [C] to [N,C,H,W].
+// Adds bias [C] to an image [N,C,H,W].
 void add_bias(Array& y, const Array& bias) {
   for_each(y.shape, [&](const Shape& i) { y[i] += bias[{i[1]}]; });
 }
@@ -186,7 +186,7 @@ Case sample_conv2d_weight_gradient(Sampler& s) {
       g.text());
 }
 
-// The dense block, one convolution after the other on a growing list of channels.
+// The dense block: one convolution after the other, on a growing number of channels.
 Case sample_dense_block(Sampler& s) {
   const std::int64_t n = s.extent(2), h = s.extent(3), w = s.extent(3);
   const double slope = s.pick({0.0, 0.2});
@@ -243,7 +243,7 @@ std::vector<Row> convolution_rows() {
        {{[] {
            matmul(zeros({2, 3}), zeros({2, 3}));
          },
-         "matmul: 3 columns do not meet 2 rows"},
+         "matmul: a has 3 columns, but b has 2 rows"},
         {[] {
            matmul(zeros({3}), zeros({3, 2}));
          },

@@ -1,4 +1,5 @@
-// Elementwise functions. A row is the function, its formula for one element and where to sample.
+// Elementwise functions. A row consists of the function, its formula for one element, and the range
+// of samples.
 #include <algorithm>
 #include <cmath>
 
@@ -41,7 +42,7 @@ Row unary(const std::string& name, Unary call, Formula formula, const Draw& draw
           unary_errors(name, call)};
 }
 
-// `pair` draws for the first operand, `second` for the other.
+// `pair` draws values of the first operand, `second` those of the other.
 template <class Formula>
 Row binary(const std::string& name, Binary call, Formula formula,
            const std::function<Draw()>& first, const std::function<Draw()>& second,
@@ -73,11 +74,11 @@ Row binary(const std::string& name, Binary call, Formula formula,
 std::function<Draw()> in(double low, double high) {
   return [=] { return uniform(low, high); };
 }
-// One source of values for both operands, so that they never tie.
+// One source for both operands, so that their values are never equal.
 std::function<Draw()> no_ties() {
   return [] { return distinct(); };
 }
-// Few different values, so that they often do.
+// Few different values, so that operands are often equal.
 std::function<Draw()> few() {
   return [] { return integers(-1, 1); };
 }
@@ -146,8 +147,8 @@ std::vector<Row> elementwise_rows() {
        linear, unary_errors("affine", [](const Tensor& x) { affine(x, 1, 0); })},
       {"quantise",
        [](Sampler& s) {
-         // Not where float32 and float64 could round to different levels. The gradient is that of
-         // the identity, also outside [0,1].
+         // Values where float32 and float64 could round to different levels are avoided. The
+         // gradient is that of the identity, outside [0,1], too.
          const Draw level = [](Generator& random) {
            return (static_cast<double>(random.next_below(400)) - 70 +
                    0.8 * (random.next_uniform() - 0.5)) /

@@ -32,7 +32,7 @@ struct Window {
       y[2 + i] = y[2 + i] / params.stride[axis] + 1;
     }
   }
-  // Calls f(place in x) for the window of one output; places may lie in the padding.
+  // Calls f(index in x) for the window of one output. An index may be in the padding.
   template <class F>
   void for_each_place(const Shape& at, const F& f) const {
     for_each({params.kernel[0], params.kernel[1]}, [&](const Shape& tap) {
@@ -97,14 +97,14 @@ struct Margins {
     y[2] += padding.top + padding.bottom;
     y[3] += padding.left + padding.right;
   }
-  // Which pixel of x shows at position `at` of a side of `size` pixels; -1 for none.
+  // The pixel of x that position `at` copies, for a side of `size` pixels; -1 for none.
   std::int64_t source(std::int64_t at, std::int64_t before, std::int64_t size) const {
     const std::int64_t i = at - before;
     if (mode == PadMode::zero) return i >= 0 && i < size ? i : -1;
     if (mode == PadMode::replicate) return std::clamp<std::int64_t>(i, 0, size - 1);
     return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
   }
-  // Calls f(index in y, index in x) for every pixel of y that shows one of x.
+  // Calls f(index in y, index in x) for every pixel of y that copies one of x.
   template <class F>
   void for_each_pixel(const F& f) const {
     for_each(y, [&](const Shape& i) {

@@ -1,4 +1,4 @@
-// What SAIN brings along: coupling, mixture, JPEG simulator, losses.
+// Functions that SAIN needs: coupling, mixture, JPEG simulator, losses.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -41,7 +41,7 @@ Row coupling_row(const std::string& name, Coupling call, Formula formula) {
 }
 
 // ── Mixture ──────────────────────────────────────────────────────────────────────────────────────
-// The relaxed choice, softmax(log softmax(logits) - log exponential), at one place of the noise.
+// The relaxed choice softmax(log softmax(logits) - log exponential), for one element of the noise.
 std::vector<double> relaxed_choice(const Array& parameters, const Array& exponential, Shape at) {
   std::vector<double> choice;
   double total = 0;
@@ -74,8 +74,8 @@ Case sample_mixture_case(Sampler& s) {
           return x[0][{1, k}] + std::exp(x[0][{2, k}] / 2) * x[2][at];
         });
       });
-  // Straight through: the choice keeps its value and changes like the relaxed one. So the gradient
-  // is that of  Σ (hard + relaxed - relaxed here)·(mean + deviation·normal).
+  // Straight-through: the choice keeps its value, but changes like the relaxed choice. So the
+  // gradient is that of Σ (hard + relaxed - relaxed at x)·(mean + deviation·normal).
   Array offset(noise);
   for_each(shape, [&](Shape at) {
     at.push_back(0);
@@ -96,7 +96,7 @@ Case sample_mixture_case(Sampler& s) {
 }
 
 // ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────
-// Annex K of the JPEG standard.
+// The tables in Annex K of the JPEG standard.
 constexpr int luminance_table[64] = {16,  11,  10,  16,  24, 40, 51,  61,  12,  12,  14,  19,  26,
                                      58,  60,  55,  14,  13, 16, 24,  40,  57,  69,  56,  14,  17,
                                      22,  29,  51,  87,  80, 62, 18,  22,  37,  56,  68,  109, 103,
@@ -111,7 +111,7 @@ double quantisation_step(bool chroma, std::int64_t u, std::int64_t v, double qua
   return (u < 4 && v < 4 ? chrominance_corner[u][v] : 99) * factor;
 }
 
-// Coefficient of the orthonormal DCT-II of 8 samples.
+// An entry of the orthonormal DCT-II of 8 samples.
 double dct(std::int64_t frequency, std::int64_t place) {
   const double angle = std::numbers::pi / 8 * (static_cast<double>(place) + 0.5);
   return (frequency == 0 ? std::sqrt(0.125) : 0.5) *
@@ -126,7 +126,7 @@ double soft_round(double v) {
   return result;
 }
 
-// One plane [H,W] through the codec, block by block.
+// Codes and decodes one plane [H,W], block by block.
 void code_plane(Array& plane, bool chroma, double quality) {
   for_each({plane.shape[0] / 8, plane.shape[1] / 8}, [&](const Shape& block) {
     const auto pixel = [&](std::int64_t i, std::int64_t j) -> double& {
@@ -156,7 +156,7 @@ Array jpeg_reference(const Array& x, const std::vector<double>& quality) {
   for (std::int64_t n = 0; n < x.shape[0]; ++n) {
     const double q = quality[quality.size() == 1 ? 0 : static_cast<std::size_t>(n)];
     Array y({h, w}), cb({h / 2, w / 2}), cr = cb;
-    for_each({h, w}, [&](const Shape& i) {  // the last row and column repeat
+    for_each({h, w}, [&](const Shape& i) {  // repeats the last row and column
       const auto colour = [&](std::int64_t c) {
         return 255 * x[{n, c, std::min(i[0], x.shape[2] - 1), std::min(i[1], x.shape[3] - 1)}];
       };
@@ -181,9 +181,10 @@ Array jpeg_reference(const Array& x, const std::vector<double>& quality) {
   return result;
 }
 
-// The slope of soft rounding has cosines of 2π·n·v, n up to 9, v a coefficient in steps: an error
-// of v counts 565 times (twice the sum of all 2πn). So qualities are moderate, or differences of
-// 1e-6 would be no small changes, and float32's rounding of v, 1e-6, is nearly 1e-3 in a gradient.
+// The slope of soft rounding contains cosines of 2π·n·v, with n up to 9 and v a coefficient in
+// steps. It amplifies an error of v by up to 565 (twice the sum of all 2πn). So the rows use
+// moderate qualities. At higher ones, differences of 1e-6 would not be small, and rounding v to
+// float32 (1e-6) would change a gradient by almost 1e-3.
 Row jpeg_row(bool one_quality) {
   const auto sample = [=](Sampler& s) {
     const Shape shape{s.extent(2), 3, s.extent(3), s.round() == 2 ? 17 : s.extent(3)};
@@ -193,7 +194,7 @@ Row jpeg_row(bool one_quality) {
     std::string text;
     for (const double q : quality) text += concat_text(" q", q);
     return make_case(
-        {s.input(shape, uniform(0.35, 0.65))},  // away from the final clamp
+        {s.input(shape, uniform(0.35, 0.65))},  // away from the bounds of the final clamp
         [=](const Tensors& x) {
           return one_quality ? diff_jpeg(x[0], quality[0]) : diff_jpeg(x[0], quality);
         },
@@ -217,7 +218,8 @@ Row jpeg_row(bool one_quality) {
 }
 
 // ── Losses ───────────────────────────────────────────────────────────────────────────────────────
-// A loss of two equal shapes: the sum of term(a, b), divided by the batch or by the elements.
+// A loss of two tensors of equal shape: the sum of term(a, b), divided by the batch size or by the
+// number of elements.
 template <class Call, class Term>
 Row loss_row(const std::string& name, Call call, Term term, bool by_batch) {
   const auto sample = [=](Sampler& s) {

@@ -14,12 +14,12 @@ Tensor zeros(const Shape& shape, DType dtype = DType::float32) {
   return Tensor::zeros(shape, dtype);
 }
 
-// The dimensions that a reduction takes away, and the shapes with and without them.
+// The dimensions to reduce, and the shapes with and without them.
 struct Reduced {
   std::vector<int> dims;
   bool keep;
-  Shape kept;    // those extents 1
-  Shape result;  // left out unless `keep`
+  Shape kept;    // with extents of 1
+  Shape result;  // without them, unless `keep`
 
   Reduced(const Shape& shape, std::vector<int> which, bool keep_dims)
       : dims(std::move(which)), keep(keep_dims), kept(shape) {
@@ -27,7 +27,7 @@ struct Reduced {
     for (int d = 0; d < shape.rank(); ++d)
       if (keep || std::find(dims.begin(), dims.end(), d) == dims.end()) result.push_back(kept[d]);
   }
-  // Where the element at `index` of the input goes, in `kept`.
+  // The index in `kept` of the result that the input's element at `index` contributes to.
   Shape target(Shape index) const {
     for (const int dim : dims) index[dim] = 0;
     return index;
@@ -97,7 +97,7 @@ Row over_everything(const std::string& name, FullReduction call, bool mean) {
   return {name, sample, linear};
 }
 
-// Calls f(line) for every line of x along `dim`: line(k) is its element k.
+// Calls f(line) for every line of x along `dim`; line(k) is its element k.
 template <class F>
 void for_each_line(Array& x, int dim, const F& f) {
   for_each(Reduced(x.shape, {dim}, true).kept, [&](Shape start) {
@@ -127,7 +127,7 @@ Case sample_argmax(Sampler& s) {
   const Shape shape = s.shape(1, 4);
   const Reduced r(shape, {s.dim(shape)}, false);
   return make_case(
-      {s.input(shape, integers(-1, 1))},  // few values: the first of equals counts
+      {s.input(shape, integers(-1, 1))},  // few values, so that the first of equal ones matters
       [=](const Tensors& x) { return argmax(x[0], r.dims[0]); },
       [=](const Arrays& x) {
         Array best(r.kept, -INFINITY), y(r.kept);

@@ -1,5 +1,5 @@
-// Functions that move elements. A reference says where the element at an index of the result comes
-// from. All are linear, so their gradient is their adjoint.
+// Functions that move elements. A reference says which element of x is at an index of the result.
+// All are linear, so their gradients are their adjoints.
 #include <numeric>
 
 #include "autograd/functions.h"
@@ -14,7 +14,7 @@ Tensor zeros(const Shape& shape, DType dtype = DType::float32) {
   return Tensor::zeros(shape, dtype);
 }
 
-// A case with one input: source(index of the result) is the index of x.
+// A case with one input, where source(index in the result) is the index in x.
 template <class Call, class Source, class... Parameters>
 Case moved(const Input& x, const Shape& result, Call call, Source source,
            const Parameters&... parameters) {
@@ -44,8 +44,7 @@ Shape with(const Shape& shape, int dim, std::int64_t extent) {
 
 Case sample_reshape(Sampler& s) {
   const Shape from = s.shape(0, 4);
-  // The same elements with two dimensions merged, or one split off; sometimes one extent is
-  // inferred.
+  // The same elements with two dimensions merged, or one split; sometimes one extent is inferred.
   Shape to = from;
   if (from.rank() > 1 && s.coin()) {
     to = without(from, 0);
@@ -263,8 +262,8 @@ Case sample_contiguous(Sampler& s) {
 }
 
 Case sample_cast(Sampler& s) {
-  // To float32 and back: the values are float32's own, so nothing is lost. The differences of the
-  // gradient check would be; they are taken from the identity.
+  // To float32 and back. Values of the cases are exact in float32, but the differences of the
+  // gradient check would not be, so they are taken from the identity.
   const Shape shape = s.shape(0, 4);
   Case c = moved(
       s.input(shape), shape,
@@ -274,7 +273,8 @@ Case sample_cast(Sampler& s) {
   return c;
 }
 
-// [N, C·f², H, W] and [N, C, fH, fW], and the map from an index of the second to one of the first.
+// [N, C·f², H, W] and [N, C, fH, fW], with the map from an index of the second to an index of the
+// first.
 struct Shuffle {
   std::int64_t f;
   Shape packed, image;

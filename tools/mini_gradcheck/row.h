@@ -1,5 +1,5 @@
-// Row: what the suite knows about one function of the catalogue. registry_*.cpp list the rows;
-// checks.h says what is done with one. Read next: registry_elementwise.cpp.
+// Row: what the checks need to know about one function of the catalogue. registry_*.cpp list the
+// rows; checks.h lists the checks. Read next: registry_elementwise.cpp.
 #pragma once
 
 #include <string>
@@ -12,42 +12,42 @@ namespace mini::suite {
 
 using Reference = std::function<Arrays(const Arrays&)>;
 
-// One call of the function with everything decided.
+// One call of the function, with all arguments chosen.
 struct Case {
   std::vector<Input> inputs;
   TensorFunction call;
-  Reference reference;                // the same in plain float64 loops
-  std::string parameters;             // what besides the shapes tells this case from others
+  Reference reference;                // the same in plain loops in float64
+  std::string parameters;             // describes the case, besides its shapes
   TensorFunction derivative_of = {};  // see GradCheckOptions
 };
 
 struct ErrorCase {
   std::function<void()> call;
-  std::string starts;  // how the text of the Error begins
+  std::string starts;  // beginning of the Error's text
 };
 
 inline constexpr unsigned every_input = ~0u;
 
 struct Traits {
   bool differentiable = true;
-  bool twice = true;        // the gradient of the gradient is right, too
-  unsigned linear = 0;      // bit i: linear in input i while the others stay fixed
-  bool broadcasts = false;  // takes inputs of different shapes
-  bool exact = false;       // on integer-valued float32 data every sum is exact, so equality is due
-  std::int64_t smallest = 1;  // elements of the smallest possible first input
-  double tolerance32 = 1e-5;  // of the forward pass, relative to the largest value (or 1)
-  double gradient32 = 1e-4;   // the same of float32 gradients
+  bool twice = true;          // second derivatives exist
+  unsigned linear = 0;        // bit i: linear in input i if the others are fixed
+  bool broadcasts = false;    // allows inputs of different shapes
+  bool exact = false;         // sums of integer-valued float32 data must equal the reference
+  std::int64_t smallest = 1;  // elements in the smallest possible first input
+  double tolerance32 = 1e-5;  // of values, relative to the largest value (or 1)
+  double gradient32 = 1e-4;   // of float32 gradients, likewise
   double tolerance64 = 1e-12;
 };
 
 struct Row {
-  std::string name;  // as in autograd/functions.h; one row or more for every overload
+  std::string name;  // as in autograd/functions.h; every overload has one or more rows
   std::function<Case(Sampler&)> sample;
   Traits traits = {};
   std::vector<ErrorCase> errors = {};
 };
 
-// Lets a row return one Tensor or Array where the general case is several.
+// These let a row return one Tensor or Array instead of a list.
 template <class F>
 TensorFunction many(F f) {
   if constexpr (std::is_same_v<std::invoke_result_t<F, const Tensors&>, Tensor>)
@@ -63,7 +63,7 @@ Reference many_arrays(F f) {
     return f;
 }
 
-// A case from its parts; `parameters` are streamed one after the other.
+// Makes a case. The `parameters` are streamed into its description.
 template <class F, class R, class... Parameters>
 Case make_case(std::vector<Input> inputs, F call, R reference, const Parameters&... parameters) {
   return {std::move(inputs), many(std::move(call)), many_arrays(std::move(reference)),

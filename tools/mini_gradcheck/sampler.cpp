@@ -48,12 +48,12 @@ std::int64_t Sampler::extent(std::int64_t most) {
 }
 
 Shape Sampler::shape(int min_rank, int max_rank, std::int64_t elements) {
-  // Round 0 may have any rank; the others take turns, so that every rank comes up.
+  // Round 0 may have any rank. In the other rounds, ranks take turns, so that each occurs.
   const int rank = min_rank + round_ % (max_rank - min_rank + 1);
   while (true) {
     Shape shape;
     for (int d = 0; d < rank; ++d) shape.push_back(extent(rank == 1 ? 9 : 5));
-    if (round_ == 1)  // odd extents are large: keep the first ones that fit
+    if (round_ == 1)  // odd extents are large: keep only the first ones that fit
       for (int d = rank - 1; d > 0 && shape.numel() > elements; --d) shape[d] = 1;
     if (shape.numel() <= elements) return shape;
   }
@@ -106,7 +106,7 @@ Tensor Input::tensor(DType dtype, Device device) const {
   if (layout == Layout::expanded) return ops::expand(ops::narrow(values, 0, 0, 1), shape);
   Tensor x;
   if (layout == Layout::permuted) {
-    // Stored with the dimensions rotated: [N,C,H,W] becomes channels-last.
+    // The dimensions rotated in memory, so that [N,C,H,W] becomes channels-last.
     std::vector<int> stored(static_cast<std::size_t>(rank)), order(stored.size());
     std::iota(stored.begin(), stored.end(), 0);
     if (rank > 1)
@@ -118,7 +118,7 @@ Tensor Input::tensor(DType dtype, Device device) const {
     }
     x = ops::permute(Tensor::empty(memory, dtype, device), order);
   } else if (layout == Layout::sliced && rank > 0) {
-    // The middle of a wider buffer of NaN: reading outside shows.
+    // The middle of a wider buffer of NaN, so that a read outside is noticed.
     const int dim = rank > 1 ? 1 : 0;
     Shape wide = shape;
     wide[dim] += 3;

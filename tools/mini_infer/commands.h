@@ -42,6 +42,6 @@ int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
                    const EvaluateFiles& files);
 
 // info (info.cpp)
-int describe(const std::filesystem::path& path);
+int describe(const std::filesystem::path& path, const std::string& weights_key);
 
 }  // namespace mini::infer

@@ -1,6 +1,7 @@
+// Describes a file of weights. Its names and texts are a stranger's: every line is made printable.
 #include <fmt/core.h>
 
-#include "infer/checkpoints.h"
+#include "infer/weights.h"
 
 #include "io/tensor_file.h"
 #include "models/registry.h"
@@ -9,13 +10,11 @@
 namespace mini::infer {
 namespace {
 
-std::string format_of(const std::filesystem::path& path) {
-  const io::InputFile file(path);
-  std::array<std::byte, 2> start{};
-  if (file.size() >= start.size()) file.read_at(0, start);
-  if (io::as_text(start) == "PK") return "PyTorch, zip archive";
-  if (start[0] == std::byte{0x80}) return "PyTorch, legacy pickle";
-  return "safetensors";
+constexpr std::size_t widest_name = 60, longest_text = 80, most_passed_over = 10;
+
+template <class... Parts>
+void print_line(fmt::format_string<Parts...> format, Parts&&... parts) {
+  fmt::print("{}\n", printable(fmt::format(format, std::forward<Parts>(parts)...)));
 }
 
 void describe_network(const nn::StateDict& state) {
@@ -23,53 +22,63 @@ void describe_network(const nn::StateDict& state) {
   try {
     config = models::recognise_network(state);
   } catch (const Error&) {
-    fmt::print("network     none that mini_infer runs\n");
+    print_line("network     none that mini_infer runs");
     return;
   }
-  fmt::print("network     {} x{}", config.name(), config.scale());
+  std::string options;
   for (const nn::Field& field : config.fields())
-    if (field.path != "scale") fmt::print(", {} {}", field.path, nn::text_of(field));
-  fmt::print("\n");
+    if (field.path != "scale") options += fmt::format(", {} {}", field.path, nn::text_of(field));
+  print_line("network     {} x{}{}", config.name(), config.scale(), options);
   try {
     Generator generator{0, 0};
     const auto network = config.make(generator);
     network->load_state_dict(state);
-    fmt::print("parameters  {}\n", network->parameter_count());
+    print_line("parameters  {}", network->parameter_count());
   } catch (const Error& error) {
-    fmt::print("            but it does not load: {}\n", error.what());
+    print_line("            but it does not load: {}", error.what());
   }
 }
 
-std::string text_of(const Shape& shape) { return concat_text(shape); }
+void describe_other_content(const io::TensorFile& file) {
+  for (const auto& [key, value] : file.metadata) {
+    const std::string line = value.substr(0, std::min(value.find('\n'), longest_text));
+    print_line("metadata    {} = {}{}", key, line, value.size() > line.size() ? " ..." : "");
+  }
+  const std::size_t shown = std::min(file.passed_over.size(), most_passed_over);
+  for (std::size_t i = 0; i < shown; ++i) print_line("passed over {}", file.passed_over[i]);
+  if (file.passed_over.size() > shown)
+    print_line("passed over {} more", file.passed_over.size() - shown);
+}
 
 }  // namespace
 
-int describe(const std::filesystem::path& path) {
+int describe(const std::filesystem::path& path, const std::string& weights_key) {
   const io::TensorFile file = io::read_tensor_file(path);
   std::int64_t elements = 0;
   std::size_t bytes = 0, width = 4;
   for (const auto& [name, tensor] : file.tensors) {
     elements += tensor.numel();
     bytes += tensor.bytes();
-    width = std::max(width, name.size());
+    width = std::max(width, std::min(name.size(), widest_name));
   }
   const bool checkpoint = is_checkpoint(file);
-  fmt::print("file        {}\nformat      {}{}\n", path.string(), format_of(path),
+  print_line("file        {}", path.string());
+  print_line("format      {}{}", io::name_of(io::tensor_format(path)),
              checkpoint ? ", checkpoint of mini_train" : "");
   if (const auto step = file.metadata.find("step"); checkpoint && step != file.metadata.end())
-    fmt::print("step        {}\n", step->second);
-  describe_network(checkpoint ? network_of(file) : file.tensors);
-  fmt::print("tensors     {}, {} elements, {:.1f} MiB\n", file.tensors.size(), elements,
+    print_line("step        {}", step->second);
+  const FoundWeights found =
+      find_weights(checkpoint ? network_of(file) : file.tensors, weights_key, is_network);
+  if (!found.key.empty()) print_line("found       {}", found.note());
+  describe_network(found.state);
+  print_line("tensors     {}, {} elements, {:.1f} MiB", file.tensors.size(), elements,
              static_cast<double>(bytes) / (1 << 20));
-  for (const auto& [key, value] : file.metadata) {
-    const std::string line = value.substr(0, value.find('\n'));
-    fmt::print("metadata    {} = {}{}\n", key, line.substr(0, 80),
-               value.size() > std::min<std::size_t>(line.size(), 80) ? " ..." : "");
-  }
-  fmt::print("\n{:<{}}  {:<8}  {:>10}  shape\n", "name", width, "dtype", "elements");
+  describe_other_content(file);
+  fmt::print("\n");
+  print_line("{:<{}}  {:<8}  {:>10}  shape", "name", width, "dtype", "elements");
   for (const auto& [name, tensor] : file.tensors)
-    fmt::print("{:<{}}  {:<8}  {:>10}  {}\n", name, width, name_of(tensor.dtype()), tensor.numel(),
-               text_of(tensor.shape()));
+    print_line("{:<{}}  {:<8}  {:>10}  {}", name, width, name_of(tensor.dtype()), tensor.numel(),
+               concat_text(tensor.shape()));
   return 0;
 }
 

@@ -55,7 +55,7 @@ int run_jobs(const std::vector<Job>& jobs, const std::function<void(const Job&)>
       if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
       work(job);
     } catch (const std::exception& error) {
-      fmt::print(stderr, "mini_infer: {}\n", error.what());
+      fmt::print(stderr, "mini_infer: {}\n", printable(error.what()));
       ++failed;
     }
   }

@@ -1,5 +1,6 @@
 #include "tools/mini_infer/model.h"
 
+#include <fmt/core.h>
 #include <optional>
 
 #include "infer/checkpoints.h"
@@ -20,10 +21,17 @@ std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
   }
 }
 
+nn::StateDict read_network_weights(const std::filesystem::path& path, const ModelOptions& options) {
+  const Weights wanted = options.raw_weights ? Weights::raw : Weights::averaged;
+  FoundWeights found = find_weights(read_weights(path, wanted), options.weights_key, is_network);
+  if (const std::string note = found.note(); !note.empty())
+    fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(note));
+  return std::move(found.state);
+}
+
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const auto path = find_checkpoint(options.weights);
-  const nn::StateDict state =
-      read_weights(path, options.raw_weights ? Weights::raw : Weights::averaged);
+  const nn::StateDict state = read_network_weights(path, options);
   std::optional<models::NetworkConfig> config = recognised(state);
   if (config && (options.model.empty() || options.model == config->name()))
     check(options.scale == 0 || options.scale == config->scale(), path.string(),
@@ -51,6 +59,8 @@ MemoryLimit limit_for(const ModelOptions& options) {
 }
 
 }  // namespace
+
+bool is_network(const nn::StateDict& state) { return recognised(state).has_value(); }
 
 Model load_model(const ModelOptions& options) {
   Model model;

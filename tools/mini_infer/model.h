@@ -14,8 +14,9 @@ namespace mini::infer {
 
 struct ModelOptions {
   std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
-  std::string model;              // a network or bicubic; empty: what the weights are
+  std::string weights_key = {};   // below which they stand in the file; empty: found
   bool raw_weights = false;       // of a checkpoint, also where it has an average of them
+  std::string model;              // a network or bicubic; empty: what the weights are
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;
@@ -27,6 +28,9 @@ struct Model {
   std::unique_ptr<models::Rescaler> network;  // null: bicubic
   std::unique_ptr<Scaler> scaler;
 };
+
+// Whether they are of a network that mini_infer runs.
+bool is_network(const nn::StateDict& state);
 
 // Throws where the options, the file and the network do not fit together, naming the first names
 // that are missing and unexpected.

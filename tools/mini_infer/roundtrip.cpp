@@ -34,8 +34,8 @@ void print_line(const std::string& image, const std::string& codec, const Scaler
                  : std::string("-");
   };
   const auto pixels = static_cast<double>(trip.lr.size(0) * trip.lr.size(1));
-  fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6.3f}\n", image, codec, scaler.name(),
-             text(psnr, 3), text(ssim, 4), trip.file.size(),
+  fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6.3f}\n", printable(image), codec,
+             scaler.name(), text(psnr, 3), text(ssim, 4), trip.file.size(),
              8 * static_cast<double>(trip.file.size()) / pixels);
 }
 

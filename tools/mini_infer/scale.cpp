@@ -28,8 +28,8 @@ int scale_images(const ModelOptions& model_options, const ScaleOptions& options)
     image = {};
     allocator({}).trim();  // the codec has its own memory
     io::write_image(job.output, result, options.quality);
-    fmt::print("{} ({}x{}) -> {} ({}x{})\n", job.input.string(), size[1], size[0],
-               job.output.string(), result.size(1), result.size(0));
+    fmt::print("{} ({}x{}) -> {} ({}x{})\n", printable(job.input.string()), size[1], size[0],
+               printable(job.output.string()), result.size(1), result.size(0));
   });
 }
 

@@ -96,7 +96,9 @@ std::vector<Field> fields_of(TrainConfig& c) {
        "the same bits",
        {},
        {"exact", "reversible", "checkpoint", "stored"}},
-      {"threads", &c.threads, "of the arithmetic; 0: one a core", between(0, 1024)},
+      {"threads", &c.threads,
+       "threads that compute; 0: one for each processor that the process may use",
+       between(0, 1024)},
   };
 }
 
@@ -140,9 +142,11 @@ std::string complaint_about(const TrainConfig& config) {
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
                          std::span<const std::string> assignments) {
   TrainConfig config;
-  config.out = (fs::absolute(folder) / config.out).lexically_normal();
+  // "x.json" has an empty folder, which absolute() refuses.
+  const fs::path base = folder.empty() ? fs::current_path() : fs::absolute(folder);
+  config.out = (base / config.out).lexically_normal();
   const std::vector<Field> fields = fields_of(config);
-  read_fields(fields, text, source, fs::absolute(folder));
+  read_fields(fields, text, source, base);
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
   std::string complaint = complaint_about(config), blamed = source;

@@ -16,13 +16,13 @@
 namespace mini::train {
 
 // The image files at `places`: each a file, or a folder searched with its subfolders for the
-// extensions that mini reads. Sorted within each place. An Error names a place that does not exist
+// names of images that mini reads; what is hidden there (a name with a dot in front) is passed over. Sorted within each place. An Error names a place that does not exist
 // or holds no image.
 std::vector<std::filesystem::path> find_images(const std::vector<std::filesystem::path>& places);
 
 class ImageSet {
  public:
-  // Images below `least_side` pixels on a side are skipped, like those that cannot be decoded. When
+  // Images that cannot be decoded or are below `least_side` pixels on a side are left out. When
   // nothing is left an Error says what was wrong with the first.
   ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
            std::size_t cache_bytes);
@@ -33,6 +33,8 @@ class ImageSet {
   Tensor load(std::int64_t index) const;
   // One line for each file left out, "PATH: reason".
   const std::vector<std::string>& skipped() const { return skipped_; }
+  // One line for each oddity of a file that is used, "PATH: oddity".
+  const std::vector<std::string>& notices() const { return notices_; }
 
  private:
   struct Entry {
@@ -43,7 +45,7 @@ class ImageSet {
   const Entry& entry(std::int64_t index) const { return entries_[static_cast<std::size_t>(index)]; }
 
   std::vector<Entry> entries_;
-  std::vector<std::string> skipped_;
+  std::vector<std::string> skipped_, notices_;
 };
 
 }  // namespace mini::train

@@ -190,6 +190,8 @@ void Trainer::open_outputs() {
     board_ = std::make_unique<TensorBoard>(config_.out / "tensorboard", step_ + 1);
   for (const std::string& note : notes_) progress_->message(note);
   for (const std::string& line : loader_->skipped()) progress_->message("left out " + line);
+  for (const std::string& line : validator_->skipped()) progress_->message("left out " + line);
+  for (const std::string& line : loader_->notices()) progress_->message(line);
   progress_->message(concat_text(
       network_->name(), " x", network_->scale(), ", ", network_->parameter_count(), " parameters; ",
       processes_text(collective_), loader_->image_count(), " images to train on, ",

@@ -39,8 +39,8 @@ struct TrainerOptions {
   std::filesystem::path resume{};          // a checkpoint or a folder with some; empty: a new run
   Device device{};                         // where to compute
   std::filesystem::path init{};            // weights, or such a folder, to start a new run from
-  std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
   std::string init_key{};                  // below which they stand in the file; empty: found
+  std::unique_ptr<Objective> objective{};  // null: the one of the network's paper
   std::ostream* out = nullptr;             // where progress is shown; null: nowhere
   int columns = 0;                         // of the terminal that `out` is; 0: it is none
   std::function<bool()> stop = nullptr;    // asked between steps; true: save and end

@@ -47,7 +47,7 @@ std::size_t DenseBlock::workspace(const Shape& x, DType dtype) const {
 }
 
 Subnet DenseBlock::subnet() const {
-  constexpr std::int64_t halo = 5;  // one row for each convolution
+  constexpr std::int64_t halo = 5;      // one row for each convolution
   constexpr std::int64_t row_grid = 2;  // of the tiles in ops/cpu/winograd.h
   return {[this](const Tensor& x) { return (*this)(x); }, parameters(), halo, row_grid,
           [this](const Shape& x, DType dtype) { return workspace(x, dtype); }};

@@ -25,7 +25,7 @@ models::RescalerConfig config_for(const nn::StateDict& state, const ModelOptions
 }
 
 nn::StateDict read_network_weights(const std::filesystem::path& path, const std::string& key) {
-  train::FoundWeights found = train::find_weights(train::read_weights(path), key, is_network);
+  train::FoundWeights found = train::find_weights(train::read_weights(path), key, is_network, path);
   if (const std::string note = found.note(); !note.empty())
     fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(note));
   return std::move(found.state);

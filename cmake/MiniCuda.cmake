@@ -1,5 +1,5 @@
 # The CUDA backend (ops/cuda/). MINI_CUDA:
-#   AUTO      where nvcc, cuBLAS and cuDNN are found
+#   AUTO      where nvcc, cuBLAS and cuDNN are found and build cmake/probes/cuda.cu
 #   ON        or an error that says what is missing
 #   OFF       only the CPU
 #   EMULATED  its sources compiled for the host, against tests/cuda_emulator/: runs without a GPU,
@@ -8,44 +8,45 @@ set(MINI_CUDA AUTO CACHE STRING "The CUDA backend: AUTO, ON, OFF or EMULATED")
 set_property(CACHE MINI_CUDA PROPERTY STRINGS AUTO ON OFF EMULATED)
 set(mini_cuda ${MINI_CUDA})
 
-if(MINI_CUDA STREQUAL AUTO OR MINI_CUDA STREQUAL ON)
-  # Machine code for Hopper, and PTX that the driver compiles for what comes after it.
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90)
-  endif()
-  set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
-  include(CheckLanguage)
-  check_language(CUDA)
+if(MINI_CUDA STREQUAL EMULATED)
+  message(STATUS "CUDA backend: EMULATED")
+else()
   set(missing "")
-  if(CMAKE_CUDA_COMPILER)
-    enable_language(CUDA)
-    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 knows this flag of nvcc's up to C++17
-      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
-      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  if(MINI_CUDA)
+    # Machine code for Hopper, and PTX that the driver compiles for what comes after it.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 90)
     endif()
-    find_package(CUDAToolkit 12 QUIET)
-    find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
-    find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR})
-    if(NOT TARGET CUDA::cublas)
-      list(APPEND missing cuBLAS)
+    set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
+    if(NOT CMAKE_CUDA_COMPILER)  # not found once is not found for ever
+      unset(CMAKE_CUDA_COMPILER CACHE)
     endif()
-    if(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
-      list(APPEND missing "cuDNN 9")
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+      enable_language(CUDA)
+      if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 knows this flag of nvcc's up to C++17
+        set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+        set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+      endif()
+      find_package(CUDAToolkit 12 QUIET)
+      find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+      find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR})
+      if(NOT TARGET CUDA::cublas OR NOT TARGET CUDA::cudart)
+        set(missing "no cuBLAS of CUDA 12 or later found")
+      elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
+        set(missing "cuDNN 9 not found")
+      else()
+        mini_probe(missing cuda.cu LINK CUDA::cudart CUDA::cublas ${CUDNN_LIBRARY}
+                   INCLUDE ${CUDNN_INCLUDE_DIR} OPTIONS -std=c++20)
+      endif()
+    else()
+      set(missing "no nvcc found that compiles")
     endif()
-  else()
-    list(APPEND missing nvcc)
   endif()
-  if(NOT missing)
-    set(mini_cuda ON)
-  elseif(MINI_CUDA STREQUAL ON)
-    list(JOIN missing ", " missing)
-    message(FATAL_ERROR "MINI_CUDA=ON, but not found: ${missing}. Install the CUDA toolkit and "
-                        "cuDNN, name nvcc (-DCMAKE_CUDA_COMPILER=...), or use -DMINI_CUDA=OFF.")
-  else()
-    set(mini_cuda OFF)
-  endif()
+  mini_decide(mini_cuda "CUDA backend" MINI_CUDA "nvcc ${CMAKE_CUDA_COMPILER_VERSION}" "${missing}"
+              "install the CUDA toolkit and cuDNN, or name nvcc by -DCMAKE_CUDA_COMPILER=...")
 endif()
-message(STATUS "CUDA backend: ${mini_cuda}")
 
 # mini_add_cuda(TARGET): adds the backend to the library.
 function(mini_add_cuda target)

@@ -1,30 +1,22 @@
 #include "infer/images.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <string_view>
 
+#include "io/image.h"
 #include "tensor/error.h"
 
 namespace mini::infer {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<std::string_view, 11> extensions = {
-    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tga", ".ppm", ".pgm", ".pnm", ".psd"};
-
-bool is_image_name(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
-
 std::vector<fs::path> images_in(const fs::path& folder) {
   std::vector<fs::path> found;
-  for (const auto& item : fs::recursive_directory_iterator(folder))
-    if (item.is_regular_file() && is_image_name(item.path())) found.push_back(item.path());
+  for (fs::recursive_directory_iterator item(folder), end; item != end; ++item) {
+    if (item->is_directory() && item->path().filename().string().starts_with('.'))
+      item.disable_recursion_pending();
+    else if (item->is_regular_file() && io::has_image_name(item->path()))
+      found.push_back(item->path());
+  }
   std::sort(found.begin(), found.end());
   return found;
 }

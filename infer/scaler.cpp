@@ -183,7 +183,7 @@ RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat 
   RoundTrip result;
   result.lr = scaler.downscale(image);
   result.file = io::encode(result.lr, format, quality);
-  result.decoded = io::decode(result.file);
+  result.decoded = io::decode(result.file, {.max_pixels = io::any_size});
   const Tensor hr = scaler.upscale(result.decoded);
   result.hr =
       ops::contiguous(ops::narrow(ops::narrow(hr, 0, 0, image.size(0)), 1, 0, image.size(1)));

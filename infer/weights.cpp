@@ -33,12 +33,12 @@ std::string joined(const std::string& key, const std::string& name) {
 using Fits = std::function<bool(const nn::StateDict&)>;
 
 // All that fits below `key`, the best first.
-std::vector<FoundWeights> search(nn::StateDict state, const std::string& key, const Fits& fits,
-                                 int depth = 0) {
+std::vector<FoundWeights> search(const nn::StateDict& state, const std::string& key,
+                                 const Fits& fits, int depth = 0) {
   std::vector<FoundWeights> found;
   if (state.empty()) return found;
   if (fits(state)) {
-    found.push_back({std::move(state), key, {}});
+    found.push_back({state, key, {}});
     return found;
   }
   if (depth == deepest) return found;
@@ -81,10 +81,12 @@ std::string FoundWeights::note() const {
   return text + (others.empty() ? "" : "; choose with --weights-key)");
 }
 
-FoundWeights find_weights(nn::StateDict all, const std::string& key, const Fits& fits) {
-  nn::StateDict start = key.empty() ? std::move(all) : below(all, key + ".");
-  check(!start.empty() || key.empty(), "there is nothing below --weights-key ", key,
-        "; there are: ", top_keys(all));
+FoundWeights find_weights(const nn::StateDict& all, const std::string& key, const Fits& fits,
+                          const std::filesystem::path& path) {
+  nn::StateDict start = key.empty() ? all : below(all, key + ".");
+  if (start.empty() && !key.empty())
+    fail(path.string(), ": there is nothing below --weights-key ", key,
+         "; there are: ", top_keys(all));
   std::vector<FoundWeights> found = search(start, key, fits);
   if (found.empty()) return {std::move(start), key, {}};
   FoundWeights best = std::move(found.front());
@@ -113,12 +115,7 @@ std::string load_weights(nn::Module& module, const std::filesystem::path& path,
     return std::equal(own.begin(), own.end(), state.begin(), state.end(),
                       [](const auto& a, const auto& b) { return a.first == b.first; });
   };
-  FoundWeights found;
-  try {
-    found = find_weights(read_weights(path), key, same_names);
-  } catch (const Error& error) {
-    fail(path.string(), ": ", error.what());
-  }
+  const FoundWeights found = find_weights(read_weights(path), key, same_names, path);
   load_weights(module, found.state, path);
   const std::string note = found.note();
   return note.empty() ? note : path.string() + ": " + note;

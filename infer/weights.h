@@ -26,9 +26,10 @@ struct FoundWeights {
   std::string note() const;
 };
 // The first that `fits` of what stands below the usual keys, averaged weights ("ema") before the
-// last ones; everything where nothing fits. With a key, only below that.
-FoundWeights find_weights(nn::StateDict all, const std::string& key,
-                          const std::function<bool(const nn::StateDict&)>& fits);
+// last ones; everything where nothing fits. With a key, only below that. Errors name the file, `path`.
+FoundWeights find_weights(const nn::StateDict& all, const std::string& key,
+                          const std::function<bool(const nn::StateDict&)>& fits,
+                          const std::filesystem::path& path);
 
 // Strictly into `module`. NaN and infinity, which would only make black images, are errors too.
 // Errors name the file, `path`.

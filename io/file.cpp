@@ -59,7 +59,7 @@ Bytes read_file(const std::filesystem::path& path, std::size_t limit) {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  // A name that a killed process of the same number left behind is passed over.
+  // Takes the next number where a killed process with the same process number left a file.
   for (int attempt = 0; attempt < 100 && descriptor_ < 0; ++attempt) {
     temporary_ = path_;
     temporary_ += ".tmp." + std::to_string(::getpid()) + "." + std::to_string(attempt);
@@ -98,7 +98,7 @@ void AtomicFile::commit() {
   // The rename itself is on disk once the folder is. Some file systems have no fsync for folders.
   const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
   const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle < 0) return;  // a folder one may write to but not list
+  if (handle < 0) return;  // the folder may be written to but not listed
   const int result = ::fsync(handle);
   const int reason = errno;
   ::close(handle);
@@ -123,7 +123,7 @@ void remove_stale_temporaries(const std::filesystem::path& folder) {
     std::smatch parts;
     if (!entry.is_regular_file() || !std::regex_match(name, parts, temporary)) continue;
     const int process = std::stoi(parts[1]);
-    // Signal 0 only asks; process 0 would mean this process's group.
+    // Signal 0 only tests whether the process lives; process 0 would mean this process's group.
     std::error_code ignored;
     if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
       std::filesystem::remove(entry.path(), ignored);

@@ -73,8 +73,8 @@ class AtomicFile {
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-// Those of processes that are no more, in this folder but not below it; what cannot be removed
-// stays.
+// Removes the temporaries of processes that have ended, in this folder but not below it. Leaves what
+// it may not remove.
 void remove_stale_temporaries(const std::filesystem::path& folder);
 
 }  // namespace mini::io

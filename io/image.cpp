@@ -79,7 +79,7 @@ void check_image(const Tensor& image, const char* op) {
 
 ImageFormat parse_image_format(std::string_view text) {
   const std::string name = lower_case(text);
-  if (name == "jpeg" || name == "jpg") return ImageFormat::jpeg;
+  if (name == "jpeg" || name == "jpg" || name == "jpe" || name == "jfif") return ImageFormat::jpeg;
   if (name == "webp") return ImageFormat::webp;
   if (name == "png") return ImageFormat::png;
   fail("image format: \"", text, "\" is unknown; choose jpeg, webp or png");
@@ -97,27 +97,47 @@ std::string_view name_of(ImageFormat format) {
   return "unknown";
 }
 
-Tensor allocate_image(std::int64_t width, std::int64_t height) {
-  check(width > 0 && height > 0, "the image has no pixels (", width, "x", height, ")");
-  check(width <= max_image_side && height <= max_image_side && width * height <= max_image_pixels,
-        "an image of ", width, "x", height, " pixels is too large (at most ", max_image_side,
-        " a side and ", max_image_pixels, " in all)");
-  return Tensor::empty({height, width, 3}, DType::uint8);
+void check_encodable(std::int64_t width, std::int64_t height, ImageFormat format) {
+  const auto at_most = [&](std::int64_t side, const char* name) {
+    check(width <= side && height <= side, name, " takes at most ", side, " pixels a side, not ",
+          width, "x", height);
+  };
+  switch (format) {
+    case ImageFormat::jpeg:
+      return at_most(max_jpeg_side, "JPEG");
+    case ImageFormat::webp:
+      return at_most(max_webp_side, "WebP");
+    case ImageFormat::png:
+      return at_most(max_png_side, "PNG");
+  }
 }
 
-Bytes encode(const Tensor& image, ImageFormat format, int quality) {
+void check_options(const EncodeOptions& options) {
+  const auto check_range = [](const char* name, int value, int low, int high) {
+    check(value >= low && value <= high, name, " ", value, " is outside ", low, " to ", high);
+  };
+  check_range("quality", options.quality, 1, 100);
+  check_range("WebP method", options.webp_method, 0, 6);
+  check_range("PNG level", options.png_level, 0, 9);
+  check(
+      options.metadata == nullptr || is_note(options.metadata->note),
+      "the note of an image must be at most 1000 letters of printable ASCII without quotes, angle ",
+      "brackets and ampersands");
+}
+
+Bytes encode(const Tensor& image, ImageFormat format, const EncodeOptions& options) {
   check_image(image, "encode");
-  check(format == ImageFormat::png || (quality >= 1 && quality <= 100), "encode: quality ", quality,
-        " is outside 1 to 100");
   const Tensor pixels = ops::contiguous(image);
   try {
+    check_options(options);
+    check_encodable(image.size(1), image.size(0), format);
     switch (format) {
       case ImageFormat::jpeg:
-        return encode_jpeg(pixels, quality);
+        return encode_jpeg(pixels, options);
       case ImageFormat::webp:
-        return encode_webp(pixels, quality);
+        return encode_webp(pixels, options);
       case ImageFormat::png:
-        return encode_png(pixels);
+        return encode_png(pixels, options);
     }
   } catch (const Error& error) {
     fail("encode: ", error.what());
@@ -125,14 +145,30 @@ Bytes encode(const Tensor& image, ImageFormat format, int quality) {
   fail("encode: unknown format");
 }
 
-Tensor decode(std::span<const std::byte> bytes) {
-  try {
-    if (is_jpeg(bytes)) return decode_jpeg(bytes);
-    if (is_webp(bytes)) return decode_webp(bytes);
-    return decode_by_stb(bytes);
-  } catch (const Error& error) {
-    fail("decode: ", error.what());
+FittedFile encode_to_size(const Tensor& image, ImageFormat format, std::int64_t bytes,
+                          EncodeOptions options) {
+  check(format == ImageFormat::jpeg || (format == ImageFormat::webp && !options.lossless),
+        "encode_to_size: only JPEG and lossy WebP have a quality to choose");
+  const auto file_of = [&](int quality) {
+    options.quality = quality;
+    return encode(image, format, options);
+  };
+  const auto fits = [&](const Bytes& file) { return std::ssize(file) <= bytes; };
+  FittedFile best{file_of(1), 1};
+  check(fits(best.bytes), "encode_to_size: ", bytes, " bytes are too few: quality 1 takes ",
+        best.bytes.size());
+  // Sizes grow with the quality, but for some bytes here and there; what is returned fits in any case.
+  for (int low = 2, high = 100; low <= high;) {
+    const int middle = (low + high) / 2;
+    Bytes file = file_of(middle);
+    if (fits(file)) {
+      best = {std::move(file), middle};
+      low = middle + 1;
+    } else {
+      high = middle - 1;
+    }
   }
+  return best;
 }
 
 std::vector<Bytes> encode_batch(std::span<const Tensor> images, ImageFormat format, int quality) {
@@ -153,21 +189,31 @@ std::vector<Tensor> decode_batch(std::span<const Bytes> files) {
   return images;
 }
 
-Tensor read_image(const std::filesystem::path& path) {
+Tensor read_image(const std::filesystem::path& path, const ReadOptions& options) {
   const Bytes bytes = read_file(path);
   try {
-    return decode(bytes);
+    return decode(bytes, options);
   } catch (const Error& error) {
     fail("read_image: ", path.string(), ": ", error.what());
   }
 }
 
-void write_image(const std::filesystem::path& path, const Tensor& image, int quality) {
+bool has_image_name(const std::filesystem::path& path) {
+  constexpr std::array<std::string_view, 13> extensions = {
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif",
+      ".bmp", ".tga",  ".pbm", ".pgm",  ".ppm", ".pnm"};
+  const std::string extension = lower_case(path.extension().string());
+  return !path.filename().string().starts_with('.') &&
+         std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+void write_image(const std::filesystem::path& path, const Tensor& image,
+                 const EncodeOptions& options) {
   const std::string extension = path.extension().string();
   try {
     check(!extension.empty(), "the name has no extension; use .jpg, .webp or .png");
     const ImageFormat format = parse_image_format(std::string_view(extension).substr(1));
-    write_file_atomically(path, encode(image, format, quality));
+    write_file_atomically(path, encode(image, format, options));
   } catch (const Error& error) {
     fail("write_image: ", path.string(), ": ", error.what());
   }
@@ -217,7 +263,7 @@ CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, 
   parallel_tasks(batch.size(0), [&](std::int64_t i) {
     const Bytes file = encode(round_image(ops::select(batch, 0, i)), format, quality);
     result.sizes[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(file.size());
-    divide_image(decode(file), ops::select(result.images, 0, i));
+    divide_image(decode(file, {.max_pixels = any_size}), ops::select(result.images, 0, i));
   });
   return result;
 }

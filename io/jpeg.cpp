@@ -1,40 +1,118 @@
 // JPEG by libjpeg-turbo.
 //
-// The library reports an error by calling error_exit, which must not return. The usual way out is
-// longjmp, which in C++ is defined only if it skips no destructor. So the library is called through
-// guarded() alone, with functions that hold nothing to destroy; tensors, buffers and the library's
-// own structures live outside.
-#include <csetjmp>
+// After damage the library fills up with gray, and it decodes as many scans as a file has. So
+// outline_of() looks at the markers first, the library's warnings become Errors, and the scans that
+// were read are compared with those that the header promises.
+#include <algorithm>
 #include <cstdio>  // jpeglib.h uses FILE without including it
 #include <cstring>
 #include <exception>
 #include <jerror.h>
 #include <jpeglib.h>
+#include <map>
 #include <utility>
 
+#include "io/byte_reader.h"
 #include "io/codecs.h"
+#include "io/guarded_call.h"
+#include "io/image.h"
 
 namespace mini::io {
 namespace {
 
+static_assert(max_jpeg_side == JPEG_MAX_DIMENSION);
+
+// Each scan passes over the whole image, so their number is limited. Images of any size may have ten.
+constexpr std::int64_t max_scans = 500;
+constexpr std::int64_t max_scanned_pixels = std::int64_t{1} << 32;
+
+// How the segments begin that hold metadata, besides Exif's.
+constexpr std::string_view profile_name("ICC_PROFILE\0", 12);
+constexpr std::string_view note_name = "mini: ";
+constexpr std::size_t longest_segment = 65533;
+constexpr std::size_t longest_profile = 255 * (longest_segment - 14);
+
+struct Outline {
+  std::int64_t scans = 0;
+  bool ends = false;  // has an EOI marker
+  std::span<const std::byte> exif{};
+  std::string note{};
+  std::map<int, std::span<const std::byte>> profile{};  // its parts, by their numbers from 1 on
+  int profile_parts = 0;                                // as each of them says
+};
+
+// A profile longer than a segment lies in several of them: "ICC_PROFILE\0", number, count, bytes.
+void add_profile_part(Outline& outline, std::span<const std::byte> content) {
+  ByteReader part(content.subspan(profile_name.size()));
+  if (part.left() < 2) return;
+  const int number = part.byte();
+  outline.profile_parts = part.byte();
+  outline.profile[number] = part.rest();
+}
+
+// Empty where a part is missing.
+Bytes profile_of(const Outline& outline) {
+  Bytes profile;
+  for (int number = 1; number <= outline.profile_parts; ++number) {
+    const auto part = outline.profile.find(number);
+    if (part == outline.profile.end()) return {};
+    profile.insert(profile.end(), part->second.begin(), part->second.end());
+  }
+  return profile;
+}
+
+// Walks from marker to marker, over the segments and the coded data between them.
+Outline outline_of(std::span<const std::byte> bytes) {
+  constexpr int restart_0 = 0xd0, restart_7 = 0xd7, end = 0xd9, scan = 0xda, app1 = 0xe1,
+                app2 = 0xe2, comment = 0xfe;
+  Outline outline;
+  ByteReader file(bytes);
+  file.skip(2);
+  for (;;) {
+    const auto rest = file.rest();
+    const void* const found = rest.empty() ? nullptr : std::memchr(rest.data(), 0xff, rest.size());
+    if (found == nullptr) return outline;
+    file.skip(static_cast<std::size_t>(static_cast<const std::byte*>(found) - rest.data()));
+    int marker = 0xff;
+    while (marker == 0xff && file.left() > 0) marker = file.byte();  // fill bytes
+    if (marker <= 1 || marker == 0xff || (marker >= restart_0 && marker <= restart_7)) continue;
+    outline.ends = marker == end;
+    if (outline.ends || file.left() < 2) return outline;
+    if (marker == scan) ++outline.scans;
+    const std::size_t length = file.big<std::uint16_t>();
+    if (length < 2 || length - 2 > file.left()) return outline;
+    const auto content = file.take(length - 2);
+    if (marker == app1 && outline.exif.empty() && as_text(content).starts_with(jpeg_exif_name))
+      outline.exif = content.subspan(jpeg_exif_name.size());
+    if (marker == app2 && as_text(content).starts_with(profile_name))
+      add_profile_part(outline, content);
+    if (marker == comment && as_text(content).starts_with(note_name))
+      outline.note = as_text(content.subspan(note_name.size()));
+  }
+}
+
 struct ErrorManager {
   jpeg_error_mgr base{};
-  std::jmp_buf jump{};
-  char text[JMSG_LENGTH_MAX] = {};
+  WayOut out;
+  bool extraneous = false;  // bytes between two markers
 };
 
 [[noreturn]] void on_error(j_common_ptr info) {
   auto* manager = reinterpret_cast<ErrorManager*>(info->err);
-  manager->base.format_message(info, manager->text);
-  std::longjmp(manager->jump, 1);
+  static_assert(sizeof(manager->out.text) >= JMSG_LENGTH_MAX);
+  manager->base.format_message(info, manager->out.text);
+  manager->out.leave();
 }
 
-// Level -1 is a warning: the data is damaged, the library goes on with gray. Mini refuses it, but
-// for warnings about what does no harm to the pixels.
+// Level -1 is a warning: the data is damaged, the library goes on with gray. mini refuses the
+// file, except after warnings about things that do no harm to the pixels.
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   switch (info->err->msg_code) {
-    case JWRN_EXTRANEOUS_DATA:  // bytes between two markers
+    case JWRN_EXTRANEOUS_DATA:
+      reinterpret_cast<ErrorManager*>(info->err)->extraneous = true;
+      return;
+    case JWRN_NOT_SEQUENTIAL:  // a baseline scan's header with Se = 0, as some cameras write
     case JWRN_ADOBE_XFORM:
     case JWRN_JFIF_MAJOR:
     case JWRN_TOO_MUCH_DATA:
@@ -51,12 +129,12 @@ jpeg_error_mgr* set_up(ErrorManager& errors) {
   return &errors.base;
 }
 
-// Runs f; an error of the library inside it arrives here and becomes an Error. Not inlined, so that
-// setjmp meets no caller's variable in a register.
-template <class F>
-[[gnu::noinline]] void guarded(ErrorManager& errors, const F& f) {
-  if (setjmp(errors.jump) != 0) throw Error(errors.text);
-  f();
+// At the end of the bytes the library gets an end marker. Missing data before it causes other warnings.
+boolean add_end(j_decompress_ptr info) {
+  static constexpr JOCTET end[] = {0xff, JPEG_EOI};
+  info->src->next_input_byte = end;
+  info->src->bytes_in_buffer = sizeof(end);
+  return TRUE;
 }
 
 struct Reader {
@@ -68,14 +146,14 @@ struct Reader {
   Reader& operator=(const Reader&) = delete;
 };
 
-// Where the library writes. Its own jpeg_mem_dest tells of the buffer that it grows at the end
-// alone, so that after an error nobody knows which one to free.
+// The buffer that the library writes to. The library's own jpeg_mem_dest names its grown buffer only
+// at the end, so after an error nobody could free it.
 struct Destination {
   jpeg_destination_mgr base{};
   Bytes bytes = Bytes(1 << 16);
 };
 
-// Makes the part of the buffer from `used` on the library's.
+// Gives the library the part of the buffer from `used` on.
 void offer(Destination& to, std::size_t used) {
   to.base.next_output_byte = reinterpret_cast<JOCTET*>(to.bytes.data()) + used;
   to.base.free_in_buffer = to.bytes.size() - used;
@@ -122,27 +200,98 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::int64_t count
       rgb[3 * i + c] = multiply(cmyk[4 * i + c] ^ flip, cmyk[4 * i + 3] ^ flip);
 }
 
+// Turns the library's message into "truncated", "damaged" or what else it means.
+[[noreturn]] void explain(const Reader& reader, const Outline& outline, const std::string& text) {
+  switch (reader.errors.base.msg_code) {
+    case JERR_OUT_OF_MEMORY:
+      fail(text);
+    case JERR_BAD_PRECISION:
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_NOT_COMPILED:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+      fail("mini does not read this kind: ", text);
+    default:
+      if (!outline.ends) fail_truncated(text);
+      fail_damaged(text);
+  }
+}
+
+template <class F>
+void run(Reader& reader, const Outline& outline, const F& f) {
+  try {
+    guarded(reader.errors.out, f);
+  } catch (const Error& error) {
+    explain(reader, outline, error.what());
+  }
+}
+
+// Checks what the header claims against the limits and the length of the file.
+void check_header(const jpeg_decompress_struct& info, const Outline& outline, std::size_t length,
+                  std::int64_t max_pixels) {
+  const std::int64_t width = info.image_width, height = info.image_height;
+  check_size(width, height, max_pixels);
+  check(outline.scans <= std::min(max_scans, max_scanned_pixels / (width * height)), "decoding ",
+        outline.scans, " scans of ", width, "x", height,
+        " pixels would take too long; store it as baseline JPEG, for instance with jpegtran");
+  std::int64_t blocks = 0;
+  for (int i = 0; i < info.num_components; ++i)
+    blocks += std::int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
+  if (info.arith_code == FALSE)
+    check_length(length, blocks / 8);  // Huffman codes have one bit or more
+}
+
+// Whether every scan is there. Without an end marker every bit of every coefficient must have come;
+// with one, each component must have appeared, and the encoder chose how many bits it sent.
+bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
+  for (int i = 0; i < info.num_components; ++i) {
+    if (info.comp_info[i].quant_table == nullptr) return false;  // saved when its first scan begins
+    if (info.progressive_mode == FALSE || outline.ends) continue;
+    for (int k = 0; k < DCTSIZE2; ++k)
+      if (info.coef_bits[i][k] != 0) return false;
+  }
+  return true;
+}
+
+// The content of a segment; empty where there is nothing to store.
+Bytes segment(std::string_view name, std::span<const std::byte> content) {
+  if (content.empty()) return {};
+  Bytes all = copy_of(as_bytes(name));
+  all.insert(all.end(), content.begin(), content.end());
+  return all;
+}
+
+void write_segment(jpeg_compress_struct& info, int marker, const Bytes& content) {
+  if (content.empty()) return;
+  jpeg_write_marker(&info, marker, reinterpret_cast<const JOCTET*>(content.data()),
+                    static_cast<unsigned>(content.size()));
+}
+
 }  // namespace
 
 bool is_jpeg(std::span<const std::byte> bytes) {
   return bytes.size() >= 3 && std::memcmp(bytes.data(), "\xff\xd8\xff", 3) == 0;
 }
 
-Tensor decode_jpeg(std::span<const std::byte> bytes) {
+Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+  const Outline outline = outline_of(bytes);
   Reader reader;
   jpeg_decompress_struct& info = reader.info;
-  guarded(reader.errors, [&] {
+  run(reader, outline, [&] {
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    info.src->fill_input_buffer = add_end;
     jpeg_read_header(&info, TRUE);
   });
-  const Tensor image = allocate_image(info.image_width, info.image_height);
+  check_header(info, outline, bytes.size(), max_pixels);
+  const Tensor image = allocate_pixels(info.image_width, info.image_height, 3);
   auto* const pixels = image.data<std::uint8_t>();
   const std::int64_t width = info.image_width;
   const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
   std::vector<std::uint8_t> ink(cmyk ? static_cast<std::size_t>(4 * width) : 0);
-  guarded(reader.errors, [&] {
+  bool complete = false;
+  run(reader, outline, [&] {
     jpeg_start_decompress(&info);
     while (info.output_scanline < info.output_height) {
       std::uint8_t* const row = pixels + 3 * width * info.output_scanline;
@@ -150,22 +299,37 @@ Tensor decode_jpeg(std::span<const std::byte> bytes) {
       jpeg_read_scanlines(&info, &target, 1);
       if (cmyk) cmyk_to_rgb(ink.data(), row, width, info.saw_Adobe_marker != FALSE);
     }
+    complete = is_complete(info, outline);
     jpeg_finish_decompress(&info);
   });
-  return image;
+  if (!complete && outline.ends) fail_damaged("a component has no scan");
+  if (!complete) fail_truncated("it ends before its last scan");
+  Decoded decoded{
+      .pixels = image,
+      .metadata = {
+          .exif = copy_of(outline.exif), .profile = profile_of(outline), .note = outline.note}};
+  if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
+  if (reader.errors.extraneous)
+    decoded.notices.emplace_back("there are stray bytes between its parts");
+  return decoded;
 }
 
-Bytes encode_jpeg(const Tensor& image, int quality) {
-  check(image.size(0) <= JPEG_MAX_DIMENSION && image.size(1) <= JPEG_MAX_DIMENSION,
-        "JPEG takes at most ", JPEG_MAX_DIMENSION, " pixels a side, not ", image.size(1), "x",
-        image.size(0));
+Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options) {
   Writer writer;
   jpeg_compress_struct& info = writer.info;
   auto* const pixels = image.data<std::uint8_t>();
   info.image_width = static_cast<JDIMENSION>(image.size(1));
   info.image_height = static_cast<JDIMENSION>(image.size(0));
   const std::size_t stride = std::size_t{3} * info.image_width;
-  guarded(writer.errors, [&] {
+  const Metadata none, &metadata = options.metadata != nullptr ? *options.metadata : none;
+  const Bytes exif = segment(jpeg_exif_name, metadata.exif);
+  const Bytes note = segment(note_name, as_bytes(metadata.note));
+  const std::span<const std::byte> profile = metadata.profile;
+  check(exif.size() <= longest_segment, "a JPEG holds at most ", longest_segment,
+        " bytes of Exif data, not ", exif.size(), "; leave the metadata out");
+  check(profile.size() <= longest_profile, "a JPEG holds a colour profile of at most ",
+        longest_profile, " bytes, not ", profile.size(), "; leave the metadata out");
+  guarded(writer.errors.out, [&] {
     const JDIMENSION width = info.image_width, height = info.image_height;
     jpeg_create_compress(&info);  // clears the structure
     info.dest = &writer.to.base;
@@ -174,8 +338,17 @@ Bytes encode_jpeg(const Tensor& image, int quality) {
     info.input_components = 3;
     info.in_color_space = JCS_RGB;
     jpeg_set_defaults(&info);
-    jpeg_set_quality(&info, quality, TRUE);
+    jpeg_set_quality(&info, options.quality, TRUE);
+    info.comp_info[0].h_samp_factor = options.subsampling == Subsampling::s444 ? 1 : 2;
+    info.comp_info[0].v_samp_factor = options.subsampling == Subsampling::s420 ? 2 : 1;
+    info.optimize_coding = options.optimise ? TRUE : FALSE;
+    if (options.progressive) jpeg_simple_progression(&info);
     jpeg_start_compress(&info, TRUE);
+    write_segment(info, JPEG_APP0 + 1, exif);
+    if (!profile.empty())
+      jpeg_write_icc_profile(&info, reinterpret_cast<const JOCTET*>(profile.data()),
+                             static_cast<unsigned>(profile.size()));
+    write_segment(info, JPEG_COM, note);
     while (info.next_scanline < info.image_height) {
       JSAMPROW row = pixels + stride * info.next_scanline;
       jpeg_write_scanlines(&info, &row, 1);

@@ -65,7 +65,7 @@ class Builder : public json::json_sax_t {
 
   bool open(json value) {
     check(open_.size() < max_depth_, "nested deeper than ", max_depth_, " levels");
-    // Its address stays: while it is open, nothing is added to what holds it.
+    // The pointer stays valid: while a value is open, nothing is added to the one that contains it.
     open_.push_back(&place(std::move(value)));
     return true;
   }

@@ -1,7 +1,7 @@
 // JSON from strangers: nlohmann's parser with limits, in time that grows with the text and no faster.
 //
 // Refused, with an Error: a key given twice in one object, nesting beyond `max_depth`, anything
-// after the value, a zero byte (at which nlohmann takes the text to end), and what is no JSON.
+// after the value, a zero byte (at which nlohmann takes the text to end), and any text that is not JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -17,7 +17,7 @@ constexpr std::size_t max_header = 10'000;  // NumPy's own limit, in bytes
 
 struct TypeName {
   ElementType type;
-  std::string_view name;  // | where the order of bytes means nothing
+  std::string_view name;  // with | for single bytes, which have no order
 };
 constexpr std::array type_names{
     TypeName{ElementType::float64, "<f8"}, TypeName{ElementType::int64, "<i8"},
@@ -40,7 +40,7 @@ ElementType type_of(std::string_view name) {
        "integers up to 32 bits)");
 }
 
-// Reads the header's text from left to right.
+// Reads the header's text from left to right, one token at a time.
 class HeaderText {
  public:
   explicit HeaderText(std::string_view text) : text_(text) {}
@@ -84,7 +84,7 @@ class HeaderText {
             "the header has an extent that is no whole number");
       text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
       shape.push_back(extent);
-      // A comma may be missing after the last number of several; (3) would be no tuple.
+      // The comma after the last number may be missing, except after a single one: (3) is no tuple.
       if (take(",")) continue;
       check(shape.rank() > 1, "the header's shape is no tuple");
       need(")");
@@ -141,7 +141,7 @@ Header parse_header(std::string_view text) {
   return header;
 }
 
-// The bytes that the array takes. Extents beside a 0 must not overflow either.
+// The array's size in bytes. Throws on overflow, also where another extent is 0.
 std::size_t bytes_of(const Header& header) {
   std::uint64_t bytes = element_size(header.type);
   bool overflow = false, empty = false;

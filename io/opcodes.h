@@ -1,5 +1,5 @@
-// The opcodes of pickles that hold data, named as in CPython's Lib/pickletools.py. What is missing here
-// runs code or points outside the file: INST, OBJ, EXT1 and its like, NEXT_BUFFER.
+// The opcodes of pickles that hold data, named as in CPython's Lib/pickletools.py. Left out are those
+// that run code or refer to something outside the file: INST, OBJ, EXT1, EXT2, EXT4, NEXT_BUFFER.
 #pragma once
 
 #include <cstdint>

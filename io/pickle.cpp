@@ -1,6 +1,7 @@
-// The opcodes. What functions and classes mean is in io/pickle_globals.cpp.
+// Executes the opcodes. io/pickle_globals.cpp knows the functions and classes.
 #include "io/pickle.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -12,8 +13,8 @@
 namespace mini::io {
 namespace {
 
-// Far above any file of weights: a network of a thousand tensors makes about 30,000 values.
-constexpr std::size_t max_values = 1'000'000, max_stack = 1'000'000;
+// A tensor is about 30 values, of 100 bytes each here, and seldom less than a kilobyte in its file.
+constexpr std::size_t always_allowed = 300'000, most_values = 4'000'000, bytes_a_value = 64;
 
 std::uint32_t index_of(std::string_view digits) {
   std::uint32_t index = 0;
@@ -33,6 +34,10 @@ const PickleValue* find_key(const PickleValue* dict, std::string_view key) {
   return nullptr;
 }
 
+Unpickler::Unpickler(std::uint64_t file_bytes)
+    : max_values_(
+          std::min<std::uint64_t>(always_allowed + file_bytes / bytes_a_value, most_values)) {}
+
 PickleValue* Unpickler::load(std::span<const std::byte>& bytes) {
   rest_ = bytes;
   stack_.clear();
@@ -47,7 +52,7 @@ PickleValue* Unpickler::load(std::span<const std::byte>& bytes) {
   }
   check(stack_.size() == 1 && marks_.empty(), "the pickle ends with ", stack_.size(),
         " values on its stack, not one");
-  // Not only the functions it calls: every name in the pickle must be known.
+  // Every name in the pickle must be known, not only the functions that it calls.
   for (std::size_t i = first; i < values_.size(); ++i)
     check(!values_[i].is(Kind::global) || values_[i].allowed, "the pickle refers to ",
           values_[i].text, ", which is not on the list of what weight files may use");
@@ -76,7 +81,7 @@ std::string_view Unpickler::line() {
 }
 
 PickleValue* Unpickler::make(Kind kind) {
-  check(values_.size() < max_values, "the pickle makes more than ", max_values, " values");
+  check(values_.size() < max_values_, "the pickle makes more than ", max_values_, " values");
   values_.emplace_back().kind = kind;
   return &values_.back();
 }
@@ -93,7 +98,7 @@ PickleValue* Unpickler::make_text(std::span<const std::byte> bytes) {
   return value;
 }
 
-// Two's complement, little endian, as long as it needs to be. Longer than 64 bits it stays a text.
+// A two's complement number in little-endian bytes. One longer than 64 bits stays a text.
 PickleValue* Unpickler::make_long(std::span<const std::byte> bytes) {
   if (bytes.size() > sizeof(std::int64_t)) return make_text(bytes);
   PickleValue* value = make(Kind::integer);
@@ -123,15 +128,15 @@ PickleValue* Unpickler::make_list(std::vector<PickleValue*> items) {
   return value;
 }
 
-// A few bytes of a pickle can ask for the copy of a long list, again and again.
+// Bounds the copies: a few bytes of a pickle can ask for the copy of a long list again and again.
 const std::vector<PickleValue*>& Unpickler::to_copy(const std::vector<PickleValue*>& items) {
   copied_ += items.size();
-  check(copied_ <= max_values, "the pickle copies more than ", max_values, " values");
+  check(copied_ <= max_values_, "the pickle copies more than ", max_values_, " values");
   return items;
 }
 
 void Unpickler::push(PickleValue* value) {
-  check(stack_.size() < max_stack, "the pickle's stack grows beyond ", max_stack, " values");
+  check(stack_.size() < max_values_, "the pickle's stack grows beyond ", max_values_, " values");
   stack_.push_back(value);
 }
 
@@ -155,7 +160,10 @@ std::vector<PickleValue*> Unpickler::pop_to_mark() {
   return items;
 }
 
-void Unpickler::remember(std::uint32_t index) { memo_[index] = top(); }
+void Unpickler::remember(std::uint32_t index) {
+  check(memo_.size() < max_values_, "the pickle remembers more than ", max_values_, " values");
+  memo_[index] = top();
+}
 
 void Unpickler::recall(std::uint32_t index) {
   const auto found = memo_.find(index);
@@ -165,7 +173,7 @@ void Unpickler::recall(std::uint32_t index) {
 
 void Unpickler::extend(std::vector<PickleValue*> items, Kind kind) {
   PickleValue* to = top();
-  if (to->is(Kind::object)) return;  // opaque: what it holds is passed over
+  if (to->is(Kind::object)) return;  // an opaque object's content is ignored
   check(to->is(kind), "the pickle adds elements to what is no list or dictionary");
   check(kind != Kind::dict || items.size() % 2 == 0, "the pickle has a key without a value");
   to->items.insert(to->items.end(), items.begin(), items.end());
@@ -179,7 +187,7 @@ bool Unpickler::step(std::uint8_t opcode) {
   return true;
 }
 
-// Opcodes that move values or name functions. False: not one of these.
+// Executes opcodes that move values or name functions. Returns false for any other opcode.
 bool Unpickler::step_stack(std::uint8_t opcode) {
   switch (opcode) {
     case PROTO:
@@ -189,7 +197,7 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
       take(8);
       return true;
     case MARK:
-      check(marks_.size() < max_stack, "the pickle has too many marks");
+      check(marks_.size() < max_values_, "the pickle has too many marks");
       marks_.push_back(stack_.size());
       return true;
     case POP:
@@ -221,7 +229,7 @@ bool Unpickler::step_stack(std::uint8_t opcode) {
       return true;
     }
     case NEWOBJ_EX:
-      pop();  // arguments by name
+      pop();  // the keyword arguments
       [[fallthrough]];
     case REDUCE:
     case NEWOBJ: {
@@ -332,7 +340,7 @@ bool Unpickler::step_line(std::uint8_t opcode) {
       push(value);
       return true;
     }
-    // Escapes are left as they are: names of tensors have none.
+    // Escapes stay as they are, since names of tensors have none.
     case STRING: {
       const std::string_view text = line();
       check(text.size() >= 2 && text.front() == text.back() &&

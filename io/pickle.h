@@ -64,6 +64,9 @@ inline constexpr std::string_view legacy_magic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\x
 
 class Unpickler {
  public:
+  // `file_bytes`: of the file around the pickles. A large one may make more values than a small one,
+  // in which they would be an attack on the memory.
+  explicit Unpickler(std::uint64_t file_bytes);
   // Runs one pickle from the start of `bytes`, which then begins behind it. The values belong to
   // the Unpickler; they may form cycles. Throws Error for anything that is not inert data.
   PickleValue* load(std::span<const std::byte>& bytes);
@@ -111,7 +114,8 @@ class Unpickler {
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint32_t, PickleValue*> memo_;
   PickleValue *none_ = nullptr, *true_ = nullptr, *false_ = nullptr;  // one of each is enough
-  std::size_t copied_ = 0;                                            // elements
+  std::size_t max_values_;
+  std::size_t copied_ = 0;  // elements
 };
 
 }  // namespace mini::io

@@ -1,4 +1,4 @@
-// The functions and classes that stand in files of weights, and what stands for their results.
+// The functions and classes that occur in files of weights, and the value that each call gives.
 #include <algorithm>
 #include <array>
 #include <regex>
@@ -20,11 +20,11 @@ enum class Meaning : std::uint8_t {
   subclass,     // of Tensor: (function, class, its arguments, attributes)
   constructor,  // of an object, from its class
   storage,
-  object,  // whatever it gives, nobody looks into it
+  object,  // any other result: an opaque object
 };
 
 struct Known {
-  std::string_view modules;  // that have it, with spaces
+  std::string_view modules;  // the modules that contain it, separated by spaces
   std::string_view names;
   Meaning meaning;
 };
@@ -40,7 +40,7 @@ constexpr std::array known_globals{
     Known{"torch.nn.parameter", "Parameter Buffer", Meaning::parameter},
     Known{"torch._tensor", "_rebuild_from_type_v2", Meaning::subclass},
     Known{"copyreg copy_reg", "_reconstructor", Meaning::constructor},
-    // Settings and scores beside the weights, and tensors that are none to mini.
+    // Settings and scores beside the weights, and kinds of tensors that mini does not read.
     Known{"torch._utils",
           "_rebuild_sparse_tensor _rebuild_sparse_csr_tensor _rebuild_nested_tensor "
           "_rebuild_qtensor _rebuild_meta_tensor_no_storage _rebuild_device_tensor_from_numpy "
@@ -86,7 +86,8 @@ constexpr std::array known_globals{
 };
 
 struct KnownStorage {
-  std::string_view name;  // empty: PyTorch has none, such tensors lie in an UntypedStorage
+  std::string_view
+      name;  // empty for types without a typed storage; their tensors lie in an UntypedStorage
   std::string_view dtype;
   ElementType type;
 };
@@ -142,11 +143,12 @@ Meaning meaning_of(std::string_view full_name) {
 }  // namespace
 
 PickleValue* Unpickler::make_global(std::string_view module, std::string_view name) {
-  constexpr std::size_t longest = 1000;  // bytes; no name that is known comes near
+  constexpr std::size_t longest = 1000;  // bytes; every known name is much shorter
   check(module.size() + name.size() < longest, "the pickle has an endless name");
   PickleValue* value = make(Kind::global);
   value->text = concat_text(module, '.', name);
-  // torch.nn and "functional.eval" would be another function than torch.nn.functional and "eval".
+  // Refuses a dot in the name: torch.nn and "functional.eval" must not pass for torch.nn.functional
+  // and "eval".
   value->allowed =
       name.find('.') == std::string_view::npos && meaning_of(value->text) != Meaning::unknown;
   return value;
@@ -210,8 +212,8 @@ PickleValue* Unpickler::call(const PickleValue& function,
   fail("the pickle calls ", name, " directly");
 }
 
-// (storage, offset, shape, strides, ...): what follows says how it takes part in training, and of
-// an untyped storage the type of the elements.
+// The arguments are (storage, offset, shape, strides, ...). The rest describes the tensor's part in
+// training and, for an untyped storage, the type of the elements.
 PickleValue* Unpickler::rebuild_tensor(const std::vector<PickleValue*>& arguments) {
   const auto whole_numbers = [](const PickleValue* value) {
     return value->is(Kind::list) &&
@@ -254,8 +256,8 @@ void Unpickler::build() {
         "the pickle gives attributes to what is no object");
 }
 
-// What torch keeps outside the pickle: storages, and in the legacy format the source text of module
-// classes. That a class stands here is how a module class of the user is known to be one.
+// Persistent ids name what torch keeps outside the pickle: storages, and in the legacy format the
+// source text of module classes. A class named here is known to be a module class of the user.
 PickleValue* Unpickler::persistent(const PickleValue& id) {
   const auto& items = id.items;
   check(id.is(Kind::list) && items.size() >= 2 && items[0]->is(Kind::text) &&
@@ -264,13 +266,13 @@ PickleValue* Unpickler::persistent(const PickleValue& id) {
   if (items[0]->text == "storage") return storage(items);
   check(items[0]->text == "module", "the pickle has a persistent id of kind \"", items[0]->text,
         "\", which is not PyTorch's");
-  // It is called below, and a name that means something else must go on meaning that.
+  // The pickle calls this class later on. A name that the table knows keeps its meaning.
   if (meaning_of(items[1]->text) == Meaning::unknown) items[1]->allowed = true;
   return items[1];
 }
 
-// The same in protocol 0, which has only texts: as Python prints the tuple. (PyTorch writes such
-// files, but does not read them.)
+// The same in protocol 0, which knows only texts: the id is the tuple as Python prints it. (PyTorch
+// writes such files but cannot read them.)
 PickleValue* Unpickler::persistent_text(std::string_view text) {
   static const std::regex pattern(
       R"(\('storage', <class '([A-Za-z0-9_.]+)'>, '([^']*)', '[^']*', ([0-9]{1,18})(, None)?\))");
@@ -290,7 +292,8 @@ PickleValue* Unpickler::persistent_text(std::string_view text) {
 // ("storage", class, key, device, number of elements[, (key, offset, number) of a view])
 PickleValue* Unpickler::storage(const std::vector<PickleValue*>& id) {
   const KnownStorage* known = find_storage(id[1]->text);
-  if (known == nullptr) return make_object(id[1]->text);  // a tensor of it is passed over
+  if (known == nullptr)
+    return make_object(id[1]->text);  // a tensor of such a storage is named in passed_over
   check(id.size() >= 5 && id[2]->is(Kind::text) && id[4]->is(Kind::integer) && id[4]->integer >= 0,
         "the pickle describes a storage in a way that mini does not know");
   PickleValue* root = make(Kind::storage);

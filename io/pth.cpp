@@ -43,8 +43,8 @@ bool is_plain(const Value& value) {
          value.is(Kind::text);
 }
 
-// What the result may take. A pickle may refer to one value many times, and views repeat a storage
-// as often as they like, so the size of the file alone bounds nothing.
+// Limits on the result. A pickle may refer to one value many times, and views may repeat a storage any
+// number of times, so the file's size alone bounds nothing.
 struct Budget {
   explicit Budget(std::uint64_t file_bytes)
       : text(32 * file_bytes + (1 << 20)), elements(16 * file_bytes + (8 << 20)) {}
@@ -55,7 +55,7 @@ struct Budget {
 // Walks the values and makes the tensors.
 class Collector {
  public:
-  // Gives the bytes of a storage that is no view.
+  // Gives the bytes of a storage that is not a view of another.
   using Find = std::function<std::span<const std::byte>(const Value& storage)>;
   Collector(Find find, Budget budget) : find_(std::move(find)), budget_(budget) {}
 
@@ -118,7 +118,7 @@ class Collector {
     pass_over(name, "a value under a key that is neither text nor number");
   }
 
-  // A history of losses is not worth a line for each number.
+  // A long list of numbers (a history of losses) becomes one line.
   void collect_list(const Value& list, const std::string& name, int depth) {
     std::size_t left_out = 0;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
@@ -131,7 +131,7 @@ class Collector {
     if (left_out > 0) pass_over(name, concat_text(left_out, " more numbers and texts"));
   }
 
-  // A module's state_dict(); of settings the attributes.
+  // A module gives its state_dict(), an object of settings its attributes.
   void collect_object(const Value& object, const std::string& name, int depth) {
     const Value* state = object.base;
     if (state == nullptr || !state->is(Kind::dict)) return pass_over(name, object.text);
@@ -145,7 +145,7 @@ class Collector {
     if (const Value* modules = find_key(state, "_modules")) collect(*modules, name, depth + 1);
   }
 
-  // But for the transient ones, which are no part of the state.
+  // Transient buffers are left out, as in state_dict().
   void collect_buffers(const Value& buffers, const Value* transient, const std::string& name,
                        int depth) {
     std::unordered_set<std::string_view> left_out;
@@ -240,9 +240,9 @@ TensorFile parse_zip(std::span<const std::byte> bytes) {
     check(as_text(archive.read(folder + "byteorder")) == "little",
           "the file is not in little-endian byte order");
   auto program = archive.read(pickle_name);
-  Unpickler unpickler;
+  Unpickler unpickler(bytes.size());
   const Value* root = unpickler.load(program);
-  Storages storages;  // so that each is checked once
+  Storages storages;  // each is checked once
   Collector collector(
       [&](const Value& storage) {
         const auto [found, is_new] = storages.try_emplace(storage.text);
@@ -260,7 +260,7 @@ TensorFile parse_zip(std::span<const std::byte> bytes) {
 
 TensorFile parse_legacy(std::span<const std::byte> bytes) {
   auto rest = bytes;
-  Unpickler unpickler;
+  Unpickler unpickler(bytes.size());
   const std::string& magic = unpickler.load(rest)->text;
   check(magic == legacy_magic || magic == legacy_magic_digits,
         "the file is a pickle, but not written by torch.save");

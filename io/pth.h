@@ -20,8 +20,8 @@ namespace mini::io {
 
 // Tensors get the dotted path to them as name: dictionary keys, indices of lists, and for a whole
 // pickled module the names of its parameters and buffers, as in its state_dict(); a tensor alone is
-// called "tensor". Numbers, truth values and texts on the way go to `metadata` under the same
-// names; what else there is, NumPy's arrays and sparse tensors too, is named in `passed_over`.
+// called "tensor". Numbers, truth values and texts beside them go to `metadata` under such names.
+// Everything else, NumPy's arrays and sparse tensors too, is named in `passed_over`.
 // Tensors come out contiguous; bool becomes uint8, and int8 to int32, uint16 and uint32 become
 // int64.
 TensorFile read_pth(const std::filesystem::path& path);

@@ -27,7 +27,7 @@ struct TypeName {
   ElementType type;
   const char* name;
 };
-// Those that mini writes come first, widest first: the order in which tensors are laid out.
+// The types that mini writes come first, widest first, which is the order of the tensors in the file.
 constexpr std::array type_names{
     TypeName{ElementType::float64, "F64"},   TypeName{ElementType::int64, "I64"},
     TypeName{ElementType::float32, "F32"},   TypeName{ElementType::float16, "F16"},
@@ -74,7 +74,7 @@ Entry parse_entry(const std::string& name, const Json& json) {
     const std::uint64_t value = unsigned_of(extent, name, "an extent");
     check(value <= INT64_MAX, "tensor \"", name, "\": extent ", value, " cannot be right");
     entry.shape.push_back(static_cast<std::int64_t>(value));
-    // Also for empty tensors: their other extents must not overflow the strides.
+    // Checked for empty tensors too, since their other extents must not overflow the strides.
     overflow |= __builtin_mul_overflow(expected, std::max<std::uint64_t>(value, 1), &expected);
     empty |= value == 0;
   }
@@ -141,7 +141,7 @@ std::string text_of(std::uint32_t checksum) {
   return text;
 }
 
-// The checksums of the tensors as read against those that were written.
+// Compares the checksums of the tensors that were read with those in the metadata.
 void verify(const std::map<std::string, std::uint32_t>& checksums, std::string_view written) {
   constexpr const char* remedy =
       "; if another program changed the tensors on purpose, let it leave mini.crc32 out of the "
@@ -169,6 +169,7 @@ TensorFile read(std::uint64_t size,
   Header header = parse_header(text, size - data_begin);
 
   TensorFile file;
+  const auto written = header.metadata.extract(checksums_key);
   std::map<std::string, std::uint32_t> checksums;
   for (const Entry& entry : header.entries) {
     const Tensor tensor = Tensor::empty(entry.shape, dtype_of(entry.type));
@@ -180,12 +181,11 @@ TensorFile read(std::uint64_t size,
       to = narrow;
     }
     read_at(data_begin + entry.begin, to);
-    checksums.emplace(entry.name, crc32(to));
+    if (!written.empty()) checksums.emplace(entry.name, crc32(to));
     if (!narrow.empty()) convert_elements(narrow, entry.type, tensor);
     file.tensors.emplace(entry.name, tensor);
   }
-  const auto expected = header.metadata.extract(checksums_key);
-  if (!expected.empty()) verify(checksums, expected.mapped());
+  if (!written.empty()) verify(checksums, written.mapped());
   file.metadata = std::move(header.metadata);
   return file;
 }

@@ -26,7 +26,7 @@ namespace mini::io {
 struct TensorFile {
   std::map<std::string, Tensor> tensors;
   std::map<std::string, std::string> metadata;
-  // What the file has besides: "NAME (what it is)". Filled by reading only.
+  // What else the file holds, as "NAME (what it is)". Only readers fill it.
   std::vector<std::string> passed_over = {};
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// What people hold for files of weights, by how it begins.
+// Files that people mistake for weights, recognised by their first bytes.
 struct Mistake {
   std::string_view start, remedy;
 };
@@ -36,7 +36,7 @@ bool is_safetensors(std::string_view start, std::uint64_t size) {
   return length <= size - sizeof(length);
 }
 
-// By the name of the first entry, which stands in its header.
+// Tells .npz from .pth by the name of the archive's first entry.
 bool is_npz(std::string_view start) {
   constexpr std::size_t header = 30, length_at = 26;
   if (start.size() < header) return false;
@@ -51,9 +51,9 @@ TensorFormat format_of(const std::filesystem::path& path) {
   file.read_at(0, std::as_writable_bytes(std::span(start)));
   if (start.starts_with("PK\3\4"))
     return is_npz(start) ? TensorFormat::npz : TensorFormat::torch_zip;
-  if (start.starts_with("PK\5\6")) return TensorFormat::npz;  // an archive of nothing
+  if (start.starts_with("PK\5\6")) return TensorFormat::npz;  // an empty archive
   if (start.starts_with("\x93NUMPY")) return TensorFormat::npy;
-  // Before pickles: the length of a header may begin with 0x80, as they do.
+  // Comes before pickles: the length of a safetensors header may begin with 0x80, as a pickle does.
   if (is_safetensors(start, file.size())) return TensorFormat::safetensors;
   const bool pickle = start.size() > 1 && start[0] == '\x80' && start[1] > 0 && start[1] <= 5;
   if (pickle || start.starts_with("L" + std::string(legacy_magic_digits)))

@@ -10,7 +10,7 @@ namespace mini::io {
 enum class TensorFormat : std::uint8_t { safetensors, torch_zip, torch_legacy, npy, npz };
 std::string_view name_of(TensorFormat format);
 
-// Of what is no file of weights the Error says what it is, if that is known, and the remedy.
+// Throws for other files; the Error says what the file is, where that is known, and the remedy.
 TensorFormat tensor_format(const std::filesystem::path& path);
 
 // A .npy file gives one tensor, called "tensor".

@@ -1,12 +1,54 @@
 // WebP by libwebp.
 #include <cstring>
+#include <memory>
 #include <webp/decode.h>
 #include <webp/encode.h>
+#include <webp/mux.h>
 
+#include "io/byte_reader.h"
 #include "io/codecs.h"
+#include "io/image.h"
 
 namespace mini::io {
 namespace {
+
+static_assert(max_webp_side == WEBP_MAX_DIMENSION);
+constexpr const char* different_versions =
+    "libwebp's headers and library are of different versions";
+
+void check_status(VP8StatusCode status) {
+  switch (status) {
+    case VP8_STATUS_OK:
+      return;
+    case VP8_STATUS_OUT_OF_MEMORY:
+      fail("there is not enough memory");
+    case VP8_STATUS_SUSPENDED:
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+      fail_truncated("it ends before its pixels do");
+    default:
+      fail_damaged("libwebp cannot decode it");
+  }
+}
+
+Metadata metadata_of(std::span<const std::byte> bytes) {
+  Metadata metadata;
+  ByteReader file(bytes);
+  file.skip(12);  // RIFF, its length, WEBP
+  while (file.left() >= 8) {
+    const std::string_view name = as_text(file.take(4));
+    const std::size_t length = file.little<std::uint32_t>();
+    if (length > file.left()) break;
+    auto content = file.take(length);
+    if (name == "EXIF") {  // some programs keep the prefix that the data has in a JPEG
+      if (as_text(content).starts_with(jpeg_exif_name)) content = content.subspan(6);
+      metadata.exif = copy_of(content);
+    }
+    if (name == "ICCP") metadata.profile = copy_of(content);
+    if (name == "XMP ") metadata.note = note_from_xmp(as_text(content));
+    if (length % 2 == 1 && file.left() > 0) file.skip(1);
+  }
+  return metadata;
+}
 
 const char* describe(WebPEncodingError error) {
   switch (error) {
@@ -23,7 +65,7 @@ const char* describe(WebPEncodingError error) {
   }
 }
 
-// What libwebp allocates while it encodes.
+// The buffers that libwebp allocates while it encodes.
 struct Encoder {
   WebPPicture picture{};
   WebPMemoryWriter writer{};
@@ -36,6 +78,31 @@ struct Encoder {
   Encoder& operator=(const Encoder&) = delete;
 };
 
+WebPData data_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+// The file with chunks for the metadata; the same where there is none.
+Bytes with_metadata(std::span<const std::byte> file, const Metadata& metadata) {
+  const std::string xmp = metadata.note.empty() ? "" : note_to_xmp(metadata.note);
+  if (metadata.exif.empty() && metadata.profile.empty() && xmp.empty()) return copy_of(file);
+  const WebPData image = data_of(file);
+  const std::unique_ptr<WebPMux, decltype(&WebPMuxDelete)> mux(WebPMuxCreate(&image, 0),
+                                                               &WebPMuxDelete);
+  const auto add = [&](const char* name, std::span<const std::byte> content) {
+    const WebPData chunk = data_of(content);
+    return content.empty() || WebPMuxSetChunk(mux.get(), name, &chunk, 1) == WEBP_MUX_OK;
+  };
+  WebPData all{};
+  const bool done = mux != nullptr && add("ICCP", metadata.profile) && add("EXIF", metadata.exif) &&
+                    add("XMP ", as_bytes(xmp)) && WebPMuxAssemble(mux.get(), &all) == WEBP_MUX_OK;
+  const auto* bytes = reinterpret_cast<const std::byte*>(all.bytes);
+  Bytes result = done ? Bytes(bytes, bytes + all.size) : Bytes{};
+  WebPDataClear(&all);
+  check(done, "libwebp cannot add the metadata");
+  return result;
+}
+
 }  // namespace
 
 bool is_webp(std::span<const std::byte> bytes) {
@@ -43,33 +110,42 @@ bool is_webp(std::span<const std::byte> bytes) {
          std::memcmp(bytes.data() + 8, "WEBP", 4) == 0;
 }
 
-Tensor decode_webp(std::span<const std::byte> bytes) {
+Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  WebPBitstreamFeatures features{};
-  check(WebPGetFeatures(data, bytes.size(), &features) == VP8_STATUS_OK,
-        "the WebP header is corrupt or truncated");
-  check(features.has_animation == 0, "this WebP file is an animation, not an image");
-  const Tensor image = allocate_image(features.width, features.height);
-  check(WebPDecodeRGBInto(data, bytes.size(), image.data<std::uint8_t>(), image.bytes(),
-                          3 * features.width) != nullptr,
-        "the WebP data is corrupt or truncated");
-  return image;
+  WebPDecoderConfig config;
+  check(WebPInitDecoderConfig(&config) != 0, different_versions);
+  check_status(WebPGetFeatures(data, bytes.size(), &config.input));
+  const WebPBitstreamFeatures& features = config.input;
+  check(features.has_animation == 0, "this WebP is an animation; mini reads still images");
+  check_size(features.width, features.height, max_pixels);
+  const int channels = features.has_alpha != 0 ? 4 : 3;
+  const Tensor pixels = allocate_pixels(features.width, features.height, channels);
+  config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {.rgba = pixels.data<std::uint8_t>(),
+                          .stride = channels * features.width,
+                          .size = static_cast<std::size_t>(pixels.numel())};
+  check_status(WebPDecode(data, bytes.size(), &config));
+  return {.pixels = pixels, .metadata = metadata_of(bytes)};
 }
 
-Bytes encode_webp(const Tensor& image, int quality) {
+Bytes encode_webp(const Tensor& image, const EncodeOptions& options) {
   const std::int64_t height = image.size(0), width = image.size(1);
-  check(height <= WEBP_MAX_DIMENSION && width <= WEBP_MAX_DIMENSION, "WebP takes at most ",
-        WEBP_MAX_DIMENSION, " pixels a side, not ", width, "x", height);
   Encoder encoder;
   WebPPicture& picture = encoder.picture;
   WebPConfig config;
-  check(WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0,
-        "libwebp's headers and library are of different versions");
-  config.quality = static_cast<float>(quality);
-  config.method = 4;
+  check(WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0, different_versions);
+  config.quality = static_cast<float>(options.quality);
+  config.method = options.webp_method;
+  if (options.lossless) {
+    config.lossless = 1;
+    config.exact = 1;
+    config.quality = 75;  // the effort, where nothing is lost
+  }
   picture.width = static_cast<int>(width);
   picture.height = static_cast<int>(height);
-  picture.use_argb = 0;  // to YUV on import, with the bits that the encoder would make of ARGB
+  // Lossy: converts to YUV on import, to the same bits that the encoder would make from ARGB.
+  picture.use_argb = options.lossless ? 1 : 0;
   check(
       WebPPictureImportRGB(&picture, image.data<std::uint8_t>(), static_cast<int>(3 * width)) != 0,
       "out of memory");
@@ -77,7 +153,8 @@ Bytes encode_webp(const Tensor& image, int quality) {
   picture.custom_ptr = &encoder.writer;
   check(WebPEncode(&config, &picture) != 0, describe(picture.error_code));
   const auto* data = reinterpret_cast<const std::byte*>(encoder.writer.mem);
-  return {data, data + encoder.writer.size};
+  const std::span<const std::byte> file(data, encoder.writer.size);
+  return options.metadata != nullptr ? with_metadata(file, *options.metadata) : copy_of(file);
 }
 
 }  // namespace mini::io

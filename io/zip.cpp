@@ -19,15 +19,15 @@ constexpr std::size_t local_bytes = 30, central_bytes = 46, end_bytes = 22, end6
 constexpr std::uint32_t in_zip64 = 0xffffffff;  // "the true value is in the zip64 record"
 constexpr std::uint16_t zip64_field = 1;
 constexpr std::uint16_t stored = 0, deflated = 8;
-// Flags: how hard deflate tried (1, 2), sizes behind the content (3), names in UTF-8 (11). Others
-// mean encryption and patches.
+// Allowed flags: deflate's effort (bits 1 and 2), sizes behind the content (3), names in UTF-8 (11). The
+// others mean encryption and patches.
 constexpr std::uint16_t sizes_behind = 1 << 3,
                         known_flags = 1 << 1 | 1 << 2 | sizes_behind | 1 << 11;
 
-// Weights hardly shrink; zeros shrink a thousandfold, and so do bombs.
-constexpr std::uint64_t most_growth = 100, always_allowed = 8 << 20;
+// The limit on unpacking: weights hardly shrink, while zeros and bombs shrink a thousandfold.
+constexpr std::uint64_t most_growth = 20, always_allowed = 8 << 20;
 
-// `length` bytes at `offset`, or an Error when they are not all there.
+// The `length` bytes at `offset`. Throws when the file ends before them.
 std::span<const std::byte> slice(std::span<const std::byte> bytes, std::uint64_t offset,
                                  std::uint64_t length) {
   check(offset <= bytes.size() && length <= bytes.size() - offset,
@@ -43,7 +43,7 @@ T number_at(std::span<const std::byte> bytes, std::uint64_t offset) {
   return value;
 }
 
-// The end record is the last thing in the file but for a comment of up to 64 KiB.
+// Searches backwards for the end record, behind which only a comment of up to 64 KiB may stand.
 std::size_t find_end(std::span<const std::byte> bytes) {
   constexpr std::size_t longest_comment = 0xffff;
   for (std::size_t back = end_bytes; back <= bytes.size() && back <= end_bytes + longest_comment;
@@ -133,7 +133,7 @@ ZipArchive::ZipArchive(std::span<const std::byte> bytes)
   check_overlaps(directory);
 }
 
-// Of the directory; gives the offset of the next one.
+// Reads one entry of the directory and returns the offset of the next.
 std::uint64_t ZipArchive::parse_entry(std::uint64_t offset) {
   const auto record = slice(bytes_, offset, central_bytes);
   check(number_at<std::uint32_t>(record, 0) == central_signature,
@@ -151,7 +151,8 @@ std::uint64_t ZipArchive::parse_entry(std::uint64_t offset) {
   return offset + central_bytes + name_length + extra_length + comment_length;
 }
 
-// It must say what the directory says; only sizes and checksum may stand behind the content.
+// Compares the header before an entry with the directory. Only sizes and checksum may be missing in it,
+// where a flag says that they stand behind the content.
 void ZipArchive::check_local_header(const std::string& name, Entry& entry) const {
   const auto header = slice(bytes_, entry.header, local_bytes);
   check(number_at<std::uint32_t>(header, 0) == local_signature, "the zip archive is corrupt: \"",

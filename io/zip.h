@@ -1,5 +1,5 @@
-// Zip archives as PyTorch and NumPy write them: stored or deflated entries, zip64 records. And the
-// writer of plain ones.
+// A reader of zip archives as PyTorch and NumPy write them (stored or deflated entries, zip64 records),
+// and a writer of plain ones.
 //
 // Readers that trust different parts of an archive see different files in it, which is how scanners
 // are deceived. Here everything must agree: the directory and the header before each entry, sizes
@@ -37,7 +37,7 @@ class ZipArchive {
     std::uint32_t checksum = 0;
     std::uint64_t packed = 0, size = 0, header = 0;  // bytes; offset of the local header
     std::uint64_t content = 0;                       // offset
-    std::vector<std::byte> unpacked = {};            // once it was read, if it was packed
+    std::vector<std::byte> unpacked = {};            // filled when a packed entry is read
   };
 
   static Entry parse_fields(std::span<const std::byte> fields, std::span<const std::byte> extra);

@@ -1,80 +1,66 @@
-// Deterministic parallel loops. How a range is split may depend on the number of threads, so a body
-// must compute each index independently of the split; a reduction goes over fixed blocks, whose
-// partial results are then added in order.
+// Deterministic parallel loops. How a range is divided may depend on the number of threads and on
+// which of them are free, so a body must compute each index independently of the division; a
+// reduction goes over fixed blocks, whose partial sums are then added in order.
+//
+// One pool of threads serves the whole process (tensor/parallel.cpp). Inside a body, and while
+// another thread uses the pool, loops run serially on the calling thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <exception>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 namespace mini {
 
-inline int max_threads() {
-#ifdef _OPENMP
-  return omp_in_parallel() ? 1 : omp_get_max_threads();
-#else
-  return 1;
-#endif
+// Threads that a loop of the calling thread uses, at least 1; inside a body it is 1. The default is
+// MINI_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process may use
+// (tensor/limits.h).
+int max_threads();
+// Changes it for the calling thread.
+void set_threads(int count);
+
+namespace detail {
+// Calls call(body, i) for i in [0, chunks), on up to `threads` threads. Rethrows an exception of a
+// call; the calls that have not begun by then are left out.
+void run_chunks(std::int64_t chunks, int threads, void (*call)(const void* body, std::int64_t i),
+                const void* body);
+
+template <class Body>
+void run_chunks(std::int64_t chunks, int threads, const Body& body) {
+  run_chunks(
+      chunks, threads, [](const void* b, std::int64_t i) { (*static_cast<const Body*>(b))(i); },
+      &body);
 }
 
-inline void set_threads(int count) {
-#ifdef _OPENMP
-  omp_set_num_threads(count);
-#else
-  (void)count;
-#endif
-}
+// More shares than threads, so that a thread that the system has suspended holds up only one.
+inline constexpr std::int64_t shares_per_thread = 4;
+inline constexpr std::int64_t most_chunks = 1 << 16;
+}  // namespace detail
 
-// Calls body(begin, end) on disjoint ranges that cover [0, count), at most one for each started
-// `grain`. An exception of a body is thrown again here.
+// Calls body(begin, end) on disjoint ranges that cover [0, count), each of about `grain` indices or
+// more. Rethrows an exception of a body.
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
   if (count <= 0) return;
-  const std::int64_t chunks_wanted = (count + grain - 1) / grain;
-  const int threads =
-      static_cast<int>(chunks_wanted < max_threads() ? chunks_wanted : max_threads());
-  if (threads <= 1) {
-    body(std::int64_t{0}, count);
-    return;
-  }
-#ifdef _OPENMP
-  std::exception_ptr error;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (int thread = 0; thread < threads; ++thread) {
-    try {
-      body(count * thread / threads, count * (thread + 1) / threads);
-    } catch (...) {
-#pragma omp critical(mini_parallel_error)
-      error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
-#endif
+  const std::int64_t wanted = (count + grain - 1) / grain;
+  const int threads = static_cast<int>(std::min<std::int64_t>(wanted, max_threads()));
+  if (threads <= 1) return body(std::int64_t{0}, count);
+  const std::int64_t chunks = std::min(wanted, threads * detail::shares_per_thread);
+  detail::run_chunks(chunks, threads,
+                     [&](std::int64_t i) { body(count * i / chunks, count * (i + 1) / chunks); });
 }
 
-// The same for uneven work: indices are handed out one by one as threads become free.
+// Calls body(i) for i in [0, count), for uneven work: a thread that is free takes the next index.
 template <class Body>
 void parallel_tasks(std::int64_t count, const Body& body) {
-  if (count <= 1 || max_threads() == 1) {
+  const std::int64_t chunks = std::min(count, detail::most_chunks);
+  const int threads = static_cast<int>(std::min<std::int64_t>(chunks, max_threads()));
+  if (threads <= 1) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
     return;
   }
-#ifdef _OPENMP
-  std::exception_ptr error;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t i = 0; i < count; ++i) {
-    try {
-      body(i);
-    } catch (...) {
-#pragma omp critical(mini_parallel_error)
-      error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
-#endif
+  detail::run_chunks(chunks, threads, [&](std::int64_t chunk) {
+    for (std::int64_t i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) body(i);
+  });
 }
 
 }  // namespace mini

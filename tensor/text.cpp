@@ -43,6 +43,11 @@ std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
+    std::size_t plain = 0;  // most texts are ASCII
+    while (plain < text.size() && text[plain] >= ' ' && text[plain] <= '~') ++plain;
+    result += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const Character character = first_character(text);
     const bool shown = character.bytes > 0 && !steers(character.code);
     const std::size_t bytes = character.bytes > 0 ? character.bytes : 1;

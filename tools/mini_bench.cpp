@@ -58,6 +58,15 @@ int main(int argc, char** argv) try {
   block->add_option("--batch", dense.batch)->capture_default_str();
   block->add_option("--size", dense.size, "height and width")->capture_default_str();
 
+  ProductsOptions product;
+  auto* products = app.add_subcommand("products", "convolutions and matrix products");
+  products->add_option("--channels", product.channels)->capture_default_str();
+  products->add_option("--outputs", product.outputs)->capture_default_str();
+  products->add_option("--batch", product.batch)->capture_default_str();
+  products->add_option("--size", product.size, "height and width of the image")
+      ->capture_default_str();
+  products->add_option("--sides", product.sides, "of the square matrices")->capture_default_str();
+
   KernelsOptions kernels;
   auto* every = app.add_subcommand("kernels", "the kernels of a training step, each by itself");
   every->add_option("--batch", kernels.batch)->capture_default_str();
@@ -121,6 +130,7 @@ int main(int argc, char** argv) try {
   mini::ops::set_products(common.products);
   if (peak->parsed()) run_peak(common);
   if (block->parsed()) run_dense_block(common, dense);
+  if (products->parsed()) run_products(common, product);
   if (every->parsed()) run_kernels(common, kernels);
   if (training->parsed()) run_step(common, step);
   if (inference->parsed()) run_roundtrip(common, roundtrip);

@@ -78,7 +78,8 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("--memory-limit", line.model.memory_limit,
                   "bytes, or with K, M or G (powers of 1000): the network runs in strips that keep "
-                  "the process below it (half of the machine's memory); with --device cuda: the "
+                  "the process below it (half of what the machine or container has); with --device "
+                  "cuda: the "
                   "GPU's memory (all that is free); changes no pixel")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber)

@@ -2,8 +2,8 @@
 # Builds mini and runs every test: release, AddressSanitizer and UBSan, the install tree, clang-tidy.
 #   tools/test.sh           everything
 #   tools/test.sh --quick   the release build and its tests only
-# Installs what is missing (Debian 12), prints what each part took, ends with the totals; the exit
-# code is 0 only when all is green.
+# Installs what is missing (Debian 12 and 13), prints what each part took, ends with the totals; the
+# exit code is 0 only when all is green.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/lib/setup.sh
@@ -15,8 +15,12 @@ case "${1:-}" in
   *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
 
-mpi=(libopenmpi-dev openmpi-bin)
-if $quick; then setup "${mpi[@]}"; else setup "${mpi[@]}" clang clang-tidy libomp-dev; fi
+packages=(libgtest-dev libopenmpi-dev openmpi-bin)
+if $quick; then setup "${packages[@]}"; else setup "${packages[@]}" clang clang-tidy; fi
+$quick || compiles clang++ || {
+  echo "clang++ does not compile here; install the g++ that clang++ -v names, or run tools/test.sh --quick" >&2
+  exit 1
+}
 
 logs=build/logs
 mkdir -p "$logs"
@@ -53,15 +57,14 @@ tests() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-build() { configure "build/$1" "${@:2}" && cmake --build "build/$1"; }
-# Warm threads spin while they wait, which on a busy machine steals time from the one that works.
-export OMP_WAIT_POLICY=passive
+configure_and_build() { configure "build/$1" "${@:2}" && build "build/$1"; }
 
-step build-release build release -DCMAKE_BUILD_TYPE=Release
+step build-release configure_and_build release -DCMAKE_BUILD_TYPE=Release
 tests test-release build/release
+step configure tests/configure/run.sh build/configure
 if ! $quick; then
   # By clang, so that both compilers build everything and run every test.
-  step build-debug build debug --preset debug
+  step build-debug configure_and_build debug --preset debug
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   # Too slow under the sanitizers: whole training runs (the golden ones' first steps run in float32),
   # and deep networks trained only to count bytes.

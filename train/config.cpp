@@ -109,7 +109,9 @@ std::vector<Field> common_fields(TrainConfig& c) {
        "cores compute from rounded factors",
        {},
        {"float32", "float64", "tf32", "bfloat16"}},
-      {"threads", &c.threads, "of the arithmetic; 0: one a core", between(0, 1024)},
+      {"threads", &c.threads,
+       "threads that compute; 0: one for each processor that the process may use",
+       between(0, 1024)},
   };
 }
 
@@ -257,11 +259,13 @@ void choose(TrainConfig& config, const std::string& text, const std::string& sou
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
                          std::span<const std::string> assignments) {
   TrainConfig config;
-  config.out = (fs::absolute(folder) / config.out).lexically_normal();
+  // "x.json" has an empty folder, which absolute() refuses.
+  const fs::path base = folder.empty() ? fs::current_path() : fs::absolute(folder);
+  config.out = (base / config.out).lexically_normal();
   choose(config, text, source, assignments);
   const Others others(config);
   const std::vector<Field> table = fields_of(config), fields = others.behind(table);
-  read_fields(fields, text, source, fs::absolute(folder));
+  read_fields(fields, text, source, base);
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
   std::string complaint = complaint_about(config), blamed = source;

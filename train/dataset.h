@@ -75,6 +75,8 @@ class BatchLoader {
   std::int64_t image_count() const { return maker_.images().size(); }
   // One line for each file left out, "PATH: reason".
   const std::vector<std::string>& skipped() const { return maker_.images().skipped(); }
+  // One line for each oddity of a file that is used.
+  const std::vector<std::string>& notices() const { return maker_.images().notices(); }
 
  private:
   struct Made {

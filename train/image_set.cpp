@@ -16,32 +16,31 @@ ImageSet::ImageSet(const std::vector<fs::path>& places, std::int64_t least_side,
   const std::vector<fs::path> paths = infer::find_images(places);
   const auto count = static_cast<std::int64_t>(paths.size());
   std::vector<Entry> entries(paths.size());
-  std::vector<std::string> reasons(paths.size()), broken(paths.size());  // empty: fine
+  std::vector<std::string> reasons(paths.size());  // empty: fine
+  std::vector<std::vector<std::string>> notices(paths.size());
   std::atomic<std::size_t> used = 0;
   parallel_tasks(count, [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
     try {
-      Tensor image = io::read_image(paths[i]);
+      Tensor image = io::read_image(paths[i], {.notices = &notices[i]});
       if (std::min(image.size(0), image.size(1)) < least_side)
         reasons[i] = concat_text(paths[i].string(), ": ", image.size(1), "x", image.size(0),
                                  " pixels, at least ", least_side, " a side are needed");
       entries[i] = {paths[i], image.shape(), {}};
       if (reasons[i].empty() && used.fetch_add(image.bytes()) + image.bytes() <= cache_bytes)
         entries[i].image = std::move(image);
-    } catch (const Error& error) {
-      const std::string text = error.what();
-      broken[i] = text.find(paths[i].string()) == std::string::npos
-                      ? paths[i].string() + ": " + text
-                      : text;
+    } catch (const Error& error) {  // which names the file
+      reasons[i] = error.what();
     }
   });
-  for (const std::string& reason : broken)
-    check(reason.empty(), "data: ", reason, "; mend the file or take it out of the folder");
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (reasons[i].empty())
-      entries_.push_back(std::move(entries[i]));
-    else
+    if (!reasons[i].empty()) {
       skipped_.push_back(std::move(reasons[i]));
+      continue;
+    }
+    entries_.push_back(std::move(entries[i]));
+    for (const std::string& notice : notices[i])
+      notices_.push_back(paths[i].string() + ": " + notice);
   }
   check(!entries_.empty(), "data: none of ", paths.size(), " images can be used; ",
         skipped_.empty() ? "" : skipped_.front());

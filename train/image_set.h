@@ -17,7 +17,8 @@ namespace mini::train {
 
 class ImageSet {
  public:
-  // `places` as in infer/images.h. Images below `least_side` pixels on a side are skipped, like those that cannot be decoded. When
+  // `places` as in infer/images.h. Images that cannot be decoded or are below `least_side` pixels on
+  // a side are left out. When
   // nothing is left an Error says what was wrong with the first.
   ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
            std::size_t cache_bytes);
@@ -28,6 +29,8 @@ class ImageSet {
   Tensor load(std::int64_t index) const;
   // One line for each file left out, "PATH: reason".
   const std::vector<std::string>& skipped() const { return skipped_; }
+  // One line for each oddity of a file that is used, "PATH: oddity".
+  const std::vector<std::string>& notices() const { return notices_; }
 
  private:
   struct Entry {
@@ -38,7 +41,7 @@ class ImageSet {
   const Entry& entry(std::int64_t index) const { return entries_[static_cast<std::size_t>(index)]; }
 
   std::vector<Entry> entries_;
-  std::vector<std::string> skipped_;
+  std::vector<std::string> skipped_, notices_;
 };
 
 }  // namespace mini::train

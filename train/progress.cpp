@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "tensor/error.h"
+#include "tensor/text.h"
 
 namespace mini::train {
 namespace {
@@ -76,7 +77,7 @@ void Progress::update(std::int64_t step, const Values& values, bool report) {
 
 void Progress::message(const std::string& text) {
   clear_line();
-  out_ << text << "\n" << std::flush;
+  out_ << printable(text) << "\n" << std::flush;
 }
 
 void Progress::pause() { paused_at_ = Clock::now(); }

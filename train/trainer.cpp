@@ -168,6 +168,8 @@ void Trainer::open_outputs() {
   const models::Rescaler& network = recipe_->network();
   for (const std::string& note : notes_) reporter_->message(note);
   for (const std::string& line : loader_->skipped()) reporter_->message("left out " + line);
+  for (const std::string& line : validator_->skipped()) reporter_->message("left out " + line);
+  for (const std::string& line : loader_->notices()) reporter_->message(line);
   reporter_->message(concat_text(
       network.name(), " x", network.scale(), ", ", network.parameter_count(), " parameters; ",
       processes_text(collective_), loader_->image_count(), " images to train on, ",

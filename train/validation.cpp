@@ -37,15 +37,21 @@ std::string unused_name(const std::string& stem, const std::vector<Picture>& oth
 Validator::Validator(ValidationOptions options, io::ImageFormat trained)
     : options_(std::move(options)), format_(options_.format.value_or(trained)) {
   if (options_.folders.empty()) return;
-  paths_ = infer::find_images(options_.folders);
-  if (options_.images > 0 && image_count() > options_.images)
-    paths_.resize(static_cast<std::size_t>(options_.images));
   // What cannot be used is told now, not after the first night.
-  for (const std::filesystem::path& path : paths_) {
-    const Tensor image = io::read_image(path);
-    check(std::min(image.size(0), image.size(1)) >= least_side, path.string(), ": ", image.size(1),
-          "x", image.size(0), " is too small to validate on; at least ", least_side);
+  for (const std::filesystem::path& path : infer::find_images(options_.folders)) {
+    if (options_.images > 0 && image_count() == options_.images) break;
+    try {
+      const Tensor image = io::read_image(path);
+      check(std::min(image.size(0), image.size(1)) >= least_side, path.string(), ": ",
+            image.size(1), "x", image.size(0), " is too small to validate on; at least ",
+            least_side);
+      paths_.push_back(path);
+    } catch (const Error& error) {
+      skipped_.emplace_back(error.what());
+    }
   }
+  check(!paths_.empty(), "validation: no image can be used; ",
+        skipped_.empty() ? "" : skipped_.front());
 }
 
 std::optional<Validation> Validator::run(const models::Rescaler& network,

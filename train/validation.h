@@ -36,11 +36,14 @@ struct Validation {
 
 class Validator {
  public:
-  // Throws when a folder has no images. `trained`: the codec that the recipe trains for.
+  // Leaves out images that cannot be read or are too small. Throws when a folder has no images, or
+  // nothing is left. `trained`: the codec that the recipe trains for.
   Validator(ValidationOptions options, io::ImageFormat trained);
 
   bool enabled() const { return !paths_.empty(); }
   std::int64_t image_count() const { return static_cast<std::int64_t>(paths_.size()); }
+  // One line for each file left out.
+  const std::vector<std::string>& skipped() const { return skipped_; }
   // `stop` is asked after each image; once it says yes, there is no result.
   std::optional<Validation> run(const models::Rescaler& network,
                                 const std::function<bool()>& stop) const;
@@ -49,6 +52,7 @@ class Validator {
   ValidationOptions options_;
   io::ImageFormat format_;
   std::vector<std::filesystem::path> paths_;
+  std::vector<std::string> skipped_;
 };
 
 }  // namespace mini::train

@@ -29,7 +29,7 @@ struct Subnet {
   std::function<Tensor(const Tensor&)> function;
   Tensors parameters;     // the tensors that `function` depends on besides its input
   std::int64_t halo = 0;  // rows above and below that a row of the result depends on
-  // A part of an image gives the bits of the whole image if it begins at a multiple of so many rows.
+  // A part of an image has the bits of the whole image if it begins at a multiple of this many rows.
   std::int64_t row_grid = 1;
   // Bytes of workspace, besides the result, that `function` needs for an input of this shape and
   // dtype while nothing is recorded. Empty: too few to count.

@@ -1,10 +1,13 @@
 // Convolution and the gradient of its input, on the CPU: both are one correlation.
 //
-// The gradient of the input correlates dy, with stride-1 zeros between its values, with the kernel
-// turned round by half a turn and its channels exchanged. A correlation is computed strip by strip
+// The gradient of the input correlates dy with the kernel turned round by half a turn and its
+// channels exchanged; at a stride, each of the stride's remainders is a correlation of its own, with
+// the part of the kernel that meets it. A correlation is computed strip by strip
 // (strips.h) as a matrix product that gathers nothing: rows are output pixels, columns are output
 // channels (gemm.h; dot_tile.h where they are few). Tasks are strips; every output is summed in one
 // order, whatever the strip or the thread. Read next: conv_weight_gradient.cpp.
+#include <numeric>
+
 #include "ops/cpu/dot_tile.h"
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/strips.h"
@@ -58,6 +61,8 @@ struct Correlation {
                const Region& region) const;
   void compute_in_place(const T* filter, std::int64_t n, const Region& region) const;
   void compute_padded(const T* filter, std::int64_t n, const Region& region) const;
+  // The outputs that see nothing, by a kernel without elements.
+  void clear() const;
 };
 
 // Whether vectors along the inputs (dot_tile.h) cost less than vectors along the outputs (gemm.h),
@@ -123,6 +128,10 @@ void Correlation<T>::compute(const T* filter, const T* input, std::int64_t pitch
     std::swap(y_line, y_step);
     std::swap(lines, length);
   }
+  if (line == length * step && y_line == length * y_step) {  // one long line
+    length *= lines;
+    lines = 1;
+  }
   T* const result = y.pixel(n, region.top, region.left);
   if (narrow()) {
     for (std::int64_t i = 0; i < lines; ++i)
@@ -177,7 +186,18 @@ void Correlation<T>::compute_padded(const T* filter, std::int64_t n, const Regio
 }
 
 template <class T>
+void Correlation<T>::clear() const {
+  parallel_for(images * rows.output, 1 + 16384 / (columns.output * outputs),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i)
+                   for (std::int64_t j = 0; j < columns.output; ++j)
+                     std::fill_n(y.pixel(i / rows.output, i % rows.output, j), outputs, T(0));
+               });
+}
+
+template <class T>
 void Correlation<T>::run() const {
+  if (taps() == 0) return clear();
   const std::int64_t pitch = columns.reach(columns.output) * inputs;
   const std::int64_t strip =
       strip_rows(rows, pitch * static_cast<std::int64_t>(sizeof(T)), strip_bytes);
@@ -190,8 +210,7 @@ void Correlation<T>::run() const {
   else
     pack_wide(filter);
 
-  const bool readable = (x.channel == 1 || inputs == 1) && x.column == inputs && rows.spread == 1 &&
-                        columns.spread == 1;
+  const bool readable = (x.channel == 1 || inputs == 1) && x.column == inputs;
   const std::int64_t left = columns.inner_begin(), right = columns.inner_end();
   const std::int64_t work = strip * columns.output * outputs * depth();
   strip_tasks(images * strips, work, [&](std::int64_t task) {
@@ -218,20 +237,38 @@ Axis forward_axis(const Conv2dParams& params, const Shape& x, const Shape& w, co
           .kernel = w[2 + i],
           .stride = params.stride[axis],
           .dilation = params.dilation[axis],
-          .before = params.padding[axis],
-          .spread = 1};
+          .before = params.padding[axis]};
 }
 
-Axis gradient_axis(const Conv2dParams& params, const Shape& dy, const Shape& w, const Shape& dx,
-                   int i) {
-  const auto axis = static_cast<std::size_t>(i);
-  return {.input = dy[2 + i],
-          .output = dx[2 + i],
-          .kernel = w[2 + i],
-          .stride = 1,
-          .dilation = params.dilation[axis],
-          .before = params.dilation[axis] * (w[2 + i] - 1) - params.padding[axis],
-          .spread = params.stride[axis]};
+// Of one axis of the input's gradient: dx(first + i·stride) for all i is a correlation of dy with
+// every step-th element of the kernel, from `begin` on, turned round.
+struct Phase {
+  Axis axis;
+  std::int64_t first, begin, step;
+};
+
+// The elements that meet dx(first): those a for which first + padding - a·dilation is a multiple of
+// the stride. Where there are none, axis.kernel is 0.
+Phase gradient_phase(const Conv2dParams& params, const Shape& dy, const Shape& w, const Shape& dx,
+                     int i, std::int64_t first) {
+  const auto k = static_cast<std::size_t>(i);
+  const std::int64_t kernel = w[2 + i], stride = params.stride[k], dilation = params.dilation[k];
+  const auto position = [&](std::int64_t a) { return first + params.padding[k] - a * dilation; };
+  const std::int64_t step = stride / std::gcd(stride, dilation);
+  std::int64_t begin = 0;
+  while (begin < std::min(step, kernel) && position(begin) % stride != 0) ++begin;
+  const bool none = begin == std::min(step, kernel);
+  const std::int64_t count = none ? 0 : (kernel - begin + step - 1) / step;
+  const std::int64_t apart = step * dilation / stride;
+  return {{.input = dy[2 + i],
+           .output = (dx[2 + i] - first + stride - 1) / stride,
+           .kernel = count,
+           .stride = 1,
+           .dilation = apart,
+           .before = (count - 1) * apart - position(begin) / stride},
+          first,
+          begin,
+          step};
 }
 
 }  // namespace
@@ -259,18 +296,31 @@ void conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
                            const Conv2dParams& params) {
   const std::int64_t outputs = w.size(1), inputs = w.size(0) / params.groups;
   const std::int64_t kh = w.size(2), kw = w.size(3);
-  const Axis rows = gradient_axis(params, dy.shape(), w.shape(), dx.shape(), 0);
-  const Axis columns = gradient_axis(params, dy.shape(), w.shape(), dx.shape(), 1);
+  const auto phases = [&](int i) {
+    std::vector<Phase> result;
+    const std::int64_t stride = params.stride[static_cast<std::size_t>(i)];
+    for (std::int64_t first = 0; first < std::min(stride, dx.size(2 + i)); ++first)
+      result.push_back(gradient_phase(params, dy.shape(), w.shape(), dx.shape(), i, first));
+    return result;
+  };
   visit_real(dx.dtype(), "conv2d_input_gradient", [&](auto type) {
     using T = typename decltype(type)::type;
-    for (std::int64_t g = 0; g < params.groups; ++g) {
-      // Read from the last tap backwards, input and output channels exchanged.
-      const Filter<T> filter{w.data<T>() + g * inputs * outputs * kh * kw + kh * kw - 1, kh * kw,
-                             outputs * kh * kw, -kw, -1};
-      Correlation<T>{{dy, g * inputs},  dy.size(0), inputs, filter, nullptr,
-                     {dx, g * outputs}, outputs,    rows,   columns}
-          .run();
-    }
+    for (const Phase& row : phases(0))
+      for (const Phase& column : phases(1))
+        for (std::int64_t g = 0; g < params.groups; ++g) {
+          ImageView<T> to{dx, g * outputs};
+          to.data = to.pixel(0, row.first, column.first);
+          to.row *= params.stride[0];
+          to.column *= params.stride[1];
+          // Read from the last tap backwards, input and output channels exchanged.
+          const std::int64_t a = row.begin + (row.axis.kernel - 1) * row.step;
+          const std::int64_t b = column.begin + (column.axis.kernel - 1) * column.step;
+          const Filter<T> filter{w.data<T>() + g * inputs * outputs * kh * kw + a * kw + b, kh * kw,
+                                 outputs * kh * kw, -row.step * kw, -column.step};
+          Correlation<T>{{dy, g * inputs}, dy.size(0), inputs,     filter, nullptr, to,
+                         outputs,          row.axis,   column.axis}
+              .run();
+        }
   });
 }
 

@@ -11,7 +11,7 @@
 #include <array>
 #include <utility>
 
-#include "ops/cpu/simd.h"
+#include "ops/cpu/gemm.h"
 
 namespace mini::cpu {
 
@@ -31,8 +31,11 @@ inline constexpr int max_dot_columns = 12;
 // Registers: the sums, a vector of each row of A and one of B.
 constexpr int max_dot_rows(int columns) {
   const int rows = (vector_registers - 1) / (columns + 1);
-  return rows < 1 ? 1 : rows < 8 ? rows : 8;
+  return rows < 8 ? rows : 8;
 }
+// Six leave room for two rows in sixteen registers, and what B has of six columns stays in the
+// first-level cache.
+inline constexpr int max_dot_tile_columns = 6;
 
 template <class T, int Rows, int Columns>
 void dot_tile(const DotJob<T>& job) {
@@ -91,24 +94,28 @@ void dot_rows(DotJob<T> job, std::int64_t rows) {
     return std::array<Kernel, sizeof...(R)>{&dot_tile<T, R + 1, Columns>...};
   }
   (std::make_integer_sequence<int, tallest>{});
-  const std::int64_t tiles = (rows + tallest - 1) / tallest;
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const std::int64_t height = rows * (i + 1) / tiles - rows * i / tiles;
+  for_tiles(rows, tallest, [&](std::int64_t, std::int64_t height) {
     kernels[static_cast<std::size_t>(height - 1)](job);
     job.a += height * job.a_row;
     job.c += height * job.c_row;
-  }
+  });
 }
 
-// The same with the number of columns, 1..max_dot_columns, known only now.
+// The same with the number of columns, 1..max_dot_columns, known only now, cut into even tiles.
 template <class T>
 void dot_rows(const DotJob<T>& job, std::int64_t rows, std::int64_t columns) {
   using Run = void (*)(DotJob<T>, std::int64_t);
   static constexpr auto runs = []<int... N>(std::integer_sequence<int, N...>) {
     return std::array<Run, sizeof...(N)>{static_cast<Run>(&dot_rows<T, N + 1>)...};
   }
-  (std::make_integer_sequence<int, max_dot_columns>{});
-  runs[static_cast<std::size_t>(columns - 1)](job, rows);
+  (std::make_integer_sequence<int, max_dot_tile_columns>{});
+  for_tiles(columns, max_dot_tile_columns, [&](std::int64_t first, std::int64_t width) {
+    DotJob<T> part = job;
+    part.b += first * job.segments * whole_vectors<T>(job.depth);
+    part.c += first;
+    if (job.start != nullptr) part.start += first;
+    runs[static_cast<std::size_t>(width - 1)](part, rows);
+  });
 }
 
 }  // namespace mini::cpu

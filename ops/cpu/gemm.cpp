@@ -8,76 +8,71 @@
 namespace mini::cpu {
 namespace {
 
-// Accumulators fill the registers but for what holds a row of B and a broadcast value. More than 14
-// rows would bring nothing: 13 sums in flight already hide the latency of a multiply-add.
-constexpr int max_tile_rows(int vectors) {
-  const int rows = (vector_registers - 4) / vectors;
-  return rows < 14 ? rows : 14;
-}
-
+// The tile of job whose first row is at a, c and start.
 template <class T, int Rows, int Vectors>
-void tile(const TileJob<T>& job) {
+void tile(const TileJob<T>& job, const T* a, T* c, const T* start) {
   using V = Vec<T>;
+  // Under a mask, storing takes AMD's processors a dozen cycles: whole vectors go a way of their own.
+  const bool whole = job.last_lanes == V::lanes;
   const auto last = V::first(job.last_lanes);
   V sum[Rows][Vectors];
-  if (job.start == nullptr) {
+  if (start == nullptr) {
 #pragma GCC unroll 16
     for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) sum[m][v] = V::zero();
   } else {
 #pragma GCC unroll 16
-    for (int m = 0; m < Rows; ++m) {
-      const T* from = job.start + m * job.start_row;
+    for (int m = 0; m < Rows; ++m, start += job.start_row) {
 #pragma GCC unroll 4
-      for (int v = 0; v + 1 < Vectors; ++v) sum[m][v] = V::load(from + v * V::lanes);
-      sum[m][Vectors - 1] = V::load(from + (Vectors - 1) * V::lanes, last);
+      for (int v = 0; v + 1 < Vectors; ++v) sum[m][v] = V::load(start + v * V::lanes);
+      sum[m][Vectors - 1] = V::load(start + (Vectors - 1) * V::lanes, last);
     }
   }
+  const std::int64_t a_row = job.a_row, a_step = job.a_step, b_step = job.b_step;
   for (std::int64_t s = 0; s < job.segments; ++s) {
-    const T* a = job.a + job.a_offset[s];
+    const T* from = a + job.a_offset[s];
     const T* b = job.b + s * job.b_segment;
-    for (std::int64_t k = 0; k < job.depth; ++k) {
+    for (std::int64_t k = job.depth; k > 0; --k) {
       V row[Vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v + 1 < Vectors; ++v) row[v] = V::load(b + v * V::lanes);
-      row[Vectors - 1] = V::load(b + (Vectors - 1) * V::lanes, last);
+      for (int v = 0; v < Vectors; ++v) row[v] = V::load(b + v * V::lanes);
 #pragma GCC unroll 16
       for (int m = 0; m < Rows; ++m) {
-        const V value = V::all(a[m * job.a_row]);
+        const V value = V::all(from[m * a_row]);
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) sum[m][v].add_product(value, row[v]);
       }
-      a += job.a_step;
-      b += job.b_step;
+      from += a_step;
+      b += b_step;
     }
   }
+  const std::int64_t c_row = job.c_row;
 #pragma GCC unroll 16
-  for (int m = 0; m < Rows; ++m) {
-    T* to = job.c + m * job.c_row;
+  for (int m = 0; m < Rows; ++m, c += c_row) {
 #pragma GCC unroll 4
-    for (int v = 0; v + 1 < Vectors; ++v) sum[m][v].store(to + v * V::lanes);
-    sum[m][Vectors - 1].store(to + (Vectors - 1) * V::lanes, last);
+    for (int v = 0; v + 1 < Vectors; ++v) sum[m][v].store(c + v * V::lanes);
+    if (whole)
+      sum[m][Vectors - 1].store(c + (Vectors - 1) * V::lanes);
+    else
+      sum[m][Vectors - 1].store(c + (Vectors - 1) * V::lanes, last);
   }
 }
 
 // Runs `job` for `rows` rows, as even tiles of at most max_tile_rows: one kernel per height.
 template <class T, int Vectors>
-void tile_rows(TileJob<T> job, std::int64_t rows) {
-  using Kernel = void (*)(const TileJob<T>&);
+void tile_rows(const TileJob<T>& job, std::int64_t rows) {
+  using Kernel = void (*)(const TileJob<T>&, const T*, T*, const T*);
   static constexpr int tallest = max_tile_rows(Vectors);
   static constexpr auto kernels = []<int... R>(std::integer_sequence<int, R...>) {
     return std::array<Kernel, sizeof...(R)>{&tile<T, R + 1, Vectors>...};
   }
   (std::make_integer_sequence<int, tallest>{});
-  const std::int64_t tiles = (rows + tallest - 1) / tallest;
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const std::int64_t height = rows * (i + 1) / tiles - rows * i / tiles;
-    kernels[static_cast<std::size_t>(height - 1)](job);
-    job.a += height * job.a_row;
-    job.c += height * job.c_row;
-    if (job.start != nullptr) job.start += height * job.start_row;
-  }
+  for_tiles(rows, tallest, [&](std::int64_t first, std::int64_t height) {
+    kernels[static_cast<std::size_t>(height - 1)](
+        job, job.a + first * job.a_row, job.c + first * job.c_row,
+        job.start == nullptr ? nullptr : job.start + first * job.start_row);
+  });
 }
 
 }  // namespace

@@ -25,13 +25,32 @@ struct TileJob {
   std::int64_t segments, depth;
   T* c;
   std::int64_t c_row;
-  int last_lanes;  // columns in the tile's last vector
+  int last_lanes;  // columns in the tile's last vector; B is read, C is not written behind them
   // What the sums begin with, or null for 0: C itself to add to it, a bias with start_row 0.
   const T* start;
   std::int64_t start_row;
 };
 
 inline constexpr int max_tile_vectors = 3;
+
+// Accumulators fill the registers but for what holds a row of B and a broadcast value. More than 14
+// rows would bring nothing: 13 sums in flight already hide the latency of a multiply-add.
+constexpr int max_tile_rows(int vectors) {
+  const int rows = (vector_registers - 4) / vectors;
+  return rows < 14 ? rows : 14;
+}
+
+// Calls body(first row, height) for tiles of about the same height, at most `tallest`.
+template <class Body>
+void for_tiles(std::int64_t rows, std::int64_t tallest, const Body& body) {
+  const std::int64_t tiles = (rows + tallest - 1) / tallest;
+  std::int64_t first = 0;
+  for (std::int64_t left = tiles; left > 0; --left) {
+    const std::int64_t height = first + tallest * left == rows ? tallest : (rows - first) / left;
+    body(first, height);
+    first += height;
+  }
+}
 
 // Runs `job` for `rows` rows in tiles of 1..max_tile_vectors vectors. T is float or double.
 template <class T>
@@ -78,15 +97,20 @@ struct Matrix {
 template <class T>
 void pack_panel(const Matrix<const T>& b, std::int64_t depth, const Panel& panel,
                 std::int64_t columns, T* out) {
+  using V = Vec<T>;
   const std::int64_t width = panel_width<T>(panel);
   const std::int64_t used = std::min(width, columns - panel.first);
-  for (std::int64_t k = 0; k < depth; ++k) {
+  const auto last = V::first(panel.last_lanes);
+  for (std::int64_t k = 0; k < depth; ++k, out += width) {
     const T* from = b.data + k * b.row + panel.first * b.column;
-    if (b.column == 1)
-      std::copy_n(from, used, out + k * width);
-    else
-      for (std::int64_t n = 0; n < used; ++n) out[k * width + n] = from[n * b.column];
-    std::fill_n(out + k * width + used, width - used, T(0));
+    if (b.column == 1) {
+      std::int64_t n = 0;
+      for (; n + V::lanes < width; n += V::lanes) V::load(from + n).store(out + n);
+      V::load(from + n, last).store(out + n);
+    } else {
+      for (std::int64_t n = 0; n < used; ++n) out[n] = from[n * b.column];
+      std::fill_n(out + used, width - used, T(0));
+    }
   }
 }
 

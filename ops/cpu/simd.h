@@ -1,6 +1,5 @@
 // Vec<T>: as many T as one vector register holds, and the seven things the product kernels do with
-// it. AVX-512 is spelled out; elsewhere the compiler's own vectors are used, as wide as it has
-// them.
+// it. AVX-512 and AVX2 are spelled out; elsewhere the compiler's own vectors are used.
 #pragma once
 
 #include <algorithm>
@@ -70,17 +69,55 @@ struct Vec<double> {
   double sum() const { return add_lanes<double>(value); }
 };
 
+#elif defined(__AVX2__) && defined(__FMA__)
+
+inline constexpr int vector_registers = 16;
+
+template <>
+struct Vec<float> {
+  static constexpr int lanes = 8;
+  using Mask = __m256i;
+  __m256 value;
+
+  static Mask first(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static Vec zero() { return {_mm256_setzero_ps()}; }
+  static Vec all(float x) { return {_mm256_set1_ps(x)}; }
+  static Vec load(const float* from) { return {_mm256_loadu_ps(from)}; }
+  static Vec load(const float* from, Mask mask) { return {_mm256_maskload_ps(from, mask)}; }
+  void store(float* to) const { _mm256_storeu_ps(to, value); }
+  void store(float* to, Mask mask) const { _mm256_maskstore_ps(to, mask, value); }
+  void add_product(Vec a, Vec b) { value = _mm256_fmadd_ps(a.value, b.value, value); }
+  float sum() const { return add_lanes<float>(value); }
+};
+
+template <>
+struct Vec<double> {
+  static constexpr int lanes = 4;
+  using Mask = __m256i;
+  __m256d value;
+
+  static Mask first(int count) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+  static Vec zero() { return {_mm256_setzero_pd()}; }
+  static Vec all(double x) { return {_mm256_set1_pd(x)}; }
+  static Vec load(const double* from) { return {_mm256_loadu_pd(from)}; }
+  static Vec load(const double* from, Mask mask) { return {_mm256_maskload_pd(from, mask)}; }
+  void store(double* to) const { _mm256_storeu_pd(to, value); }
+  void store(double* to, Mask mask) const { _mm256_maskstore_pd(to, mask, value); }
+  void add_product(Vec a, Vec b) { value = _mm256_fmadd_pd(a.value, b.value, value); }
+  double sum() const { return add_lanes<double>(value); }
+};
+
 #else
 
 inline constexpr int vector_registers = 16;
 
 template <class T>
 struct Vec {
-#ifdef __AVX__
-  static constexpr int lanes = 32 / sizeof(T);
-#else
   static constexpr int lanes = 16 / sizeof(T);
-#endif
   using Mask = int;  // how many of the first lanes
   typedef T Native __attribute__((vector_size(lanes * sizeof(T))));
   Native value;
@@ -103,16 +140,7 @@ struct Vec {
   void store(T* to, Mask mask) const {
     for (int i = 0; i < mask; ++i) to[i] = value[i];
   }
-  void add_product(Vec a, Vec b) {
-#if defined(__AVX__) && defined(__FMA__)
-    if constexpr (sizeof(T) == sizeof(float))
-      value = Native(_mm256_fmadd_ps(__m256(a.value), __m256(b.value), __m256(value)));
-    else
-      value = Native(_mm256_fmadd_pd(__m256d(a.value), __m256d(b.value), __m256d(value)));
-#else
-    value += a.value * b.value;
-#endif
-  }
+  void add_product(Vec a, Vec b) { value += a.value * b.value; }
   T sum() const { return add_lanes<T>(value); }
 };
 

@@ -18,11 +18,10 @@
 
 namespace mini::cpu {
 
-// One axis of a correlation: output i looks at positions i·stride + a·dilation - before, a <
-// kernel. Input j is at position j·spread: spread > 1 is the zeros that the gradient of a strided
-// convolution has between the values. Every other position is zero.
+// One axis of a correlation: output i looks at inputs i·stride + a·dilation - before, a < kernel,
+// which are zeros outside [0, input).
 struct Axis {
-  std::int64_t input, output, kernel, stride, dilation, before, spread;
+  std::int64_t input, output, kernel, stride, dilation, before;
 
   // The first position that output i looks at, and how many positions `outputs` of them look over.
   std::int64_t first(std::int64_t i) const { return i * stride - before; }
@@ -73,23 +72,22 @@ void copy_padded(const ImageView<const T>& x, std::int64_t n, std::int64_t chann
   const std::int64_t before = -columns.first(region.left);
   for (std::int64_t i = 0; i < rows.reach(region.height()); ++i, out += pitch) {
     const std::int64_t row = rows.first(region.top) + i;
-    if (row < 0 || row % rows.spread != 0 || row / rows.spread >= rows.input) {
+    if (row < 0 || row >= rows.input) {
       std::fill_n(out, pitch, T(0));
       continue;
     }
-    const std::int64_t spread = columns.spread;
-    const T* const from = x.pixel(n, row / rows.spread, 0);
+    const T* const from = x.pixel(n, row, 0);
     // Input columns [left, right) are seen; `left` lands at place(left).
-    const auto place = [&](std::int64_t j) { return j * spread + before; };
-    const std::int64_t left = std::max<std::int64_t>(0, (spread - 1 - before) / spread);
-    const std::int64_t right = std::min(columns.input, (width - before + spread - 1) / spread);
-    if (left >= right || spread > 1) {
+    const auto place = [&](std::int64_t j) { return j + before; };
+    const std::int64_t left = std::max<std::int64_t>(0, -before);
+    const std::int64_t right = std::min(columns.input, width - before);
+    if (left >= right) {
       std::fill_n(out, pitch, T(0));
     } else {
       std::fill_n(out, place(left) * channels, T(0));
       std::fill(out + place(right) * channels, out + pitch, T(0));
     }
-    if (x.channel == 1 && x.column == channels && spread == 1 && left < right) {
+    if (x.channel == 1 && x.column == channels && left < right) {
       std::copy(from + left * channels, from + right * channels, out + place(left) * channels);
     } else if (x.channel == 1) {
       for (std::int64_t j = left; j < right; ++j)
@@ -124,6 +122,37 @@ struct Runs {
         offset.push_back(a * rows.dilation * pitch + b * columns.dilation * channels);
   }
   std::int64_t count() const { return static_cast<std::int64_t>(offset.size()); }
+};
+
+// Memory that the processor is asked to fetch, line by line, while it computes something else.
+class Ahead {
+ public:
+  template <class T>
+  void add(const T* from, std::int64_t count) {
+    if (count > 0)
+      ranges_.push_back({reinterpret_cast<const char*>(from), count * std::int64_t{sizeof(T)}});
+  }
+  std::int64_t lines() const {
+    std::int64_t result = 0;
+    for (const Range& range : ranges_) result += (range.bytes + line - 1) / line;
+    return result;
+  }
+  void fetch(std::int64_t count) {
+    for (; count > 0 && !ranges_.empty(); --count) {
+      Range& last = ranges_.back();
+      __builtin_prefetch(last.from, 0, 2);
+      last = {last.from + line, last.bytes - line};
+      if (last.bytes <= 0) ranges_.pop_back();
+    }
+  }
+
+ private:
+  static constexpr std::int64_t line = 64;
+  struct Range {
+    const char* from;
+    std::int64_t bytes;
+  };
+  std::vector<Range> ranges_;
 };
 
 // Runs body(0), ..., body(count - 1), each of about `work` multiply-adds, in parallel where there

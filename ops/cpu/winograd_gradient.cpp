@@ -102,7 +102,8 @@ void WeightGradients::row(int y, const float* in, const blocked::Layout& layout,
   // A chunk is a part of a row of tiles, or a few short rows.
   const std::int64_t width = std::min(layout.tile_columns(), chunk_tiles);
   const std::int64_t height = std::min(layout.tile_rows(), chunk_tiles / width);
-  const Tensor memory = Tensor::empty({4 * height * width * (v_pitch + z_pitch)});
+  // The products read whole vectors, also behind the last inputs of the last tile.
+  const Tensor memory = Tensor::empty({4 * height * width * (v_pitch + z_pitch) + block});
   float* const z = memory.data<float>();
   float* const v = z + 4 * height * width * z_pitch + lead;
 

@@ -83,7 +83,7 @@ TEST(BesideWeights, WhatIsNoFileOfWeightsIsNamedWithTheRemedy) {
   expect_contains(error_for("\x89HDF\r\n\x1a\n"), "HDF5");
   expect_contains(error_for("\x1f\x8b\x08"), "gunzip");
   expect_contains(error_for(""), "is empty");
-  expect_contains(error_for(std::string(257, 'x') + "ustar"), "tar archive");
+  expect_contains(error_for(concat_text(std::string(257, 'x'), "ustar")), "tar archive");
 }
 
 TEST(BesideWeights, ALengthThatBeginsLikeAPickleIsSafetensors) {
@@ -91,7 +91,8 @@ TEST(BesideWeights, ALengthThatBeginsLikeAPickleIsSafetensors) {
   // 128 bytes of header: the file begins with 0x80 0x00.
   std::string header = "{}";
   header.resize(0x80, ' ');
-  write_file_atomically(folder.path() / "file", std::string("\x80\0\0\0\0\0\0\0", 8) + header);
+  write_file_atomically(folder.path() / "file",
+                        concat_text(std::string("\x80\0\0\0\0\0\0\0", 8), header));
   EXPECT_EQ(tensor_format(folder.path() / "file"), TensorFormat::safetensors);
   EXPECT_TRUE(read_tensor_file(folder.path() / "file").tensors.empty());
 }

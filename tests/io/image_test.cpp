@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -57,7 +59,8 @@ std::filesystem::path data(const std::string& name) {
 TEST(Image, FormatsAreNamed) {
   for (const ImageFormat format : {ImageFormat::jpeg, ImageFormat::webp, ImageFormat::png})
     EXPECT_EQ(parse_image_format(name_of(format)), format);
-  EXPECT_EQ(parse_image_format("JPG"), ImageFormat::jpeg);
+  for (const char* name : {"JPG", "jpe", "jfif"})
+    EXPECT_EQ(parse_image_format(name), ImageFormat::jpeg);
   expect_contains(test::error_of([] { parse_image_format("avif"); }), "choose jpeg, webp or png");
 }
 
@@ -87,7 +90,7 @@ TEST(Image, AViewIsEncodedAsWhatItShows) {
             encode(ops::contiguous(view), ImageFormat::jpeg, 80));
 }
 
-// Gray, palette, alpha, 16 bits, CMYK: each as Pillow's convert("RGB") gives it.
+// Gray, palette, CMYK as Pillow's convert("RGB") gives them; alpha laid on white, 16 bits rounded.
 TEST(Image, EveryKindOfPixelsBecomesRgb) {
   for (const char* name : foreign)
     EXPECT_TRUE(test::equal_bits(read_image(data(name)), read_image(data(name + ".ppm"s)))) << name;
@@ -109,6 +112,13 @@ TEST(Image, FilesGoByTheirExtension) {
   expect_contains(test::error_of([&] { read_image(bad); }), bad.string());
 }
 
+TEST(Image, NamesOfImagesAreKnown) {
+  for (const char* name : {"a.jpg", "a.JFIF", "b.jpe", "x/y.PNG", "a.pbm", "a.b.tga"})
+    EXPECT_TRUE(has_image_name(name)) << name;
+  for (const char* name : {"._a.png", ".png", ".a.jpg", "a.psd", "png", "a.png.txt"})
+    EXPECT_FALSE(has_image_name(name)) << name;
+}
+
 TEST(Image, WhatCannotBeEncodedIsRefused) {
   const Tensor image = picture(4, 4);
   for (const int quality : {0, 101, -5})
@@ -127,36 +137,30 @@ TEST(Image, WhatCannotBeEncodedIsRefused) {
   expect_contains(test::error_of([&] { encode(wide, ImageFormat::webp, 50); }), "at most 16383");
 }
 
-// Noise makes a file of some megabytes: the encoder's buffer has grown many times when the memory
-// that is left does not suffice.
-TEST(Image, AJpegForWhichThereIsNoMemoryIsAnError) {
-  if (test::address_sanitizer) GTEST_SKIP() << "the sanitizer needs the address space taken here";
+// Encodes noise, which makes a file of some megabytes, where less memory is left than the encoder's
+// growing buffer needs. Prints the error, and ends the process: with 0 if the memory sufficed later.
+[[noreturn]] void encode_without_memory() {
   Generator generator{1, 0};
   const Tensor image = to_image(ops::uniform(generator, {1, 3, 2000, 2000}));
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // large blocks come from the system, where a limit counts
   std::int64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  ::getrlimit(RLIMIT_AS, &before);
   const auto used = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE));
   const rlimit tight{used + (6 << 20), before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_AS, &tight), 0);
+  ::setrlimit(RLIMIT_AS, &tight);
   const std::string error = test::error_of([&] { encode(image, ImageFormat::jpeg, 100); });
   ::setrlimit(RLIMIT_AS, &before);
-  expect_contains(error, "encode: Insufficient memory");
-  EXPECT_GT(encode(image, ImageFormat::jpeg, 100).size(), std::size_t{4} << 20);
+  std::fputs(error.c_str(), stderr);
+  std::exit(encode(image, ImageFormat::jpeg, 100).size() > std::size_t{4} << 20 ? 0 : 1);
 }
 
-TEST(Image, AHeaderTooLargeIsRefusedBeforeMemoryIsTaken) {
-  Bytes file = read_file(data("color.bmp"));
-  for (const std::size_t place : {18, 22}) {  // width, height
-    const std::int32_t size = 60000;
-    std::memcpy(file.data() + place, &size, sizeof(size));
-  }
-  allocator({}).reset_peak();
-  const std::size_t before = allocator({}).stats().peak;
-  expect_contains(test::error_of([&] { decode(file); }), "60000x60000 pixels is too large");
-  EXPECT_EQ(allocator({}).stats().peak, before);
+TEST(Image, AJpegForWhichThereIsNoMemoryIsAnError) {
+  if (test::address_sanitizer) GTEST_SKIP() << "the sanitizer needs the address space taken here";
+  // In a process of its own, where no earlier test's threads have reserved memory of their own.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(encode_without_memory(), testing::ExitedWithCode(0), "encode: Insufficient memory");
 }
 
 TEST(Image, BatchesEqualSingleCallsAtAnyThreadCount) {
@@ -226,8 +230,8 @@ TEST(Image, CodecRoundtripIsEncodeAndDecode) {
   EXPECT_TRUE(test::equal_bits(codec_roundtrip(x, ImageFormat::png, 1), x));
 }
 
-// Each prefix and each change of one byte gives an image or an Error. A prefix of a JPEG, WebP or
-// PNG that lacks more than its end marker is always an Error.
+// Each prefix and each change of one byte gives an image or an Error. A prefix that lacks more than
+// what follows the pixels is always an Error.
 TEST(Image, NoDamageCrashes) {
   for (const char* name : foreign) {
     SCOPED_TRACE(name);
@@ -240,11 +244,10 @@ TEST(Image, NoDamageCrashes) {
         return false;
       }
     };
-    const std::string extension = std::filesystem::path(name).extension();
-    const bool checked = extension == ".jpg" || extension == ".webp" || extension == ".png";
+    const std::size_t end_mark = std::string_view(name).ends_with(".tga") ? 26 : 12;  // at most
     for (std::size_t length = 0; length < good.size(); ++length) {
       const bool complete = survives({good.data(), length});
-      EXPECT_FALSE(complete && checked && length + 13 < good.size()) << length;
+      EXPECT_FALSE(complete && length + end_mark < good.size()) << length;
     }
     for (std::size_t place = 0; place < good.size(); ++place) {
       for (const int change : {1, 0x80, 0xff}) {

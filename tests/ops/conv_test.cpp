@@ -17,8 +17,10 @@ struct Case {
   Conv2dParams params;
 };
 
-// The cases cover every branch of the CPU kernels: one, two, three and more vectors of outputs, few
-// outputs, tiles of every height, strips of several rows, dilation in x alone, groups, depthwise.
+// The cases cover every branch of the kernels: panels of one, two and three vectors and several of
+// them, narrow outputs, tiles of every height, strips of several rows, dilation in x alone, strides
+// that share a factor with the dilation, outputs for several tasks of a weight gradient, groups,
+// depthwise.
 const std::vector<Case>& cases() {
   static const std::vector<Case> list{
       {{2, 3, 7, 9}, {4, 3, 3, 3}, {.padding = {1, 1}}},
@@ -44,6 +46,10 @@ const std::vector<Case>& cases() {
       {{1, 2, 5, 5}, {3, 2, 3, 3}, {.stride = {3, 3}, .padding = {4, 4}, .dilation = {2, 2}}},
       {{1, 2, 9, 9}, {3, 2, 2, 2}, {.stride = {3, 4}}},  // rows and columns that no output uses
       {{1, 3, 200, 300}, {1, 3, 3, 3}, {.padding = {1, 1}}},
+      {{1, 3, 9, 10}, {4, 3, 1, 1}, {.stride = {2, 2}}},
+      {{1, 4, 11, 12}, {5, 4, 3, 3}, {.stride = {2, 4}, .padding = {2, 1}, .dilation = {2, 2}}},
+      {{1, 4, 20, 19}, {5, 4, 4, 5}, {.stride = {6, 4}, .padding = {3, 2}, .dilation = {4, 3}}},
+      {{2, 20, 9, 11}, {130, 20, 1, 1}, {}},
   };
   return list;
 }
@@ -191,6 +197,7 @@ TEST(Conv2d, BitsDoNotDependOnThreads) {
   const std::vector<Case> several{
       {{3, 41, 64, 48}, {32, 41, 3, 3}, {.padding = {1, 1}}},
       {{1, 137, 90, 33}, {3, 137, 3, 3}, {.padding = {1, 1}}},
+      {{2, 20, 70, 33}, {130, 20, 3, 3}, {.padding = {1, 1}}},
       {{2, 8, 65, 64}, {6, 4, 3, 3}, {.stride = {2, 2}, .padding = {1, 1}, .groups = 2}},
   };
   for (const Case& c : several) {

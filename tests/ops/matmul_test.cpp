@@ -39,9 +39,10 @@ struct Size {
   std::int64_t batch, m, n, k;
 };
 // Sizes just below and above every tile, panel and block.
-const std::vector<Size> sizes{{1, 1, 1, 1},     {2, 3, 4, 5},     {1, 13, 16, 7},  {1, 14, 17, 33},
-                              {1, 15, 31, 8},   {3, 64, 48, 20},  {1, 130, 65, 9}, {1, 5, 3, 1100},
-                              {1, 113, 9, 513}, {2, 70, 40, 512}, {5, 1, 80, 3},   {1, 200, 1, 10}};
+const std::vector<Size> sizes{
+    {1, 1, 1, 1},    {2, 3, 4, 5},    {1, 13, 16, 7},    {1, 14, 17, 33},  {1, 15, 31, 8},
+    {3, 64, 48, 20}, {1, 130, 65, 9}, {1, 5, 3, 1100},   {1, 113, 9, 513}, {2, 70, 40, 512},
+    {5, 1, 80, 3},   {1, 200, 1, 10}, {1, 3, 1100, 530}, {1, 90, 545, 20}, {1, 4103, 530, 3}};
 
 TEST(Matmul, IsExactOnIntegersInAnyMemoryOrder) {
   for (const Size& s : sizes) {
@@ -70,7 +71,7 @@ TEST(Matmul, MatchesTheDefinition) {
 
 TEST(Matmul, BitsDependNeitherOnThreadsNorOnMemoryOrder) {
   const int before = max_threads();
-  for (const Size& s : {Size{1, 300, 100, 700}, Size{3, 120, 40, 60}}) {
+  for (const Size& s : {Size{1, 300, 100, 700}, Size{3, 120, 40, 60}, Size{1, 150, 600, 530}}) {
     const Tensor a = random_matrix({s.batch, s.m, s.k}, 5, DType::float32, false);
     const Tensor b = random_matrix({s.batch, s.k, s.n}, 6, DType::float32, false);
     const Tensor turned = ops::transpose(ops::contiguous(ops::transpose(b, 1, 2)), 1, 2);

@@ -2,16 +2,11 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <limits>
 #include <random>
 
 #include "tensor/view.h"
-
-#if defined(__clang__)
-// LeakSanitizer calls this. LLVM's OpenMP library keeps a little memory of teams that have ended.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:libomp.so\n"; }
-#endif
 
 namespace mini::test {
 namespace fs = std::filesystem;
@@ -73,5 +68,7 @@ TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
 }
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 }  // namespace mini::test

@@ -59,4 +59,10 @@ std::string error_of(F&& f) {
   return {};
 }
 
+// Processor time of this process in seconds, for tests of how long something may take: unlike the
+// clock it does not depend on what else the machine does.
+double cpu_seconds();
+// By what a limit of such a test is multiplied: the sanitizer build is not optimised.
+inline constexpr double time_factor = address_sanitizer ? 4 : 1;
+
 }  // namespace mini::test

@@ -103,7 +103,7 @@ TEST(MemoryProfile, OneAtATime) {
   {
     const MemoryProfile profile(allocator({}));
     EXPECT_EQ(test::error_of([] { const MemoryProfile another(allocator({})); }),
-              "allocator: it already has an observer");
+              "allocator: it already has an observer; remove that first");
   }
   const MemoryProfile profile(allocator({}));
 }

@@ -21,7 +21,7 @@ class BenchTool : public ::testing::Test {
   // several threads that wait for each other are slow on a busy machine.
   int shell(const std::string& command) {
     const std::string line =
-        concat_text("export OMP_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
+        concat_text("export MINI_NUM_THREADS=1; ( ", command, " ) >", at("out"), " 2>", at("err"));
     const int status = std::system(line.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -57,6 +57,23 @@ TEST_F(BenchTool, ReportsAsTableAndJson) {
   ASSERT_EQ(run(block), 0);
   EXPECT_NE(read("out").find("gradient of x and parameters"), std::string::npos);
   EXPECT_NE(read("out").find("peak of multiply-adds"), std::string::npos);
+}
+
+TEST_F(BenchTool, ProductsCountTheirMultiplyAdds) {
+  ASSERT_EQ(
+      run("--runs 1 products --channels 3 --outputs 5 --batch 2 --size 6 --sides 4 7 --json -"), 0)
+      << read("err");
+  const auto rows = nlohmann::json::parse(read("out")).at("measurements");
+  ASSERT_EQ(rows.size(), 11u);
+  const auto expect = [&](std::size_t row, const std::string& name, double products) {
+    EXPECT_EQ(rows[row].at("name"), name);
+    EXPECT_DOUBLE_EQ(rows[row].at("gflop").get<double>(), 2e-9 * products);
+    EXPECT_GT(rows[row].at("seconds").get<double>(), 0);
+  };
+  expect(0, "3x3", 2 * 5 * 6 * 6 * 3 * 9);
+  expect(4, "1x1, gradient of x", 2 * 5 * 6 * 6 * 3);
+  expect(8, "3x3, stride 2, gradient of w", 2 * 5 * 3 * 3 * 3 * 9);
+  expect(10, "matrix product of 7", 7 * 7 * 7);
 }
 
 TEST_F(BenchTool, StepWritesResultsAndAnswersRequests) {
@@ -130,6 +147,22 @@ TEST_F(BenchTool, MemoryScriptFindsTheModesInOrder) {
         EXPECT_LT(error, 100 * rounding);
       }
     }
+}
+
+TEST_F(BenchTool, BusyMachineScriptMeasuresBoth) {
+  const std::string interpreter = python("json");
+  if (interpreter.empty()) GTEST_SKIP() << "no Python";
+  ASSERT_EQ(
+      shell(concat_text(interpreter, ' ', MINI_SOURCE_DIR, "/tools/bench/busy_machine.py --bench ",
+                        tool(), " --quick --json ", at("report"))),
+      0)
+      << read("out") << read("err");
+  const auto report = nlohmann::json::parse(read("report"));
+  ASSERT_EQ(report.size(), 1u);
+  for (const char* state : {"idle", "busy"}) {
+    ASSERT_EQ(report.begin()->at(state).size(), 2u);
+    for (const auto& seconds : report.begin()->at(state)) EXPECT_GT(seconds.get<double>(), 0);
+  }
 }
 
 // The whole of SAIN x2 against the same network in PyTorch: round trip, losses and all gradients.

@@ -56,7 +56,7 @@ class InferTool : public ::testing::Test {
   // on a busy machine. Returns the exit code; output() and errors() have the printed text.
   int run(const std::string& arguments, const std::string& setting = "true") {
     const std::string command =
-        concat_text("cd ", folder_.path(), " && ", setting, " && OMP_NUM_THREADS=1 ",
+        concat_text("cd ", folder_.path(), " && ", setting, " && MINI_NUM_THREADS=1 ",
                     fs::path(MINI_BINARY_DIR) / "tools/mini_infer", " >", logs_.path() / "out",
                     " 2>", logs_.path() / "err", ' ', arguments);
     const int status = std::system(command.c_str());
@@ -195,6 +195,42 @@ TEST_F(InferTool, InfoDescribesWeights) {
     EXPECT_NE(output().find(line), std::string::npos) << line << output();
 }
 
+TEST_F(InferTool, InfoPrintsWhatAStrangerWroteSafely) {
+  io::TensorFile file;
+  file.tensors["\x1b]0;owned\x07\nnetwork     sain"] = Tensor::ones({1});
+  file.tensors[std::string(5000, 'x')] = Tensor::ones({1});
+  for (int i = 0; i < 100; ++i) file.tensors[std::to_string(i)] = Tensor::ones({1});
+  file.metadata = {{"a\x1b[2J", "\x1b[31mred"}};
+  io::write_safetensors(at("odd.safetensors"), file);
+  ASSERT_EQ(run("info odd.safetensors"), 0) << errors();
+  EXPECT_EQ(output().find('\x1b'), std::string::npos);
+  EXPECT_NE(output().find("\\x1b]0;owned\\x07\\x0anetwork"), std::string::npos) << output();
+  EXPECT_LT(output().size(), 20'000U) << "no row is padded to the longest name";
+}
+
+TEST_F(InferTool, FindsWeightsInsideAFileAndSaysWhere) {
+  nn::StateDict wrapped;
+  for (const auto& [name, tensor] : network_->state_dict())
+    for (const char* key : {"params.", "params_ema.module."}) wrapped.emplace(key + name, tensor);
+  io::write_safetensors(at("wrapped.safetensors"), {wrapped, {}});
+  const std::string down = "downscale photos/one.png ";
+  ASSERT_EQ(run(down + "plain.png --weights sain.safetensors"), 0) << errors();
+  ASSERT_EQ(run(down + "found.png --weights wrapped.safetensors"), 0) << errors();
+  EXPECT_EQ(errors(),
+            "mini_infer: wrapped.safetensors: weights below \"params_ema.module\" (also there: "
+            "\"params\"; choose with --weights-key)\n");
+  EXPECT_EQ(content(at("found.png")), content(at("plain.png")));
+  ASSERT_EQ(run(down + "key.png --weights wrapped.safetensors --weights-key params"), 0)
+      << errors();
+  EXPECT_EQ(errors(), "mini_infer: wrapped.safetensors: weights below \"params\"\n");
+  ASSERT_EQ(run("info wrapped.safetensors --weights-key params"), 0) << errors();
+  EXPECT_NE(output().find("found       weights below \"params\"\n"), std::string::npos) << output();
+  expect_failure(
+      down + "no.png --weights wrapped.safetensors --weights-key ema",
+      "wrapped.safetensors: there is nothing below --weights-key ema; there are: params, "
+      "params_ema");
+}
+
 TEST_F(InferTool, HelpIsNoFailure) {
   EXPECT_EQ(run("--version"), 0);
   EXPECT_EQ(run("--help"), 0);
@@ -250,6 +286,20 @@ TEST_F(InferTool, OneBadImageAmongManyIsToldAndTheOthersAreDone) {
   EXPECT_FALSE(fs::exists(at("out/bad.png")));
 }
 
+TEST_F(InferTool, ALimitOfTheFormatIsToldBeforeTheWork) {
+  io::write_image(at("long.png"), Tensor::zeros({16, 16384, 3}, DType::uint8));
+  expect_failure("upscale long.png long.webp --model bicubic --scale 2",
+                 "long.webp: WebP takes at most 16383 pixels a side, not 32768x32");
+  EXPECT_EQ(run("downscale long.png long.webp --model bicubic --scale 2"), 0) << errors();
+}
+
+TEST_F(InferTool, OdditiesOfAFileAreTold) {
+  const std::string whole = content(at("photos/one.png"));
+  write("one.png", whole.substr(0, whole.size() - 12));
+  ASSERT_EQ(run("downscale one.png out.png --model bicubic"), 0) << errors();
+  EXPECT_EQ(errors(), "mini_infer: one.png: the end mark is missing; all pixels are there\n");
+}
+
 TEST_F(InferTool, RefusesBadWeights) {
   const std::string whole = content(at("sain.safetensors"));
   write("half.safetensors", whole.substr(0, whole.size() / 2));
@@ -277,8 +327,7 @@ TEST_F(InferTool, RefusesWeightsThatAreNotFinite) {
 }
 
 TEST_F(InferTool, AFullDiskLeavesTheOldFiles) {
-  // With a limit of one kilobyte per file, writing fails as on a full disk. The limit is not 0,
-  // because LLVM's OpenMP library writes a small file of its own.
+  // With a limit of one kilobyte per file, writing fails as on a full disk.
   const std::string tight = "trap '' XFSZ && ulimit -f 2";
   write("out.png", "the old result");
   expect_failure("upscale photos/one.png out.png --model bicubic",

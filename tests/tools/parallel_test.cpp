@@ -126,12 +126,11 @@ TEST_F(ParallelTool, ASignalToOneStopsBothAndResumeGoesOnBitForBit) {
 
 TEST_F(ParallelTool, AnErrorInOneEndsAll) {
   // The second process gets the path of a configuration that does not exist.
-  launcher_ = {mpirun, "--oversubscribe", "-np", "1"};
-  Words arguments = tiny(with({}));
-  for (const std::string& word : {std::string(":"), std::string("-np"), std::string("1"),
-                                  train_program, std::string("/nowhere.json")})
-    arguments.push_back(word);
-  EXPECT_EQ(run(arguments), 1);
+  launcher_ = two_;
+  for (const char* word :
+       {"sh", "-c", R"([ $OMPI_COMM_WORLD_RANK = 1 ] && exec "$0" /nowhere.json; exec "$0" "$@")"})
+    launcher_.emplace_back(word);
+  EXPECT_EQ(run_tiny(with({})), 1);
   EXPECT_NE(errors().find("mini_train: rank 1: read_file: cannot open /nowhere.json"),
             std::string::npos)
       << errors();

@@ -126,6 +126,12 @@ TEST(TrainConfig, ErrorsNameThePath) {
             std::string::npos);
 }
 
+// As `mini_train x.json` gives it: the path of the file has no folder.
+TEST(TrainConfig, AFileInTheCurrentFolderIsRead) {
+  EXPECT_EQ(parse_config(least, "x.json", "", {}).out,
+            parse_config(least, "x.json", std::filesystem::current_path(), {}).out);
+}
+
 TEST(TrainConfig, WhatIsWrittenReadsBack) {
   const TrainConfig config =
       parse(least, {"train.lr=0.3", "codec.format=webp", "validation.folders=[\"a\", \"/b\"]"});

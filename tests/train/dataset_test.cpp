@@ -126,11 +126,38 @@ TEST_F(DataTest, TheReferenceIsTheBicubicLr) {
   EXPECT_TRUE(test::equal_bits(batch.lr_reference, resize_bicubic(batch.hr, 0.5)));
 }
 
-TEST_F(DataTest, RefusesABrokenImageByItsName) {
+TEST_F(DataTest, LeavesOutABrokenImageByItsName) {
   write("broken.png", "this is no image");
-  const std::string error = test::error_of([&] { BatchLoader(options(), 7, 0); });
-  EXPECT_TRUE(error.starts_with("data: ")) << error;
-  EXPECT_NE(error.find("broken.png"), std::string::npos) << error;
+  write("empty.jpg", "");
+  const BatchLoader loader(options(), 7, 0);
+  EXPECT_EQ(loader.image_count(), 5);
+  ASSERT_EQ(loader.skipped().size(), 2u);
+  EXPECT_EQ(loader.skipped()[0], "read_image: " + (folder_.path() / "broken.png").string() +
+                                     ": decode: the file is no image: it begins with "
+                                     "'this is no image'");
+  EXPECT_NE(loader.skipped()[1].find("empty.jpg: decode: the file is empty"), std::string::npos);
+  EXPECT_TRUE(loader.notices().empty());
+}
+
+TEST_F(DataTest, TellsTheOdditiesOfWhatItUses) {
+  const io::Bytes whole = io::read_file(folder_.path() / "image0.png");
+  io::write_file_atomically(folder_.path() / "image0.png",
+                            std::span(whole).first(whole.size() - 12));
+  const BatchLoader loader(options(), 7, 0);
+  EXPECT_EQ(loader.image_count(), 5);
+  EXPECT_EQ(loader.notices(),
+            (std::vector<std::string>{(folder_.path() / "image0.png").string() +
+                                      ": the end mark is missing; all pixels are there"}));
+}
+
+TEST_F(DataTest, PassesOverWhatIsHidden) {
+  write("._image0.png", "a resource fork");
+  write(".thumbnail.jpg", "");
+  std::filesystem::create_directories(folder_.path() / ".cache");
+  write(".cache/a.png", "");
+  const BatchLoader loader(options(), 7, 0);
+  EXPECT_EQ(loader.image_count(), 5);
+  EXPECT_TRUE(loader.skipped().empty());
 }
 
 TEST_F(DataTest, SkipsWhatIsTooSmallAndSaysSo) {
@@ -160,6 +187,12 @@ TEST_F(DataTest, RefusesWhatLeavesNothingToTrainOn) {
   EXPECT_EQ(error_with([](DataOptions& o) { o.patch = 13; }),
             "data: patch 13 must be a positive multiple of the scale 2");
   const std::string error = error_with([](DataOptions& o) { o.patch = 40; });
+  const test::TemporaryFolder broken;
+  std::ofstream(broken.path() / "a.png") << "text";
+  EXPECT_NE(error_with([&](DataOptions& o) {
+              o.folders = {broken.path()};
+            }).find("none of 1 images can be used; read_image: "),
+            std::string::npos);
   EXPECT_EQ(error, "data: none of 5 images can be used; " +
                        (folder_.path() / "image0.png").string() +
                        ": 25x20 pixels, at least 40 a side are needed");

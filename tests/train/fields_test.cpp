@@ -109,6 +109,25 @@ TEST(Fields, RefusesBrokenText) {
             "x.json: nested deeper than 32 levels");
 }
 
+TEST(Fields, RefusesTextAfterAZeroByte) {
+  using namespace std::string_literals;
+  EXPECT_EQ(error_in("{}\0 {\"train\": 3}"s), "x.json: a zero byte at place 2, which no JSON has");
+}
+
+// A configuration may be a megabyte, and none takes longer than a moment.
+TEST(Fields, AMegabyteIsReadOrRefusedAtOnce) {
+  std::string lists = "[[]", objects = "{\"0\":{}";
+  for (int i = 1; i < 300'000; ++i) lists += ",[]";
+  for (int i = 1; i < 80'000; ++i) objects += concat_text(",\"", i, "\":{}");
+  const double start = test::cpu_seconds();
+  for (const std::string& text :
+       {"{\"qualities\": " + lists + "]}", objects + "}", "{\"data\": " + objects + "}}",
+        "{\"" + std::string(1'000'000, 'x') + "\": 1}",
+        "{\"name\": [\"" + std::string(1'000'000, 'x') + "\"]}"})
+    EXPECT_LT(error_in(text).size(), 1000U);
+  EXPECT_LT(test::cpu_seconds() - start, 5 * test::time_factor);
+}
+
 TEST(Fields, SetTakesJsonOrText) {
   Example e;
   e.set("train.lr=1e-3");

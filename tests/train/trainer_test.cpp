@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
 #include <sstream>
 
@@ -254,6 +255,21 @@ TEST_F(TrainerTest, PicturesOfOneNameStayApart) {
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{"x-2.png", "x-3.png", "x.png"}));
+}
+
+TEST_F(TrainerTest, OneBadImageStopsNoRun) {
+  std::ofstream(photos() / "bad.png") << "text";
+  fs::create_directories(out("valid"));
+  std::ofstream(out("valid") / "a.png") << "text";
+  io::write_image(out("valid") / "b.png", Tensor::full({32, 32, 3}, 90, DType::uint8));
+  std::ostringstream text;
+  train(config("run", {"validation.folders=" + out("valid").string(), "train.steps=1"}),
+        {.out = &text});
+  for (const char* name : {"bad.png", "a.png"})
+    EXPECT_NE(text.str().find(concat_text(name, ": decode: the file is no image")),
+              std::string::npos)
+        << text.str();
+  fs::remove(photos() / "bad.png");
 }
 
 TEST_F(TrainerTest, BadInputChangesNoFile) {

@@ -253,8 +253,6 @@ def main():
         sys.exit(f"memory: no {args.bench}; build it or name it with --bench")
     if args.quick:
         args.rounds = 1
-    # Waiting threads must not spin, since the other processes need the processor.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     version = subprocess.run([args.bench, "--version"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout.strip()

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/invertible/chain.h"
 #include "models/registry.h"
@@ -26,6 +27,14 @@ struct DenseBlockOptions {
   std::int64_t batch = 4, size = 64;
 };
 void run_dense_block(const CommonOptions& common, const DenseBlockOptions& options);
+
+// Convolutions of a channels-last image, forward and both gradients, and square matrix products.
+struct ProductsOptions {
+  std::int64_t channels = 64, outputs = 64;
+  std::int64_t batch = 4, size = 128;  // of the image
+  std::vector<std::int64_t> sides{1024, 2048, 4096};
+};
+void run_products(const CommonOptions& common, const ProductsOptions& options);
 
 // A network with random weights and images, or with those of a file: weights by name, and "bench.hr"
 // [N,3,H,W], for a step also "bench.lr_reference" and "bench.z". What the network made of them goes

@@ -10,7 +10,8 @@
 namespace mini::infer {
 namespace {
 
-constexpr std::size_t widest_name = 60, longest_text = 80, most_passed_over = 10;
+constexpr std::size_t widest_name = 60, longest_text = 80, most_metadata = 100,
+                      most_passed_over = 10;
 
 template <class... Parts>
 void print_line(fmt::format_string<Parts...> format, Parts&&... parts) {
@@ -40,7 +41,12 @@ void describe_network(const nn::StateDict& state) {
 }
 
 void describe_other_content(const io::TensorFile& file) {
+  std::size_t lines = 0;
   for (const auto& [key, value] : file.metadata) {
+    if (++lines > most_metadata) {
+      print_line("metadata    {} more", file.metadata.size() - most_metadata);
+      break;
+    }
     const std::string line = value.substr(0, std::min(value.find('\n'), longest_text));
     print_line("metadata    {} = {}{}", key, line, value.size() > line.size() ? " ..." : "");
   }
@@ -59,7 +65,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   for (const auto& [name, tensor] : file.tensors) {
     elements += tensor.numel();
     bytes += tensor.bytes();
-    width = std::max(width, std::min(name.size(), widest_name));
+    width = std::max(width, std::min(printable(name).size(), widest_name));
   }
   const bool checkpoint = is_checkpoint(file);
   print_line("file        {}", path.string());
@@ -68,7 +74,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   if (const auto step = file.metadata.find("step"); checkpoint && step != file.metadata.end())
     print_line("step        {}", step->second);
   const FoundWeights found =
-      find_weights(checkpoint ? network_of(file) : file.tensors, weights_key, is_network);
+      find_weights(checkpoint ? network_of(file) : file.tensors, weights_key, is_network, path);
   if (!found.key.empty()) print_line("found       {}", found.note());
   describe_network(found.state);
   print_line("tensors     {}, {} elements, {:.1f} MiB", file.tensors.size(), elements,
@@ -77,8 +83,8 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   fmt::print("\n");
   print_line("{:<{}}  {:<8}  {:>10}  shape", "name", width, "dtype", "elements");
   for (const auto& [name, tensor] : file.tensors)
-    print_line("{:<{}}  {:<8}  {:>10}  {}", name, width, name_of(tensor.dtype()), tensor.numel(),
-               concat_text(tensor.shape()));
+    fmt::print("{:<{}}  {:<8}  {:>10}  {}\n", printable(name), width, name_of(tensor.dtype()),
+               tensor.numel(), concat_text(tensor.shape()));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "infer/images.h"
 
+#include "io/image.h"
 #include "tensor/error.h"
 
 namespace mini::infer {
@@ -46,6 +47,14 @@ std::vector<Job> plan_jobs(const std::vector<fs::path>& inputs, const fs::path& 
                          fs::is_directory(output) || output.filename().empty();
   if (to_folder) return plan_folder_jobs(inputs, output, extension);
   return checked({{inputs.front(), output}});
+}
+
+Tensor read_input(const fs::path& path) {
+  std::vector<std::string> notices;
+  const Tensor image = io::read_image(path, {.notices = &notices});
+  for (const std::string& notice : notices)
+    fmt::print(stderr, "mini_infer: {}: {}\n", path.string(), notice);
+  return image;
 }
 
 int run_jobs(const std::vector<Job>& jobs, const std::function<void(const Job&)>& work) {

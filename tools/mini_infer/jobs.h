@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/tensor.h"
+
 namespace mini::infer {
 
 struct Job {
@@ -21,6 +23,9 @@ std::vector<Job> plan_jobs(const std::vector<std::filesystem::path>& inputs,
 std::vector<Job> plan_folder_jobs(const std::vector<std::filesystem::path>& inputs,
                                   const std::filesystem::path& folder,
                                   const std::string& extension);
+
+// io::read_image; what it notices is told on stderr.
+Tensor read_input(const std::filesystem::path& path);
 
 // Does the jobs in order; the folder of an output is made before the job is done. A job that fails
 // is reported on stderr and does not stop the others. Returns the exit code: 1 if any failed.

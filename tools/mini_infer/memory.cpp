@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tensor/allocator.h"
+#include "tensor/limits.h"
 
 namespace mini::infer {
 namespace {
@@ -21,9 +22,7 @@ std::size_t resident_bytes() {
 
 }  // namespace
 
-std::size_t default_memory_limit() {
-  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) / 2 * page_size();
-}
+std::size_t default_memory_limit() { return allowed_memory() / 2; }
 
 void keep_memory_tight() {
   // glibc gives blocks of at least this many bytes back at once. Left alone, it raises the bound to

@@ -23,7 +23,8 @@ std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
 
 nn::StateDict read_network_weights(const std::filesystem::path& path, const ModelOptions& options) {
   const Weights wanted = options.raw_weights ? Weights::raw : Weights::averaged;
-  FoundWeights found = find_weights(read_weights(path, wanted), options.weights_key, is_network);
+  FoundWeights found =
+      find_weights(read_weights(path, wanted), options.weights_key, is_network, path);
   if (const std::string note = found.note(); !note.empty())
     fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(note));
   return std::move(found.state);

@@ -62,7 +62,7 @@ void round_trip_one(const std::vector<const Scaler*>& methods, const Job& job,
 
 int round_trips(const ModelOptions& model_options, const RoundTripOptions& options) {
   const auto jobs = plan_folder_jobs(options.inputs, options.output, ".png");
-  if (jobs.size() == 1) io::read_image(jobs.front().input);
+  if (jobs.size() == 1) io::read_image(jobs.front().input);  // a wrong name is told at once
   const Model model = load_model(model_options);
   const auto bicubic = bicubic_scaler(model.scaler->scale());
   std::vector<const Scaler*> methods = {bicubic.get()};
@@ -70,7 +70,7 @@ int round_trips(const ModelOptions& model_options, const RoundTripOptions& optio
   fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6}\n", "image", "codec", "method", "PSNR-Y",
              "SSIM-Y", "LR bytes", "bpp");
   return run_jobs(jobs, [&](const Job& job) {
-    const Tensor original = io::read_image(job.input);
+    const Tensor original = read_input(job.input);
     for (const io::ImageFormat format : options.formats)
       for (const int quality : options.qualities)
         round_trip_one(methods, job, original, format, quality);

@@ -8,10 +8,12 @@ from PIL import Image
 folder = pathlib.Path(__file__).parent
 width, height = 20, 12
 places = [(x, y) for y in range(height) for x in range(width)]
+colors = [(12 * x, 20 * y, (7 * x + 9 * y) % 256) for x, y in places]
 color = Image.new("RGB", (width, height))
-color.putdata([(12 * x, 20 * y, (7 * x + 9 * y) % 256) for x, y in places])
+color.putdata(colors)
+alphas = [(40 + 13 * x + y) % 256 for x, y in places]
 alpha = Image.new("L", (width, height))
-alpha.putdata([(40 + 13 * x + y) % 256 for x, y in places])
+alpha.putdata(alphas)
 transparent = color.copy()
 transparent.putalpha(alpha)
 gray = color.convert("L")
@@ -30,14 +32,17 @@ keep("color.gif", color.quantize(16))
 keep("gray.png", gray, gray.convert("RGB"))
 keep("bilevel.png", color.convert("1"))
 keep("palette.png", color.quantize(16))
-keep("alpha.png", transparent, color)  # dropped, not composited
-keep("alpha.webp", transparent, color, lossless=True, exact=True)
+on_white = Image.new("RGB", (width, height))
+on_white.putdata([tuple((c * a + 255 * (255 - a) + 127) // 255 for c in pixel)
+                  for pixel, a in zip(colors, alphas)])
+keep("alpha.png", transparent, on_white)
+keep("alpha.webp", transparent, on_white, lossless=True, exact=True)
 high = [17 * x + y for x, y in places]
 sixteen = Image.frombytes(
     "I;16", (width, height), bytes(v for h in high for v in ((5 * h) % 256, h % 256)))
-upper = Image.new("L", (width, height))
-upper.putdata([h % 256 for h in high])
-keep("sixteen.png", sixteen, upper.convert("RGB"))
+rounded = Image.new("L", (width, height))
+rounded.putdata([(v * 255 + 32767) // 65535 for v in (h % 256 * 256 + (5 * h) % 256 for h in high)])
+keep("sixteen.png", sixteen, rounded.convert("RGB"))
 keep("gray.jpg", gray)
 keep("cmyk.jpg", color.convert("CMYK"))
 keep("progressive.jpg", color, progressive=True, subsampling=0)

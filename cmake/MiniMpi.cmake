@@ -1,0 +1,33 @@
+# What mini_train holds several processes together with: MPI, and NCCL between GPUs. The library knows
+# of neither, and without them nothing but training by several processes is missing.
+set(MINI_MPI AUTO CACHE STRING "Training by several processes over MPI: AUTO, ON or OFF")
+set(MINI_NCCL AUTO CACHE STRING "Training by several processes on GPUs: AUTO, ON or OFF")
+set_property(CACHE MINI_MPI MINI_NCCL PROPERTY STRINGS AUTO ON OFF)
+
+set(missing "")
+if(MINI_MPI)
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(MPI_CXX_FOUND)
+    mini_probe(missing mpi.cpp LINK MPI::MPI_CXX)
+  else()
+    set(missing "not found")
+  endif()
+endif()
+mini_decide(mini_mpi MPI MINI_MPI "${MPI_CXX_VERSION}" "${missing}"
+            "install libopenmpi-dev and openmpi-bin")
+
+set(missing "")
+set(remedy "install NCCL for this CUDA toolkit")
+if(NOT mini_cuda STREQUAL ON OR NOT mini_mpi)
+  set(missing "needs MPI and the CUDA backend")
+  set(remedy "have both")
+elseif(MINI_NCCL)
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${CUDAToolkit_LIBRARY_DIR})
+  if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+    mini_probe(missing nccl.cpp LINK ${NCCL_LIBRARY} CUDA::cudart INCLUDE ${NCCL_INCLUDE_DIR})
+  else()
+    set(missing "not found")
+  endif()
+endif()
+mini_decide(mini_nccl NCCL MINI_NCCL "${NCCL_LIBRARY}" "${missing}" "${remedy}")

@@ -1,0 +1,32 @@
+// The suites of other projects, in the folder that MINI_SUITES names: every file with a FILE.ppm beside it
+// is read as that, every one with a FILE.refused is refused (tests/io/suites.py makes both).
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+#include "io/image.h"
+#include "tests/support/support.h"
+
+namespace mini::io {
+namespace {
+namespace fs = std::filesystem;
+
+TEST(Suites, FilesAreReadAsTheirReferences) {
+  const char* folder = std::getenv("MINI_SUITES");
+  if (folder == nullptr) GTEST_SKIP() << "MINI_SUITES names no folder of suites";
+  int read = 0, refused = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const fs::path path = entry.path(), file = fs::path(path).replace_extension();
+    if (path.extension() == ".refused" && fs::exists(file)) {
+      EXPECT_THROW(read_image(file), Error) << file;
+      ++refused;
+    } else if (path.extension() == ".ppm" && has_image_name(file) && fs::exists(file)) {
+      EXPECT_TRUE(test::equal_bits(read_image(file), read_image(path))) << file;
+      ++read;
+    }
+  }
+  EXPECT_GT(read, 0) << folder << " holds no references";
+  std::cout << read << " files read, " << refused << " refused\n";
+}
+
+}  // namespace
+}  // namespace mini::io

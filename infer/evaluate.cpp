@@ -8,7 +8,6 @@
 
 #include "infer/images.h"
 #include "infer/metrics.h"
-
 #include "tensor/view.h"
 
 namespace mini::infer {

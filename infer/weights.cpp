@@ -6,7 +6,6 @@
 #include <set>
 
 #include "infer/checkpoints.h"
-
 #include "io/tensor_file.h"
 #include "tensor/view.h"
 

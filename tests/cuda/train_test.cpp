@@ -3,7 +3,6 @@
 
 #include "infer/picture.h"
 #include "infer/scaler.h"
-
 #include "io/image.h"
 #include "ops/precision.h"
 #include "tensor/parallel.h"

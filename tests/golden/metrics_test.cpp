@@ -1,6 +1,5 @@
 // PSNR and SSIM against values computed by the published evaluation.
 #include "infer/metrics.h"
-
 #include "io/safetensors.h"
 #include "tests/support/support.h"
 

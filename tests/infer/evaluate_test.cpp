@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "infer/metrics.h"
-
 #include "autograd/functions.h"
 #include "tensor/allocator.h"
 #include "tensor/view.h"

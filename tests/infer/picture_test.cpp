@@ -1,5 +1,4 @@
 #include "infer/picture.h"
-
 #include "tests/support/support.h"
 
 namespace mini::infer {

@@ -9,7 +9,6 @@
 
 #include "infer/picture.h"
 #include "infer/scaler.h"
-
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"

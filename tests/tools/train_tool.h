@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "infer/picture.h"
-
 #include "io/file.h"
 #include "io/image.h"
 #include "tensor/random.h"

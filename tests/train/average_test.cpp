@@ -2,7 +2,6 @@
 #include "train/average.h"
 
 #include "infer/weights.h"
-
 #include "nn/layers.h"
 #include "tensor/view.h"
 #include "tests/support/support.h"

@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 
 #include "infer/weights.h"
-
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "infer/picture.h"
-
 #include "autograd/functions.h"
 #include "io/file.h"
 #include "io/image.h"

@@ -7,7 +7,6 @@
 
 #include "infer/picture.h"
 #include "infer/weights.h"
-
 #include "autograd/node.h"
 #include "io/file.h"
 #include "io/image.h"

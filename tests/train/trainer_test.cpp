@@ -9,7 +9,6 @@
 
 #include "infer/picture.h"
 #include "infer/weights.h"
-
 #include "autograd/functions.h"
 #include "io/file.h"
 #include "io/image.h"

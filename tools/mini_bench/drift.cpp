@@ -11,7 +11,6 @@
 
 #include "infer/checkpoints.h"
 #include "infer/weights.h"
-
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/image.h"

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "infer/checkpoints.h"
-
 #include "nn/module.h"
 
 namespace mini::infer {

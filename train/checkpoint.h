@@ -16,7 +16,6 @@
 #include <string>
 
 #include "infer/checkpoints.h"
-
 #include "nn/module.h"
 #include "tensor/random.h"
 #include "train/position.h"

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "infer/images.h"
-
 #include "io/image.h"
 #include "tensor/parallel.h"
 

@@ -17,9 +17,8 @@ namespace mini::train {
 
 class ImageSet {
  public:
-  // `places` as in infer/images.h. Images that cannot be decoded or are below `least_side` pixels on
-  // a side are left out. When
-  // nothing is left an Error says what was wrong with the first.
+  // `places` as in infer/images.h. Images that cannot be decoded or are below `least_side` pixels on a
+  // side are left out. When nothing is left an Error says what was wrong with the first.
   ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
            std::size_t cache_bytes);
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "infer/weights.h"
-
 #include "io/file.h"
 #include "ops/precision.h"
 #include "tensor/parallel.h"

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "infer/evaluate.h"
-
 #include "models/rescaler.h"
 
 namespace mini::train {

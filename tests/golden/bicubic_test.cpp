@@ -1,5 +1,6 @@
 // The bicubic rows of the published evaluation. They test codec, resize and metrics together,
 // without any weights.
+#include "infer/evaluate.h"
 #include "tests/support/support.h"
 
 namespace mini {

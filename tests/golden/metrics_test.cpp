@@ -1,5 +1,6 @@
 // PSNR and SSIM against values computed by the published evaluation.
 #include "infer/metrics.h"
+
 #include "io/safetensors.h"
 #include "tests/support/support.h"
 

@@ -135,6 +135,11 @@ INSTANTIATE_TEST_SUITE_P(Reversible, GoldenTraining,
                                           testing::Values(DType::float64, DType::float32),
                                           testing::Values(models::MemoryMode::reversible)),
                          test_name);
+INSTANTIATE_TEST_SUITE_P(
+    OtherModes, GoldenTraining,
+    testing::Combine(testing::Values(x4_jpeg), testing::Values(DType::float64, DType::float32),
+                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
+    test_name);
 // These runs are long and have the same bits as exact mode (tests/models/memory_test.cpp), so they
 // run only with --gtest_also_run_disabled_tests.
 INSTANTIATE_TEST_SUITE_P(

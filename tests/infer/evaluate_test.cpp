@@ -4,8 +4,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "infer/metrics.h"
 #include "autograd/functions.h"
+#include "infer/metrics.h"
 #include "tensor/allocator.h"
 #include "tensor/view.h"
 #include "tests/support/networks.h"

@@ -1,4 +1,5 @@
 #include "infer/picture.h"
+
 #include "tests/support/support.h"
 
 namespace mini::infer {

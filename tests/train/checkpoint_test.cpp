@@ -143,5 +143,39 @@ TEST(ReadWeights, TakesTheModelOutOfACheckpoint) {
   EXPECT_TRUE(infer::read_weights(path).contains("model.w"));
 }
 
+// The newest checkpoint is broken: the Error names the one to take instead.
+TEST(EarlierCheckpoint, IsNamedWhereThereIsOne) {
+  const test::TemporaryFolder folder;
+  for (const std::int64_t step : {5, 10, 15, 20})
+    io::write_file_atomically(checkpoint_path(folder.path(), step), "broken");
+  const fs::path latest = find_checkpoint(folder.path());
+  const std::string hint =
+      "; the checkpoint before it is " + checkpoint_path(folder.path(), 15).string();
+  EXPECT_TRUE(test::error_of([&] { load_checkpoint(latest); }).ends_with(hint));
+  EXPECT_TRUE(test::error_of([&] { infer::read_weights(latest); }).ends_with(hint));
+  const fs::path first = checkpoint_path(folder.path(), 5),
+                 best = folder.path() / "best.safetensors";
+  io::write_file_atomically(best, "broken");
+  EXPECT_EQ(test::error_of([&] { load_checkpoint(first); }).find("before it"), std::string::npos);
+  EXPECT_EQ(test::error_of([&] { infer::read_weights(best); }).find("before it"),
+            std::string::npos);
+}
+
+// One changed bit in a tensor is noticed when the run goes on, not when the loss is infinite.
+TEST(EarlierCheckpoint, IsNamedForDamageInsideATensor) {
+  const test::TemporaryFolder folder;
+  Checkpoint checkpoint;
+  checkpoint.model = {{"w", Tensor::ones({100})}};
+  for (const std::int64_t step : {1, 2})
+    save_checkpoint(checkpoint_path(folder.path(), step), checkpoint);
+  const fs::path latest = find_checkpoint(folder.path());
+  io::Bytes bytes = io::read_file(latest);
+  bytes[bytes.size() - 50] ^= std::byte{0x40};
+  io::write_file_atomically(latest, bytes);
+  const std::string error = test::error_of([&] { load_checkpoint(latest); });
+  EXPECT_NE(error.find("tensor \"model.w\" is damaged"), std::string::npos) << error;
+  EXPECT_NE(error.find("the checkpoint before it is"), std::string::npos) << error;
+}
+
 }  // namespace
 }  // namespace mini::train

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "infer/picture.h"
 #include "autograd/functions.h"
+#include "infer/picture.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "tests/support/support.h"

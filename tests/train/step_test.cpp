@@ -5,9 +5,9 @@
 #include <limits>
 #include <set>
 
+#include "autograd/node.h"
 #include "infer/picture.h"
 #include "infer/weights.h"
-#include "autograd/node.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"

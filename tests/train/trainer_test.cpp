@@ -7,9 +7,9 @@
 #include <limits>
 #include <sstream>
 
+#include "autograd/functions.h"
 #include "infer/picture.h"
 #include "infer/weights.h"
-#include "autograd/functions.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"

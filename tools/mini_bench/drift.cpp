@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 #include <tuple>
 
-#include "infer/checkpoints.h"
-#include "infer/weights.h"
 #include "autograd/engine.h"
 #include "autograd/functions.h"
+#include "infer/checkpoints.h"
+#include "infer/weights.h"
 #include "io/image.h"
 #include "ops/correction.h"
 #include "ops/elementwise.h"

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "infer/evaluate.h"
-
 #include "io/image.h"
 #include "tools/mini_infer/model.h"
 

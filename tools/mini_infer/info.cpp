@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include "infer/weights.h"
-
 #include "io/tensor_file.h"
 #include "models/registry.h"
 #include "tools/mini_infer/commands.h"

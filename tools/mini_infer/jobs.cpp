@@ -4,7 +4,6 @@
 #include <map>
 
 #include "infer/images.h"
-
 #include "io/image.h"
 #include "tensor/error.h"
 

@@ -5,7 +5,6 @@
 
 #include "infer/checkpoints.h"
 #include "infer/weights.h"
-
 #include "models/registry.h"
 #include "tools/mini_infer/memory.h"
 

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "infer/scaler.h"
-
 #include "models/rescaler.h"
 
 namespace mini::infer {

@@ -2,7 +2,6 @@
 
 #include "infer/metrics.h"
 #include "infer/picture.h"
-
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/jobs.h"
 

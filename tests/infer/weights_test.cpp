@@ -1,13 +1,11 @@
 // Where in a file the weights are: wrappings, prefixes, and a key given by hand.
-#include "train/weights.h"
+#include "infer/weights.h"
 
-#include "io/file.h"
 #include "io/safetensors.h"
 #include "nn/layers.h"
 #include "tests/support/support.h"
-#include "train/checkpoint.h"
 
-namespace mini::train {
+namespace mini::infer {
 namespace {
 namespace fs = std::filesystem;
 
@@ -96,38 +94,5 @@ TEST(LoadWeights, TakesThoseOfTheSameNames) {
   EXPECT_EQ(layer.state_dict().begin()->second.to_vector().front(), 0.5);
 }
 
-// The newest checkpoint is broken: the Error names the one to take instead.
-TEST(EarlierCheckpoint, IsNamedWhereThereIsOne) {
-  const test::TemporaryFolder folder;
-  for (const std::int64_t step : {5, 10, 15, 20})
-    io::write_file_atomically(checkpoint_path(folder.path(), step), "broken");
-  const fs::path latest = find_checkpoint(folder.path());
-  const std::string hint =
-      "; the checkpoint before it is " + checkpoint_path(folder.path(), 15).string();
-  EXPECT_TRUE(test::error_of([&] { load_checkpoint(latest); }).ends_with(hint));
-  EXPECT_TRUE(test::error_of([&] { read_weights(latest); }).ends_with(hint));
-  const fs::path first = checkpoint_path(folder.path(), 5),
-                 best = folder.path() / "best.safetensors";
-  io::write_file_atomically(best, "broken");
-  EXPECT_EQ(test::error_of([&] { load_checkpoint(first); }).find("before it"), std::string::npos);
-  EXPECT_EQ(test::error_of([&] { read_weights(best); }).find("before it"), std::string::npos);
-}
-
-// One changed bit in a tensor is noticed when the run goes on, not when the loss is infinite.
-TEST(EarlierCheckpoint, IsNamedForDamageInsideATensor) {
-  const test::TemporaryFolder folder;
-  Checkpoint checkpoint;
-  checkpoint.model = {{"w", Tensor::ones({100})}};
-  for (const std::int64_t step : {1, 2})
-    save_checkpoint(checkpoint_path(folder.path(), step), checkpoint);
-  const fs::path latest = find_checkpoint(folder.path());
-  io::Bytes bytes = io::read_file(latest);
-  bytes[bytes.size() - 50] ^= std::byte{0x40};
-  io::write_file_atomically(latest, bytes);
-  const std::string error = test::error_of([&] { load_checkpoint(latest); });
-  EXPECT_NE(error.find("tensor \"model.w\" is damaged"), std::string::npos) << error;
-  EXPECT_NE(error.find("the checkpoint before it is"), std::string::npos) << error;
-}
-
 }  // namespace
-}  // namespace mini::train
+}  // namespace mini::infer

@@ -2,8 +2,9 @@
 // describes files of weights. This file is the command line; the commands are in tools/mini_infer/.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include "models/registry.h"
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
@@ -34,7 +35,7 @@ struct CommandLine {
   int quality = 95;
   std::vector<std::string> formats = {"jpeg"};  // of roundtrip and evaluate
   std::vector<int> qualities;
-  train::EvaluateOptions evaluate;
+  EvaluateOptions evaluate;
   EvaluateFiles files;
 };
 
@@ -51,16 +52,23 @@ void add_weights_key(CLI::App& command, CommandLine& line) {
 }
 
 void add_model_options(CLI::App& command, CommandLine& line) {
+  const std::vector<std::string> names = models::network_names();
+  std::vector<std::string> names_and_bicubic = names;
+  names_and_bicubic.emplace_back("bicubic");
   command
       .add_option("-w,--weights", line.model.weights,
                   "safetensors, .pth, .npz, a checkpoint of mini_train, or a folder of them (the "
                   "latest is taken)")
       ->type_name("FILE");
   add_weights_key(command, line);
+  command.add_flag("--raw-weights", line.model.raw_weights,
+                   "of a checkpoint with an average of its weights (train.ema): the weights "
+                   "themselves");
   command
       .add_option("-m,--model", line.model.model,
-                  "sain or irn: what the weights must be of; bicubic: needs no weights")
-      ->check(CLI::IsMember({"sain", "irn", "bicubic"}))
+                  "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +
+                      "); bicubic: needs no weights")
+      ->check(CLI::IsMember(names_and_bicubic))
       ->type_name("NAME");
   command
       .add_option("-s,--scale", line.model.scale,

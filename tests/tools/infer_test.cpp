@@ -7,16 +7,17 @@
 #include <string>
 #include <sys/wait.h>
 
+#include "infer/picture.h"
+#include "infer/scaler.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "models/rescaler.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 #include "train/checkpoint.h"
-#include "train/picture.h"
-#include "train/scaler.h"
 
 namespace mini {
 namespace {
@@ -34,16 +35,14 @@ class InferTool : public ::testing::Test {
     Generator generator{1, 0};
     for (const char* name : {"one.png", "two.png"})
       io::write_image(at("photos") / name,
-                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 11, 13})), 3));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 11, 13})), 3));
     network_ = small_network("sain");
     io::write_safetensors(at("sain.safetensors"), {network_->state_dict(), {}});
   }
 
   static std::unique_ptr<models::Rescaler> small_network(const std::string& name) {
     Generator generator{5, 0};
-    return models::make_rescaler(
-        {.network = name, .scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 8},
-        generator);
+    return test::make_network(name, {.growth = 8}, generator);
   }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
   void write(const std::string& name, const std::string& text) const {
@@ -88,7 +87,7 @@ class InferTool : public ::testing::Test {
 
 TEST_F(InferTool, DownscalesAndUpscalesAsTheLibraryDoes) {
   ASSERT_EQ(run("downscale photos/one.png lr.png --weights sain.safetensors"), 0) << errors();
-  const auto scaler = train::network_scaler(*network_);
+  const auto scaler = infer::network_scaler(*network_);
   const Tensor lr = scaler->downscale(photo());
   EXPECT_TRUE(test::equal_bits(io::read_image(at("lr.png")), lr));
   ASSERT_EQ(run("upscale lr.png hr.png --weights sain.safetensors"), 0) << errors();
@@ -133,7 +132,7 @@ TEST_F(InferTool, TheSeedMakesTheSample) {
 TEST_F(InferTool, WritesTheFormatAndQualityAskedFor) {
   ASSERT_EQ(run("downscale photos small --model bicubic --format webp --quality 40"), 0)
       << errors();
-  const Tensor lr = train::bicubic_scaler(2)->downscale(photo());
+  const Tensor lr = infer::bicubic_scaler(2)->downscale(photo());
   const io::Bytes expected = io::encode(lr, io::ImageFormat::webp, 40);
   EXPECT_EQ(content(at("small/one.webp")), io::as_text(expected));
   EXPECT_TRUE(fs::exists(at("small/two.webp")));
@@ -144,7 +143,7 @@ TEST_F(InferTool, WritesTheFormatAndQualityAskedFor) {
 TEST_F(InferTool, TakesCheckpointsAndTheirFolders) {
   fs::create_directories(at("run"));
   train::Checkpoint checkpoint;
-  checkpoint.step = 7;
+  checkpoint.position.step = 7;
   checkpoint.model = network_->state_dict();
   train::save_checkpoint(train::checkpoint_path(at("run"), 7), checkpoint);
   ASSERT_EQ(run("downscale photos/one.png a.png --weights run"), 0) << errors();
@@ -157,18 +156,18 @@ TEST_F(InferTool, RoundTripLeavesPictures) {
                 "--quality 60,90"),
             0)
       << errors();
-  const auto scaler = train::network_scaler(*network_);
-  const auto trip = train::round_trip(*scaler, photo(), io::ImageFormat::jpeg, 60);
+  const auto scaler = infer::network_scaler(*network_);
+  const auto trip = infer::round_trip(*scaler, photo(), io::ImageFormat::jpeg, 60);
   const auto bicubic =
-      train::round_trip(*train::bicubic_scaler(2), photo(), io::ImageFormat::jpeg, 60);
+      infer::round_trip(*infer::bicubic_scaler(2), photo(), io::ImageFormat::jpeg, 60);
   EXPECT_EQ(content(at("out/one_jpeg60_lr.jpg")), io::as_text(trip.file));
   EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_restored.png")), trip.hr));
   EXPECT_TRUE(test::equal_bits(io::read_image(at("out/one_jpeg60_compare.png")),
-                               train::side_by_side(Tensors{photo(), bicubic.hr, trip.hr})));
+                               infer::side_by_side(Tensors{photo(), bicubic.hr, trip.hr})));
   EXPECT_TRUE(
       test::equal_bits(io::read_image(at("out/one_jpeg60_difference.png")),
-                       train::side_by_side(Tensors{train::difference_map(photo(), bicubic.hr, 8),
-                                                   train::difference_map(photo(), trip.hr, 8)})));
+                       infer::side_by_side(Tensors{infer::difference_map(photo(), bicubic.hr, 8),
+                                                   infer::difference_map(photo(), trip.hr, 8)})));
   EXPECT_TRUE(fs::exists(at("out/one_webp90_lr.webp")));
 }
 
@@ -189,7 +188,7 @@ TEST_F(InferTool, InfoDescribesWeights) {
   ASSERT_EQ(run("info sain.safetensors"), 0) << errors();
   for (const std::string& line :
        {std::string("format      safetensors\n"),
-        std::string("sain x2, 1 enhanced and 1 vanilla blocks, growth 8\n"),
+        std::string("sain x2, enhanced_blocks 1, vanilla_blocks 1, growth 8\n"),
         concat_text("parameters  ", network_->parameter_count(), '\n'),
         std::string("\ngmm.gmm_para ")})
     EXPECT_NE(output().find(line), std::string::npos) << line << output();

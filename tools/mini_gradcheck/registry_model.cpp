@@ -256,21 +256,24 @@ Array jpeg_bits_reference(const Array& x, const std::vector<double>& quality) {
   return bits;
 }
 
-Row jpeg_bits_row() {
-  const auto sample = [](Sampler& s) {
+Row jpeg_bits_row(bool one_quality) {
+  const auto sample = [=](Sampler& s) {
     const Shape shape{s.extent(2), 3, s.extent(2), s.round() == 2 ? 17 : s.extent(3)};
     std::vector<double> quality;
-    for (std::int64_t n = 0; n < shape[0]; ++n)
+    for (std::int64_t n = 0; n < (one_quality ? 1 : shape[0]); ++n)
       quality.push_back(static_cast<double>(s.between(5, 95)));
     std::string text;
     for (const double q : quality) text += concat_text(" q", q);
     return make_case(
-        {s.input(shape, uniform(0, 1))}, [=](const Tensors& x) { return jpeg_bits(x[0], quality); },
+        {s.input(shape, uniform(0, 1))},
+        [=](const Tensors& x) {
+          return one_quality ? jpeg_bits(x[0], quality[0]) : jpeg_bits(x[0], quality);
+        },
         [=](const Arrays& x) { return jpeg_bits_reference(x[0], quality); }, text);
   };
   return {"jpeg_bits",
           sample,
-          {},
+          {.smallest = 3},
           {{[] {
               jpeg_bits(zeros({1, 1, 16, 16}), 75);
             },
@@ -367,7 +370,8 @@ std::vector<Row> model_rows() {
          "sample_mixture: noise must be two tensors [..,5]"}}},
       jpeg_row(true),
       jpeg_row(false),
-      jpeg_bits_row(),
+      jpeg_bits_row(true),
+      jpeg_bits_row(false),
   };
 }
 

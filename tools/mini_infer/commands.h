@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "infer/evaluate.h"
 #include "io/image.h"
 #include "tools/mini_infer/model.h"
-#include "train/evaluate.h"
 
 namespace mini::infer {
 
@@ -37,7 +37,7 @@ struct EvaluateFiles {
   std::vector<std::filesystem::path> places;
   std::filesystem::path json, markdown;  // empty: not written
 };
-int evaluate_model(const ModelOptions& model, const train::EvaluateOptions& options,
+int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
                    const EvaluateFiles& files);
 
 // info (info.cpp)

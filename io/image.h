@@ -47,6 +47,9 @@ std::string_view name_of(ImageFormat format);
 inline constexpr std::int64_t max_jpeg_side = 65500;  // libjpeg's
 inline constexpr std::int64_t max_webp_side = 16383;
 inline constexpr std::int64_t max_png_side = (std::int64_t{1} << 31) - 1;
+// What else a JPEG can store, in bytes.
+inline constexpr std::size_t max_jpeg_exif = 65527;
+inline constexpr std::size_t max_jpeg_profile = 255 * 65519;
 // Throws when the format cannot store an image of that size. Call it before computing the image.
 void check_encodable(std::int64_t width, std::int64_t height, ImageFormat format);
 

@@ -30,7 +30,8 @@ constexpr std::int64_t max_scanned_pixels = std::int64_t{1} << 32;
 constexpr std::string_view profile_name("ICC_PROFILE\0", 12);
 constexpr std::string_view note_name = "mini: ";
 constexpr std::size_t longest_segment = 65533;
-constexpr std::size_t longest_profile = 255 * (longest_segment - 14);
+static_assert(max_jpeg_exif == longest_segment - jpeg_exif_name.size());
+static_assert(max_jpeg_profile == 255 * (longest_segment - profile_name.size() - 2));
 
 struct Outline {
   std::int64_t scans = 0;
@@ -325,10 +326,10 @@ Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options) {
   const Bytes exif = segment(jpeg_exif_name, metadata.exif);
   const Bytes note = segment(note_name, as_bytes(metadata.note));
   const std::span<const std::byte> profile = metadata.profile;
-  check(exif.size() <= longest_segment, "a JPEG holds at most ", longest_segment,
-        " bytes of Exif data, not ", exif.size(), "; leave the metadata out");
-  check(profile.size() <= longest_profile, "a JPEG holds a colour profile of at most ",
-        longest_profile, " bytes, not ", profile.size(), "; leave the metadata out");
+  check(metadata.exif.size() <= max_jpeg_exif, "a JPEG holds at most ", max_jpeg_exif,
+        " bytes of Exif data, not ", metadata.exif.size(), "; leave the metadata out");
+  check(profile.size() <= max_jpeg_profile, "a JPEG holds a colour profile of at most ",
+        max_jpeg_profile, " bytes, not ", profile.size(), "; leave the metadata out");
   guarded(writer.errors.out, [&] {
     const JDIMENSION width = info.image_width, height = info.image_height;
     jpeg_create_compress(&info);  // clears the structure

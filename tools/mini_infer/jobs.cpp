@@ -48,12 +48,16 @@ std::vector<Job> plan_jobs(const std::vector<fs::path>& inputs, const fs::path& 
   return checked({{inputs.front(), output}});
 }
 
-Tensor read_input(const fs::path& path) {
+void tell(const fs::path& path, const std::string& text) {
+  fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(text));
+}
+
+Input read_input(const fs::path& path) {
   std::vector<std::string> notices;
-  const Tensor image = io::read_image(path, {.notices = &notices});
-  for (const std::string& notice : notices)
-    fmt::print(stderr, "mini_infer: {}: {}\n", path.string(), notice);
-  return image;
+  Input input;
+  input.image = io::read_image(path, {.notices = &notices, .metadata = &input.metadata});
+  for (const std::string& notice : notices) tell(path, notice);
+  return input;
 }
 
 int run_jobs(const std::vector<Job>& jobs, const std::function<void(const Job&)>& work) {

@@ -69,7 +69,7 @@ int round_trips(const ModelOptions& model_options, const RoundTripOptions& optio
   fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6}\n", "image", "codec", "method", "PSNR-Y",
              "SSIM-Y", "LR bytes", "bpp");
   return run_jobs(jobs, [&](const Job& job) {
-    const Tensor original = read_input(job.input);
+    const Tensor original = read_input(job.input).image;
     for (const io::ImageFormat format : options.formats)
       for (const int quality : options.qualities)
         round_trip_one(methods, job, original, format, quality);

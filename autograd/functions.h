@@ -28,6 +28,8 @@ Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor relu(const Tensor& x);  // gradient 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+// x where x > 0, else slope·x; slope [C] has one value for each channel, dimension 1 of x.
+Tensor prelu(const Tensor& x, const Tensor& slope);
 Tensor softplus(const Tensor& x);                        // log(1 + e^x)
 Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 at the bounds
 Tensor pow(const Tensor& x, double exponent);
@@ -68,6 +70,8 @@ Tensor contiguous(const Tensor& x);
 Tensor cast(const Tensor& x, DType dtype);
 Tensor pixel_shuffle(const Tensor& x, std::int64_t factor);    // [N,C·f²,H,W] -> [N,C,fH,fW]
 Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor);  // its inverse
+// Repeats every pixel factor x factor times: [N,C,H,W] -> [N,C,fH,fW].
+Tensor upsample_nearest(const Tensor& x, std::int64_t factor);
 
 // ── Reductions (functions/reduce.cpp) ────────────────────────────────────────────────────────────
 Tensor sum(const Tensor& x);
@@ -121,13 +125,18 @@ Tensor haar_inverse(const Tensor& x);
 // MATLAB's imresize with the bicubic kernel a = -0.5, antialiased when shrinking, symmetric
 // borders. Each side of the result is ceil(side · scale).
 Tensor resize_bicubic(const Tensor& x, double scale);
+// Linear interpolation between the nearest pixels, without antialiasing: [N,C,H,W] ->
+// [N,C,height,width]. Pixels are squares that fill the same image before and after, or, with
+// align_corners, points of which the outermost stay where they are.
+Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width,
+                       bool align_corners = false);
 // The differentiable JPEG simulator (ops/jpeg.h has the formula): RGB [N,3,H,W] in [0,1] of
 // any size, quality 1..100. `quality` may be one number for the batch or one per image.
 Tensor diff_jpeg(const Tensor& x, std::span<const double> quality);
 Tensor diff_jpeg(const Tensor& x, double quality);
 // An estimate of the bits that a JPEG file (4:2:0, standard Huffman tables) spends on each image of
 // x, RGB [N,3,H,W] in [0,1], without the headers: [N]. Each block of 8x8 takes a constant and
-// 2.86·log2(1 + |coefficient / step|), rounded off at 0, for each of its coefficients but the mean.
+// 3.15·log2(1 + |coefficient / step|), rounded off at 0, for each of its coefficients but the mean.
 Tensor jpeg_bits(const Tensor& x, std::span<const double> quality);
 Tensor jpeg_bits(const Tensor& x, double quality);
 

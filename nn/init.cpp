@@ -1,10 +1,23 @@
 #include "nn/init.h"
 
 #include <cmath>
+#include <string>
 
 #include "ops/elementwise.h"
+#include "tensor/view.h"
 
 namespace mini::nn {
+namespace {
+
+double fan_in(const Shape& weight) {
+  return static_cast<double>(weight.numel()) / static_cast<double>(weight[0]);
+}
+
+}  // namespace
+
+Tensor uniform(const Shape& shape, double bound, Generator& generator) {
+  return ops::unary(Unary::affine, ops::uniform(generator, shape), 2 * bound, -bound);
+}
 
 Tensor normal(const Shape& shape, double std, Generator& generator) {
   return ops::unary(Unary::affine, ops::normal(generator, shape), std);
@@ -15,6 +28,26 @@ Tensor xavier_normal(const Shape& shape, double gain, Generator& generator) {
   const double receptive = double(shape.numel()) / double(shape[0] * shape[1]);
   const double fans = receptive * double(shape[0] + shape[1]);
   return normal(shape, gain * std::sqrt(2 / fans), generator);
+}
+
+Tensor kaiming_normal(const Shape& shape, double gain, Generator& generator) {
+  check(shape.rank() >= 2, "kaiming_normal: needs a weight of two or more dimensions, got ", shape);
+  return normal(shape, gain * std::sqrt(2 / fan_in(shape)), generator);
+}
+
+void initialise_as_pytorch(Module& module, Generator& generator) {
+  std::string beside;  // the name of the bias beside the last weight
+  double bound = 0;
+  for (const auto& [name, tensor] : module.named_parameters()) {
+    const std::string_view last = std::string_view(name).substr(name.rfind('.') + 1);
+    if (last == "weight" && tensor.rank() >= 2) {
+      bound = 1 / std::sqrt(fan_in(tensor.shape()));
+      beside = name.substr(0, name.size() - last.size()) + "bias";
+    } else if (name != beside) {
+      continue;
+    }
+    ops::copy(uniform(tensor.shape(), bound, generator), tensor);
+  }
 }
 
 }  // namespace mini::nn

@@ -133,4 +133,9 @@ void Module::set_requires_grad(bool value) {
   visit("", false, [&](const std::string&, Tensor tensor) { tensor.set_requires_grad(value); });
 }
 
+void Module::set_training(bool training) {
+  training_ = training;
+  for (auto& [name, child] : children_) child->set_training(training);
+}
+
 }  // namespace mini::nn

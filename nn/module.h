@@ -58,6 +58,9 @@ class Module {
   void to(Device device);
   void zero_grad();
   void set_requires_grad(bool value);
+  // Whether layers that behave differently while training (BatchNorm) do so; initially true.
+  void set_training(bool training);
+  bool training() const { return training_; }
 
  protected:
   // From now on the parameter requires a gradient. Returns the registered tensor.
@@ -74,6 +77,13 @@ class Module {
   // A Tensor is a handle, but `to` must replace the member itself; so these point to the members.
   std::vector<std::pair<std::string, Tensor*>> parameters_, buffers_;
   std::vector<std::pair<std::string, Module*>> children_;
+  bool training_ = true;
+};
+
+// A module from one tensor to one tensor.
+class Layer : public Module {
+ public:
+  virtual Tensor operator()(const Tensor& x) const = 0;
 };
 
 }  // namespace mini::nn

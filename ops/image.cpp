@@ -121,4 +121,29 @@ LinearMap bicubic_map(std::int64_t size, double scale) {
   return map;
 }
 
+LinearMap bilinear_map(std::int64_t size, std::int64_t output_size, bool align_corners) {
+  check(size > 0 && output_size > 0, "resize_bilinear: needs at least one pixel a side, before (",
+        size, ") and after (", output_size, ")");
+  const auto from = static_cast<double>(size), to = static_cast<double>(output_size);
+  LinearMap map;
+  map.input_size = size;
+  map.first.push_back(0);
+  for (std::int64_t i = 0; i < output_size; ++i) {
+    const auto at = static_cast<double>(i);
+    const double place = !align_corners     ? (at + 0.5) * (from / to) - 0.5
+                         : output_size == 1 ? 0
+                                            : at * ((from - 1) / (to - 1));
+    const double inside = std::clamp(place, 0.0, from - 1), below = std::floor(inside);
+    const auto source = static_cast<std::int64_t>(below);
+    map.source.push_back(source);
+    map.weight.push_back(1 - (inside - below));
+    if (inside > below) {
+      map.source.push_back(source + 1);
+      map.weight.push_back(inside - below);
+    }
+    map.first.push_back(std::ssize(map.weight));
+  }
+  return map;
+}
+
 }  // namespace mini::ops

@@ -31,4 +31,9 @@ Tensor linear_map(const Tensor& x, const LinearMap& map, int dim);
 // Output pixel i (from 0) lies at (i + 0.5)/scale - 0.5; there are ceil(size · scale) of them.
 LinearMap bicubic_map(std::int64_t size, double scale);
 
+// Linear interpolation from `size` to `output_size` pixels; output pixel i (from 0) lies at
+// (i + 0.5)·size/output_size - 0.5 or, with align_corners, at i·(size - 1)/(output_size - 1), and
+// the border pixel is repeated.
+LinearMap bilinear_map(std::int64_t size, std::int64_t output_size, bool align_corners);
+
 }  // namespace mini::ops

@@ -217,6 +217,15 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
                 });
 }
 
+Tensor prelu(const Tensor& x, const Tensor& slope) {
+  check(x.rank() >= 2 && slope.rank() == 1 && slope.size(0) == x.size(1), "prelu: slope ",
+        slope.shape(), " must have one value for each channel of ", x.shape());
+  Shape channels = slope.shape();
+  for (int d = 2; d < x.rank(); ++d) channels.push_back(1);
+  const Tensor positive = greater(x, Tensor::zeros({}, x.dtype(), x.device()));
+  return where(positive, x, x * reshape(slope, channels));
+}
+
 Tensor greater(const Tensor& a, const Tensor& b) { return ops::binary(Binary::greater, a, b); }
 Tensor greater_equal(const Tensor& a, const Tensor& b) {
   return ops::binary(Binary::greater_equal, a, b);

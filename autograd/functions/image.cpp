@@ -44,19 +44,26 @@ Tensor linear_map(const Tensor& x, const Map& map, const Map& transposed, int di
                 });
 }
 
+// Applies one map along dimension `dim`.
+Tensor linear_map(const Tensor& x, LinearMap once, int dim) {
+  const bool differentiable = grad_enabled() && x.requires_grad();
+  const Map transposed = differentiable ? std::make_shared<LinearMap>(once.transposed()) : nullptr;
+  return linear_map(x, std::make_shared<LinearMap>(std::move(once)), transposed, dim);
+}
+
 }  // namespace
 
 Tensor resize_bicubic(const Tensor& x, double scale) {
   check(x.rank() == 4, "resize_bicubic: input must be [N,C,H,W], got ", x.shape());
-  Tensor y = x;
-  for (const int dim : {2, 3}) {
-    const Map map = std::make_shared<LinearMap>(ops::bicubic_map(x.size(dim), scale));
-    const bool differentiable = grad_enabled() && x.requires_grad();
-    const Map transposed =
-        differentiable ? std::make_shared<LinearMap>(map->transposed()) : nullptr;
-    y = linear_map(y, map, transposed, dim);
-  }
-  return y;
+  const Tensor rows = linear_map(x, ops::bicubic_map(x.size(2), scale), 2);
+  return linear_map(rows, ops::bicubic_map(x.size(3), scale), 3);
+}
+
+Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width,
+                       bool align_corners) {
+  check(x.rank() == 4, "resize_bilinear: input must be [N,C,H,W], got ", x.shape());
+  const Tensor rows = linear_map(x, ops::bilinear_map(x.size(2), height, align_corners), 2);
+  return linear_map(rows, ops::bilinear_map(x.size(3), width, align_corners), 3);
 }
 
 }  // namespace mini

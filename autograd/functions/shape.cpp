@@ -182,22 +182,41 @@ Tensor cast(const Tensor& x, DType dtype) {
       [from = x.dtype()](const Backward&, const Tensor& dy) { return Tensors{cast(dy, from)}; });
 }
 
+namespace {
+
+// The next three functions make many pixels of one, or one of many. Their results are
+// channels-last, as the convolutions around them read and write.
+constexpr std::array<int, 4> channels_first{0, 3, 1, 2};  // [N,H,W,C] -> [N,C,H,W]
+
+}  // namespace
+
 Tensor pixel_shuffle(const Tensor& x, std::int64_t factor) {
   check(x.rank() == 4 && factor > 0 && x.size(1) % (factor * factor) == 0,
         "pixel_shuffle: ", x.shape(), " has no multiple of ", factor, "² channels");
   const std::int64_t n = x.size(0), c = x.size(1) / (factor * factor), h = x.size(2), w = x.size(3);
-  constexpr std::array<int, 6> interleave{0, 1, 4, 2, 5, 3};  // [N,C,f,f,H,W] -> [N,C,H,f,W,f]
-  return reshape(permute(reshape(x, {n, c, factor, factor, h, w}), interleave),
-                 {n, c, h * factor, w * factor});
+  constexpr std::array<int, 6> interleave{0, 4, 2, 5, 3, 1};  // [N,C,f,f,H,W] -> [N,H,f,W,f,C]
+  const Tensor pixels = permute(reshape(x, {n, c, factor, factor, h, w}), interleave);
+  return permute(reshape(pixels, {n, h * factor, w * factor, c}), channels_first);
 }
 
 Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor) {
   check(x.rank() == 4 && factor > 0 && x.size(2) % factor == 0 && x.size(3) % factor == 0,
         "pixel_unshuffle: sides of ", x.shape(), " are no multiples of ", factor);
   const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2) / factor, w = x.size(3) / factor;
-  constexpr std::array<int, 6> gather{0, 1, 3, 5, 2, 4};  // [N,C,H,f,W,f] -> [N,C,f,f,H,W]
-  return reshape(permute(reshape(x, {n, c, h, factor, w, factor}), gather),
-                 {n, c * factor * factor, h, w});
+  constexpr std::array<int, 6> gather{0, 2, 4, 1, 3, 5};  // [N,C,H,f,W,f] -> [N,H,W,C,f,f]
+  const Tensor pixels = permute(reshape(x, {n, c, h, factor, w, factor}), gather);
+  return permute(reshape(pixels, {n, h, w, c * factor * factor}), channels_first);
+}
+
+Tensor upsample_nearest(const Tensor& x, std::int64_t factor) {
+  check(x.rank() == 4 && factor > 0, "upsample_nearest: needs [N,C,H,W] and a factor above 0, got ",
+        x.shape(), " and ", factor);
+  const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+  constexpr std::array<int, 4> channels_last{0, 2, 3, 1};
+  const Tensor pixels = reshape(permute(x, channels_last), {n, h, 1, w, 1, c});
+  return permute(
+      reshape(expand(pixels, {n, h, factor, w, factor, c}), {n, h * factor, w * factor, c}),
+      channels_first);
 }
 
 }  // namespace mini

@@ -34,14 +34,16 @@ Tensor hash_uniform(std::string_view key, const Shape& shape, std::uint64_t salt
   return result;
 }
 
+void fill_golden(const std::string& key, const Tensor& tensor, std::uint64_t salt, double gain) {
+  const double fan_in = tensor.rank() < 2 ? 1 : double(tensor.numel()) / double(tensor.size(0));
+  const double scale = tensor.rank() < 2 ? 0.1 : gain / std::sqrt(fan_in);
+  ops::copy(hash_uniform(key, tensor.shape(), salt) * scale, tensor);
+}
+
 void set_golden_weights(nn::Module& module, std::uint64_t salt, double gain) {
   const NoGrad no_grad;
-  for (const auto& [name, tensor] : module.state_dict()) {
-    if (name.ends_with("haar_weights")) continue;
-    const double fan_in = tensor.rank() < 2 ? 1 : double(tensor.numel()) / double(tensor.size(0));
-    const double scale = tensor.rank() < 2 ? 0.1 : gain / std::sqrt(fan_in);
-    ops::copy(hash_uniform(name, tensor.shape(), salt) * scale, tensor);
-  }
+  for (const auto& [name, tensor] : module.state_dict())
+    if (!name.ends_with("haar_weights")) fill_golden(name, tensor, salt, gain);
 }
 
 std::pair<double, double> probe(const Tensor& tensor, const std::string& name, std::uint64_t salt) {

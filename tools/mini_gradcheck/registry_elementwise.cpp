@@ -117,6 +117,23 @@ std::vector<Row> elementwise_rows() {
        },
        {},
        unary_errors("leaky_relu", [](const Tensor& x) { leaky_relu(x); })},
+      {"prelu",
+       [](Sampler& s) {
+         const Shape shape = s.shape(2, 4);
+         return make_case(
+             {s.input(shape, away_from({0})), s.input({shape[1]})},
+             [](const Tensors& x) { return prelu(x[0], x[1]); },
+             [=](const Arrays& x) {
+               return generate(shape, [&](const Shape& i) {
+                 return x[0][i] > 0 ? x[0][i] : x[1][{i[1]}] * x[0][i];
+               });
+             });
+       },
+       {.broadcasts = true},
+       {{[] {
+           prelu(zeros({2, 3}), zeros({2}));
+         },
+         "prelu: slope [2] must have one value for each channel of [2,3]"}}},
       unary(
           "softplus", softplus, [](double x) { return std::log(1 + std::exp(x)); }, uniform(-5, 5)),
       {"clamp",

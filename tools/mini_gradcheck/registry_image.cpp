@@ -233,6 +233,52 @@ Case sample_resize_bicubic(Sampler& s) {
       "scale=", scale);
 }
 
+Case sample_upsample_nearest(Sampler& s) {
+  const Shape shape{s.extent(2), s.extent(3), s.extent(3), s.extent(3)};
+  const std::int64_t factor = s.round() == 0 ? 1 : s.between(1, 3);
+  return make_case(
+      {s.input(shape)}, [=](const Tensors& x) { return upsample_nearest(x[0], factor); },
+      [=](const Arrays& x) {
+        return generate({shape[0], shape[1], factor * shape[2], factor * shape[3]},
+                        [&](const Shape& i) {
+                          return x[0][{i[0], i[1], i[2] / factor, i[3] / factor}];
+                        });
+      },
+      "factor=", factor);
+}
+
+// Weight of input pixel `in` for output pixel `out`: a triangle about the place where `out` lies.
+double bilinear_weight(std::int64_t out, std::int64_t in, std::int64_t from, std::int64_t to,
+                       bool align_corners) {
+  const auto at = static_cast<double>(out), size = static_cast<double>(from);
+  const double step = align_corners ? (to == 1 ? 0 : (size - 1) / static_cast<double>(to - 1))
+                                    : size / static_cast<double>(to);
+  const double place = align_corners ? at * step : at * step + step / 2 - 0.5;
+  const double inside = std::min(std::max(place, 0.0), size - 1);
+  return std::max(0.0, 1 - std::abs(inside - static_cast<double>(in)));
+}
+
+Case sample_resize_bilinear(Sampler& s) {
+  const Shape shape{s.extent(2), s.extent(2), s.extent(5), s.extent(5)};
+  const std::int64_t height = s.extent(7), width = s.extent(7);
+  const bool align_corners = s.coin();
+  return make_case(
+      {s.input(shape)},
+      [=](const Tensors& x) { return resize_bilinear(x[0], height, width, align_corners); },
+      [=](const Arrays& x) {
+        return generate({shape[0], shape[1], height, width}, [&](const Shape& at) {
+          double sum = 0;
+          for_each({shape[2], shape[3]}, [&](const Shape& i) {
+            sum += bilinear_weight(at[2], i[0], shape[2], height, align_corners) *
+                   bilinear_weight(at[3], i[1], shape[3], width, align_corners) *
+                   x[0][{at[0], at[1], i[0], i[1]}];
+          });
+          return sum;
+        });
+      },
+      height, 'x', width, align_corners ? " corners" : "");
+}
+
 }  // namespace
 
 std::vector<Row> image_rows() {
@@ -302,6 +348,24 @@ std::vector<Row> image_rows() {
            resize_bicubic(zeros({1, 1, 2, 2}), 0);
          },
          "resize_bicubic: scale must be above 0, got 0"}}},
+      {"resize_bilinear",
+       sample_resize_bilinear,
+       linear,
+       {{[] {
+           resize_bilinear(zeros({2, 2}), 2, 2);
+         },
+         "resize_bilinear: input must be [N,C,H,W]"},
+        {[] {
+           resize_bilinear(zeros({1, 1, 2, 2}), 2, 0);
+         },
+         "resize_bilinear: needs at least one pixel a side"}}},
+      {"upsample_nearest",
+       sample_upsample_nearest,
+       linear,
+       {{[] {
+           upsample_nearest(zeros({1, 1, 2, 2}), 0);
+         },
+         "upsample_nearest: needs [N,C,H,W] and a factor above 0"}}},
   };
 }
 

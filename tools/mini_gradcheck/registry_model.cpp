@@ -243,13 +243,13 @@ Array jpeg_bits_reference(const Array& x, const std::vector<double>& quality) {
     for (std::size_t plane = 0; plane < 3; ++plane)
       for_each({planes[plane].shape[0] / 8, planes[plane].shape[1] / 8}, [&](const Shape& block) {
         const Array coefficients = coefficients_of(planes[plane], block);
-        bits[{n}] += 6.01;
+        bits[{n}] += 7.23;
         for_each({8, 8}, [&](const Shape& f) {
           const double step = std::clamp(
               std::round(quantisation_step(plane > 0, f[0], f[1], quality_of(quality, n))), 1.0,
               255.0);
           if (f[0] + f[1] > 0)
-            bits[{n}] += 2.86 * std::log2(0.95 + std::hypot(coefficients[f] / step, 0.05));
+            bits[{n}] += 3.15 * std::log2(0.8 + std::hypot(coefficients[f] / step, 0.2));
         });
       });
   }

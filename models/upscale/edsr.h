@@ -1,0 +1,25 @@
+// EDSR (B. Lim, S. Son, H. Kim, S. Nah, K. M. Lee, "Enhanced deep residual networks for single
+// image super-resolution", CVPRW 2017): residual blocks without normalisation in the frame of
+// models/upscale/residual_upscaler.h. Names are those of EDSR-PyTorch.
+#pragma once
+
+#include "models/upscale/residual_upscaler.h"
+#include "tensor/random.h"
+
+namespace mini::models {
+
+// The paper's network; its baseline has 16 blocks, 64 features and residual_scale 1.
+struct EdsrOptions {
+  std::int64_t scale = 2;  // 2, 3, 4
+  std::int64_t blocks = 32, features = 256;
+  double residual_scale = 0.1;
+  double range = 255;
+};
+
+class Edsr : public ResidualUpscaler {
+ public:
+  Edsr(const EdsrOptions& options, Generator& generator);
+  nn::KeyTable basicsr_keys() const override;
+};
+
+}  // namespace mini::models

@@ -1,0 +1,50 @@
+#include "models/upscale/rcan.h"
+
+#include "models/upscale/channel_attention.h"
+#include "models/upscale/residual.h"
+#include "nn/init.h"
+
+namespace mini::models {
+namespace {
+
+// RCAB: the residual block of EDSR with channel attention behind it.
+class AttentionBlock : public ResidualBlock {
+ public:
+  AttentionBlock(std::int64_t features, std::int64_t reduction) : ResidualBlock(features, 1) {
+    body.append<ChannelAttention>(features, reduction);
+  }
+};
+
+class ResidualGroup : public Residual {
+ public:
+  ResidualGroup(std::int64_t blocks, std::int64_t features, std::int64_t reduction) {
+    for (std::int64_t b = 0; b < blocks; ++b) body.append<AttentionBlock>(features, reduction);
+    body.append<nn::Conv2d>(features, features, 3, nn::same_size(3));
+  }
+};
+
+}  // namespace
+
+Rcan::Rcan(const RcanOptions& options, Generator& generator)
+    : ResidualUpscaler(options.scale, options.features, options.range, "rcan"),
+      blocks_(options.blocks) {
+  check(options.groups > 0 && options.blocks > 0, "rcan: needs at least one group and block, got ",
+        options.groups, " and ", options.blocks);
+  check(options.reduction > 0 && options.features >= options.reduction, "rcan: ", options.features,
+        " features cannot be reduced by ", options.reduction);
+  for (std::int64_t g = 0; g < options.groups; ++g)
+    body_.append<ResidualGroup>(options.blocks, options.features, options.reduction);
+  body_.append<nn::Conv2d>(options.features, options.features, 3, nn::same_size(3));
+  nn::initialise_as_pytorch(*this, generator);
+}
+
+nn::KeyTable Rcan::basicsr_keys() const {
+  std::vector<nn::KeyTable::Row> rows = frame_keys();
+  rows.push_back({concat_text("body.#.body.", blocks_), "body.#.conv"});
+  rows.push_back({"body.#.body.#.body.3.conv_du.0", "body.#.residual_group.#.rcab.3.attention.1"});
+  rows.push_back({"body.#.body.#.body.3.conv_du.2", "body.#.residual_group.#.rcab.3.attention.3"});
+  rows.push_back({"body.#.body.#.body.#", "body.#.residual_group.#.rcab.#"});
+  return nn::KeyTable(rows);
+}
+
+}  // namespace mini::models

@@ -1,0 +1,30 @@
+// RCAN (Y. Zhang, K. Li, K. Li, L. Wang, B. Zhong, Y. Fu, "Image super-resolution using very deep
+// residual channel attention networks", ECCV 2018): residual groups of residual blocks with channel
+// attention, in the frame of models/upscale/residual_upscaler.h. Names are the authors'.
+//
+// The authors meant to freeze sub_mean and add_mean, but trained them: their files hold full 3×3
+// matrices, which are loaded as they are and not trained further.
+#pragma once
+
+#include "models/upscale/residual_upscaler.h"
+#include "tensor/random.h"
+
+namespace mini::models {
+
+struct RcanOptions {
+  std::int64_t scale = 2;  // 2, 3, 4
+  std::int64_t groups = 10, blocks = 20, features = 64;
+  std::int64_t reduction = 16;  // channels per hidden channel of the attention
+  double range = 255;
+};
+
+class Rcan : public ResidualUpscaler {
+ public:
+  Rcan(const RcanOptions& options, Generator& generator);
+  nn::KeyTable basicsr_keys() const override;
+
+ private:
+  std::int64_t blocks_;
+};
+
+}  // namespace mini::models

@@ -1,0 +1,42 @@
+#include "models/upscale/residual_upscaler.h"
+
+#include "autograd/functions.h"
+#include "models/upscale/upsampler.h"
+
+namespace mini::models {
+
+ResidualUpscaler::ResidualUpscaler(std::int64_t scale, std::int64_t features, double range,
+                                   const char* network)
+    : range_(range), sub_mean_(-range), add_mean_(range) {
+  check(features > 0 && range > 0, network, ": features and range must be above 0, got ", features,
+        " and ", range);
+  register_module("sub_mean", sub_mean_);
+  register_module("head", head_);
+  register_module("body", body_);
+  register_module("tail", tail_);
+  register_module("add_mean", add_mean_);
+  head_.append<nn::Conv2d>(3, features, 3, nn::same_size(3));
+  tail_.append<Upsampler>(scale, features, network);
+  tail_.append<nn::Conv2d>(features, 3, 3, nn::same_size(3));
+}
+
+Tensor ResidualUpscaler::operator()(const Tensor& x) const {
+  const Tensor features = head_(sub_mean_(x * range_));
+  return add_mean_(tail_(body_(features) + features)) / range_;
+}
+
+std::vector<nn::KeyTable::Row> ResidualUpscaler::frame_keys() const {
+  return {{"head.0", "conv_first"},
+          {concat_text("body.", body_.size() - 1), "conv_after_body"},
+          {"tail.0.#", "upsample.#"},
+          {"tail.1", "conv_last"}};
+}
+
+nn::StateDict ResidualUpscaler::translate(const nn::StateDict& state) const {
+  nn::StateDict result =
+      state.contains("conv_first.weight") ? basicsr_keys().to_ours(state) : state;
+  for (const auto& [name, tensor] : named_buffers()) result.emplace(name, tensor);
+  return result;
+}
+
+}  // namespace mini::models

@@ -1,0 +1,41 @@
+// RRDBNet, the generator of ESRGAN and Real-ESRGAN (X. Wang, L. Xie, C. Dong, Y. Shan,
+// "Real-ESRGAN", ICCV workshops 2021), here trained for fidelity.
+//
+//   x ─ conv_first ─┬─ RRDBs ─ conv_body ─ + ─ [nearest ×2 ─ conv_up ─ LReLU] twice ─
+//                   └──────────────────────┘     conv_hr ─ LReLU ─ conv_last ─ y
+//
+// It enlarges four times. For scales 2 and 1, BasicSR first makes the image small, 2×2 or 4×4
+// pixels becoming channels, and the same network follows. Images are in [0,1]; names are BasicSR's.
+#pragma once
+
+#include "models/upscale/rrdb.h"
+#include "nn/key_table.h"
+#include "nn/sequential.h"
+
+namespace mini::models {
+
+struct RrdbOptions {
+  std::int64_t scale = 4;  // 1, 2, 4
+  std::int64_t blocks = 23, features = 64, growth = 32;
+};
+
+class RrdbNet : public nn::Module {
+ public:
+  RrdbNet(const RrdbOptions& options, Generator& generator);
+  // x [N,3,H,W] -> [N,3,scale·H,scale·W]; at scales 2 and 1, H and W are multiples of 2 and 4.
+  Tensor operator()(const Tensor& x) const;
+
+  // The names of the same weights in ESRGAN's files, and in its oldest ones.
+  nn::KeyTable esrgan_keys() const;
+  nn::KeyTable oldest_keys() const;
+  // A state dict in any of the three spellings in this one's.
+  nn::StateDict translate(const nn::StateDict& state) const;
+
+ private:
+  std::int64_t unshuffle_;
+  nn::Conv2d first_;
+  nn::Sequential body_;
+  nn::Conv2d conv_body_, up1_, up2_, hr_, last_;
+};
+
+}  // namespace mini::models

@@ -129,7 +129,7 @@ Tensor diff_jpeg(const Tensor& x, double quality) { return diff_jpeg(x, {&qualit
 Tensor jpeg_bits(const Tensor& x, std::span<const double> quality) {
   check(x.rank() == 4 && x.size(1) == 3, "jpeg_bits: input must be RGB [N,3,H,W], got ", x.shape());
   check(x.dtype() == DType::float32 || x.dtype() == DType::float64,
-        "jpeg_bits: needs float32 or float64, not ", x.dtype());
+        "jpeg_bits: needs float32 or float64, got ", x.dtype(), "; cast first");
   const std::vector<double> scales = ops::jpeg_scales(quality, x.size(0));
   const auto [luma, chroma] = planes_of(x);
   return block_bits(luma, functors::luminance_steps, scales) +

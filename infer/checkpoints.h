@@ -1,5 +1,5 @@
-// What whoever takes weights out of a training run must know of its checkpoints: how they are named, and
-// which part of one is the model. All of it: train/checkpoint.h.
+// What reading weights from a training run needs to know of its checkpoints: how the files are named,
+// and which part of one is the model. train/checkpoint.h describes the whole file.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,18 @@ namespace mini::infer {
 
 // FOLDER/step_000012000.safetensors
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
-// The step in such a name; none for other files.
+// The step in the name of a checkpoint; none for other files.
 std::optional<std::int64_t> step_in_name(const std::filesystem::path& path);
-// Those in the folder, by step; best.safetensors is not among them.
+// The checkpoints in the folder, ordered by step, without best.safetensors.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
-// A file stands for itself, a folder for its latest checkpoint; throws where there is none.
+// The path itself where it is a file; of a folder the latest checkpoint. Throws where there is none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& file_or_folder);
 
-// "; the checkpoint before it is PATH", for an Error about one that a run left; empty where there is
-// none.
+// "; the checkpoint before it is PATH", to end an Error about a broken checkpoint; empty where there is
+// no earlier one.
 std::string earlier_checkpoint(const std::filesystem::path& path);
 
-// What a checkpoint is known by, and how its parts are named.
+// The metadata by which a checkpoint is recognised, and the prefixes of its parts.
 struct CheckpointMark {
   static constexpr const char *key = "format",
                               *value = "mini_train checkpoint 1";  // in the metadata
@@ -35,9 +35,10 @@ struct CheckpointMark {
 };
 bool is_checkpoint(const io::TensorFile& file);
 
-// Where a run keeps an average of the weights over its steps, that is the better choice to infer with.
+// Which weights to take. Where a run keeps an average of the weights over its steps, inference is better
+// with that.
 enum class Weights { averaged, raw };
-// The network's parameters and buffers in a checkpoint: of the average where there is one, unless the
+// The network's parameters and buffers in a checkpoint: the averaged ones where there are any, unless
 // raw ones are asked for.
 nn::StateDict network_of(const io::TensorFile& file, Weights weights = Weights::averaged);
 // The entries whose names begin with `prefix`, without it.

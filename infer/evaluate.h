@@ -1,4 +1,4 @@
-// How good a rescaling method is on a set of photographs, and how bicubic does beside it.
+// Measures how good a rescaling method is on a set of photographs, with bicubic beside it.
 //
 // Per image: HR is cropped at the bottom and right to a multiple of the scale; LR = downscale(HR)
 // is stored by a real codec at each quality, decoded, upscaled, and rounded to 8 bits. PSNR and
@@ -48,9 +48,9 @@ struct Evaluation {
 std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,
                                      const EvaluateOptions& options);
 
-// All images at `places` (files or folders). One that cannot be read or is too small for SSIM is an
-// Error, found before the work begins: a mean over other images would be another number.
-// `progress` is told how many are done, and the total.
+// All images at `places` (files or folders). Before the work begins, throws for an image that
+// cannot be read or is too small for SSIM, since a mean over fewer images would be another number.
+// Calls `progress` with the number of finished images and the total.
 Evaluation evaluate(const std::vector<const Scaler*>& methods,
                     const std::vector<std::filesystem::path>& places,
                     const EvaluateOptions& options,

@@ -117,8 +117,8 @@ class NetworkScaler : public Scaler {
     return padded(ops::to_device(ops::cast(strip, dtype_), device_), unit);
   }
 
-  // As many as the limit allows, beside all that is in memory now; at least so many that the rows
-  // around a strip do not make up most of the work.
+  // As many rows as the limit allows beside all that is in memory now. Throws where these are so few
+  // that the rows around a strip would be most of the work.
   std::int64_t rows_in_a_strip(const Tensor& image, Rescaling way, const Shape& input,
                                std::int64_t unit) const {
     const std::size_t taken = limit_.outside + allocator(device_).stats().live;
@@ -136,14 +136,14 @@ class NetworkScaler : public Scaler {
          std::max(running, storing) / million + 1, "M is the least that will do");
   }
 
-  // Of the larger one, in 8 bits.
+  // The bytes of the larger image in 8 bits.
   std::size_t image_bytes(Rescaling way, const Shape& input) const {
     const std::int64_t factor = way == Rescaling::upscale ? scale() : 1;
     return static_cast<std::size_t>(3 * factor * factor * input[2] * input[3]);
   }
 
-  // Reading or writing a file takes up to this many times the image besides the image: PNG the lines
-  // before compression and the file, WebP what it plans.
+  // Besides the image itself, reading or writing a file takes up to this many times its bytes: PNG needs
+  // the lines before compression and the file, WebP its plans for the blocks.
   static constexpr std::size_t codec_images = 3;
   static constexpr std::int64_t least_rows = 8;
 

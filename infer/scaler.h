@@ -1,5 +1,5 @@
-// Making photographs small and large again, in 8 bits: one interface for a network and for bicubic
-// interpolation, so that whatever compares them treats them alike.
+// Makes photographs small and large again, in 8 bits. A network and bicubic interpolation have one
+// interface, so every comparison treats them alike.
 // Read next: infer/evaluate.h.
 #pragma once
 
@@ -36,11 +36,11 @@ class Scaler {
 // MATLAB's imresize both ways.
 std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale);
 
-// How much memory a process may have: a network then runs in strips (RowStream in
+// The memory that a process may use. To stay below it, a network runs in strips (RowStream in
 // models/rescaler.h). The pixels do not depend on it.
 struct MemoryLimit {
   std::size_t bytes = std::numeric_limits<std::size_t>::max();
-  std::size_t outside = 0;  // of these, what is not in tensors: the program, its stacks
+  std::size_t outside = 0;  // the part of these bytes outside of tensors: the program, its stacks
 };
 // The network, which must outlive the scaler. The latent is zero, or drawn from `latent_seed`: the
 // same for every image of one size. An image that cannot be scaled within the limit is an Error,
@@ -49,7 +49,7 @@ std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
                                        std::optional<std::uint64_t> latent_seed = std::nullopt,
                                        const MemoryLimit& limit = {});
 
-// What becomes of an image that is made small, stored, and made large again.
+// The stages of an image that is made small, stored, and made large again.
 struct RoundTrip {
   Tensor lr;       // as sent to the codec
   io::Bytes file;  // what is stored

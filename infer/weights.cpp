@@ -18,8 +18,8 @@ bool is_finite(const Tensor& tensor) {
   return std::all_of(first, first + values.numel(), [](double x) { return std::isfinite(x); });
 }
 
-// What weights stand below: dictionaries around them and modules around the network. The first that
-// fits is taken.
+// Keys below which weights usually stand: dictionaries around them and modules around the network. The
+// first that fits is taken.
 constexpr std::array usual_keys{
     "params_ema", "ema",       "model_ema", "params",  "state_dict", "model",    "model_state_dict",
     "netG",       "generator", "net",       "network", "module",     "_orig_mod"};

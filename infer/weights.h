@@ -24,17 +24,19 @@ struct FoundWeights {
   // there is nothing to say.
   std::string note() const;
 };
-// The first that `fits` of what stands below the usual keys, averaged weights ("ema") before the
-// last ones; everything where nothing fits. With a key, only below that. Errors name the file, `path`.
+// The first set of weights below the usual keys that `fits`; averaged weights ("ema") come before the
+// last ones. Returns everything where nothing fits. With a key, searches only below that.
+// Errors name the file, `path`.
 FoundWeights find_weights(const nn::StateDict& all, const std::string& key,
                           const std::function<bool(const nn::StateDict&)>& fits,
                           const std::filesystem::path& path);
 
-// Strictly into `module`. NaN and infinity, which would only make black images, are errors too.
-// Errors name the file, `path`.
+// Loads all weights strictly into `module`. Also throws for NaN and infinity, which would only make black
+// images. Errors name the file, `path`.
 void load_weights(nn::Module& module, const nn::StateDict& weights,
                   const std::filesystem::path& path);
-// Those below a key, or those that fit; gives the note about where they were found.
+// The same from a file: the weights below `key`, or without a key the first that fit. Returns the note
+// about where they were found.
 std::string load_weights(nn::Module& module, const std::filesystem::path& path,
                          const std::string& key = {});
 

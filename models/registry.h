@@ -7,7 +7,7 @@
 //   static constexpr const char* recipe                 what trains it, unless told otherwise
 //                                                       (train/recipes/registry.h)
 //   static std::vector<nn::Field> fields(Options&)      a row for each option; there must be "scale"
-//   static std::optional<Options> recognise(const nn::StateDict&)   read off weights, if they are its
+//   static std::optional<Options> recognise(const nn::StateDict&)   from weights; none if of another
 //   Network(const Options&, Generator&)
 // and a line in the list of registry.cpp.
 #pragma once
@@ -35,11 +35,11 @@ struct Network {
 };
 
 const std::vector<Network>& networks();
-// Throws, naming those there are.
+// Throws for an unknown name; the Error lists the known ones.
 const Network& find_network(const std::string& name);
 std::vector<std::string> network_names();
 
-// A network to be built: which, and with what options.
+// The choice of a network, with its options.
 class NetworkConfig {
  public:
   NetworkConfig();  // the first of networks()
@@ -65,7 +65,8 @@ class NetworkConfig {
   std::any options_;
 };
 
-// Network, scale and depth read off the names and shapes in `state`; throws if it is none of ours.
+// Reads network, scale and depth off the names and shapes in `state`. Throws for weights of a network
+// that is not in the list.
 NetworkConfig recognise_network(const nn::StateDict& state);
 
 }  // namespace mini::models

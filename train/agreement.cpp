@@ -10,7 +10,7 @@
 namespace mini::train {
 namespace {
 
-// Of as many bits as a double holds.
+// A hash of as many bits as a double holds.
 double hash_of(const Tensors& tensors) {
   std::uint64_t hash = 0;
   for (const Tensor& tensor : tensors) {

@@ -1,5 +1,5 @@
-// What processes that train together make sure of: that it is one and the same training. Each function
-// is called by all of them, and where they differ each throws an Error; a process alone agrees.
+// Checks that the processes which train together run one and the same training. All processes call each
+// function, and where they differ each throws an Error. A process alone always agrees.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace mini::train {
 
-// That all were given the same configuration (config_text).
+// Checks that all were given the same configuration (config_text).
 void check_same_configuration(Collective& collective, const std::string& text);
-// That all have the same photographs to train on, as far as their number tells.
+// Checks that all have the same number of photographs to train on.
 void check_same_images(Collective& collective, std::int64_t count);
-// That after `step` all have the same weights, to the bit. They get the same sums of gradients, so only
-// processes whose arithmetic is not the same could differ: builds for unlike processors, say.
+// Checks that after `step` all have the same weights, to the bit. All get the same
+// sums of gradients, so they differ only where the arithmetic does, for instance on unlike processors.
 void check_same_weights(Collective& collective, const Tensors& weights, std::int64_t step);
 
 }  // namespace mini::train

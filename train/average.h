@@ -11,7 +11,7 @@ class WeightAverage {
   // Begins as a copy of the weights. The module must outlive it. decay in (0, 1).
   WeightAverage(const nn::Module& module, double decay);
 
-  // After a step. Buffers are taken as they are.
+  // Called after each step. Buffers are copied, not averaged.
   void update();
 
   // The names of the module's state_dict, sharing the values.

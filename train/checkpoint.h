@@ -2,9 +2,9 @@
 //   model.NAME       parameters and buffers, PyTorch's names
 //   average.NAME     the average of the network's weights, if one is kept
 //   optimizer.NAME   the optimiser's moments and counts; of several: optimizer.OPTIMISER.NAME
-//   metadata         step, seed and offset of the noise, best score, version, configuration; how many
-//                    updates of the next step are done and where in the model the network is, unless
-//                    none and everywhere
+//   metadata         step, seed and offset of the noise, best score, version, configuration; also how
+//                    many updates of the next step are done, unless none, and the network's prefix in
+//                    the model, unless it is the whole model
 // Batches and the learning rate are functions of the step and need no state. Files are replaced
 // atomically (io/file.h), so whatever happens while one is written, the one before stays loadable.
 #pragma once
@@ -28,8 +28,8 @@ using infer::list_checkpoints;
 
 struct Checkpoint {
   Position position;           // steps done, and updates of the next
-  std::int64_t validated = 0;  // of these, the last after which there was a validation
-  Generator noise;             // as the next step will draw from it
+  std::int64_t validated = 0;  // the last of these steps that was followed by a validation
+  Generator noise;             // in the state from which the next step draws
   double best_score = -std::numeric_limits<double>::infinity();  // of the validations so far
   std::string config;                                            // config_text
   std::string network_prefix{};  // of the network's names in the model
@@ -42,8 +42,8 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 // Throws when the file is damaged or no checkpoint of mini_train; the Error names the one before it.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-// Once that of `step` is saved: keeps it and the `keep` - 1 before it. Later ones, which a run left
-// behind when it was resumed at an earlier step, go too.
+// Called when the checkpoint of `step` is saved: removes all but it and the `keep` - 1 before it. Later
+// ones, which a run left behind when it was resumed at an earlier step, are removed as well.
 void remove_old_checkpoints(const std::filesystem::path& folder, std::int64_t step,
                             std::int64_t keep);
 

@@ -28,7 +28,7 @@ Collective& single_process() {
   return alone;
 }
 
-// Added in the order of ranks, everywhere.
+// All processes add in the order of ranks.
 std::vector<double> Collective::all_reduce(std::span<const double> values) {
   const std::vector<double> all = all_gather(values);
   std::vector<double> sums(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(values.size()));

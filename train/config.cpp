@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
 
-// The first choice stands for none.
+// A choice among the values of an enum, before which stands a choice that means none.
 template <class Enum>
 Choice or_none(std::optional<Enum>* value) {
   return {[value] { return *value ? static_cast<std::size_t>(**value) + 1 : 0; },
@@ -24,7 +24,7 @@ Choice or_none(std::optional<Enum>* value) {
           }};
 }
 
-// What depends neither on the network nor on the recipe.
+// The rows that depend neither on the network nor on the recipe.
 std::vector<Field> common_fields(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
   return {
@@ -125,7 +125,7 @@ std::string group_of(const Field& field) {
   return dot == std::string::npos ? std::string() : field.path.substr(0, dot);
 }
 
-// The row of something that was chosen before the other rows were known.
+// The row of the network or the recipe, which were chosen before the other rows were known.
 Field chosen(const std::string& path, const std::string& name, const std::string& help,
              const std::vector<std::string>& names) {
   const Choice as_is{[place = place_of(names, name)] { return place; }, [](std::size_t) {}};
@@ -138,7 +138,7 @@ std::vector<Field> network_fields(models::NetworkConfig& network) {
   return fields;
 }
 
-// With the rows of the network and of the recipe, groups together.
+// All rows, with those of the network and of the recipe, ordered by groups.
 std::vector<Field> fields_of(TrainConfig& c) {
   std::vector<Field> fields{
       chosen("model.network", c.model.name(), "the network", models::network_names()),
@@ -162,7 +162,7 @@ bool changes_results(const std::string& path) {
          !path.starts_with("validation.");
 }
 
-// With what follows from other values.
+// Fills in the values that follow from others.
 TrainConfig completed(TrainConfig c) {
   c.data.scale = c.model.scale();
   if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
@@ -170,7 +170,7 @@ TrainConfig completed(TrainConfig c) {
   return c;
 }
 
-// What no field can check alone.
+// Checks what concerns several fields.
 void check_together(const TrainConfig& c) {
   check(!c.data.folders.empty(), "data.train: names no folder");
   check(c.data.patch % c.model.scale() == 0, "data.patch: must be a multiple of model.scale (",
@@ -181,7 +181,7 @@ void check_together(const TrainConfig& c) {
   c.recipe.validate();
 }
 
-// The text of the error, empty where there is none.
+// The text of the error that the configuration causes; empty where it causes none.
 std::string complaint_about(const TrainConfig& config) {
   try {
     check_together(completed(config));
@@ -191,8 +191,8 @@ std::string complaint_about(const TrainConfig& config) {
   }
 }
 
-// The keys of networks and recipes that were not chosen. What is set of them is checked, and then told
-// and forgotten: configurations written before each had keys of its own held those of all.
+// The keys of networks and recipes that were not chosen. Values set for them are checked, reported and
+// then ignored: older configurations held the keys of all networks.
 class Others {
  public:
   explicit Others(const TrainConfig& chosen) {
@@ -204,14 +204,14 @@ class Others {
     for (RecipeConfig& recipe : recipes_) add(recipe.fields());
   }
 
-  // Behind the rows of the table, which come first where a path is theirs as well.
+  // Adds these rows behind those of the table, which win where both have a path.
   std::vector<Field> behind(std::vector<Field> table) const {
     for (const Field& field : fields_)
       if (!has(table, field)) table.push_back(field);
     return table;
   }
 
-  // The paths whose values are no longer the defaults, and which the table has not.
+  // The paths outside the table whose values are no longer the defaults.
   std::vector<std::string> set(const std::vector<Field>& table) const {
     std::vector<std::string> paths;
     for (std::size_t i = 0; i < fields_.size(); ++i)
@@ -266,8 +266,8 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
   const Others others(config);
   const std::vector<Field> table = fields_of(config), fields = others.behind(table);
   read_fields(fields, text, source, base);
-  // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
-  // brought the last one.
+  // A later assignment may mend what an earlier one spoils, so an error is thrown only at the end. Its
+  // text names the source or assignment that brought it.
   std::string complaint = complaint_about(config), blamed = source;
   for (const std::string& assignment : assignments) {
     set_field(fields, assignment, fs::current_path());

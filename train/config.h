@@ -25,8 +25,8 @@ struct CheckpointOptions {
   bool keep_best = true;       // best.safetensors: the best mean PSNR-Y in validation
 };
 
-// Of the arithmetic. tf32 and bfloat16: float32, but for the products in matmul, conv2d and dense
-// blocks (ops/precision.h); on a GPU only.
+// The precision of the arithmetic. With tf32 and bfloat16, which need a GPU, only the products in matmul,
+// conv2d and dense blocks are less precise than float32 (ops/precision.h).
 enum class Precision { float32, float64, tf32, bfloat16 };
 DType dtype_of(Precision precision);
 
@@ -47,7 +47,7 @@ struct TrainConfig {
   std::filesystem::path out = "out/train";
   Precision precision = Precision::float32;
   std::int64_t threads = 0;  // 0: as many as the machine has
-  // What a file or an assignment set of other networks or recipes, to no effect.
+  // Keys of other networks or recipes that a file or an assignment sets; they have no effect.
   std::vector<std::string> unused{};
 };
 
@@ -63,11 +63,11 @@ TrainConfig parse_config(const std::string& text, const std::string& source,
 
 // The whole configuration as JSON that load_config reads.
 std::string config_text(const TrainConfig& config);
-// All keys with their defaults, each below its meaning; those of the network and the recipe that the
-// assignments choose.
+// All keys with their defaults, each below its meaning. The assignments choose the network and the
+// recipe whose keys are among them.
 std::string config_help(std::span<const std::string> assignments = {});
-// The paths of the keys whose values differ, "train.lr", but for where the run writes and how it
-// logs: what a run resumed under `b` would do unlike one under `a`.
+// The paths ("train.lr") of the keys whose values differ between `a` and `b`, leaving out where the run
+// writes and how it logs: a run resumed under `b` continues differently in these.
 std::vector<std::string> config_differences(const TrainConfig& a, const TrainConfig& b);
 
 }  // namespace mini::train

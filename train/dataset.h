@@ -30,7 +30,7 @@ struct DataOptions {
   std::vector<std::filesystem::path> folders{};
   std::int64_t scale = 2;
   std::int64_t patch = 128;      // HR pixels a side, a multiple of scale
-  std::int64_t batch = 16;       // of all processes together
+  std::int64_t batch = 16;       // samples, of all processes together
   bool flip = true;              // mirror at random, left-right and up-down
   bool transpose = true;         // swap rows and columns at random
   int workers = 1;               // background threads; 0: next() does the work itself
@@ -70,7 +70,7 @@ class BatchLoader {
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
 
-  // Throws what went wrong while this batch was made.
+  // The next batch. Throws the error that was met while it was made.
   Batch next();
   std::int64_t image_count() const { return maker_.images().size(); }
   // One line for each file left out, "PATH: reason".

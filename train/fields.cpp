@@ -63,12 +63,12 @@ std::string choices_text(const Field& field) {
   return text;
 }
 
-// As JSON without spaces. Bytes that are not UTF-8, of a path for instance, become U+FFFD.
+// A value as JSON without spaces. Bytes that are not UTF-8, in a path for instance, become U+FFFD.
 std::string compact(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// The same for an error: the end of something long is left out.
+// The same for an error message, where the end of a long value is left out.
 std::string value_text(const json& value) {
   std::string text = compact(value);
   if (text.size() > 60) text = text.substr(0, 60) + "...";

@@ -25,7 +25,7 @@ using nn::FieldValue;
 using nn::more_than;
 using nn::Range;
 
-// What becomes of keys that no field has.
+// What to do with keys that no field has.
 enum class UnknownKeys : bool { refused, skipped };
 // Sets the fields that `text` mentions. Errors begin with `source`, the file's name. When it
 // throws, some fields may have been set.
@@ -35,7 +35,7 @@ void read_fields(Fields fields, std::string_view text, const std::string& source
 void set_field(Fields fields, const std::string& assignment, const std::filesystem::path& folder);
 
 enum class Comments : bool { none, help };
-// All fields as JSON that read_fields takes, each below its help and range if wanted.
+// All fields as JSON that read_fields accepts; if wanted, each below its help and range.
 std::string write_fields(Fields fields, Comments comments = Comments::none);
 
 // The candidate with the smallest edit distance to `name`, by whole path or by last key.

@@ -32,7 +32,7 @@ void GradientSync::complete(const AutogradMeta& leaf) {
 
 void GradientSync::finish() {
   if (buckets_.empty()) plan();
-  // What backward did not come by is as complete as it will be.
+  // Parameters that backward did not reach will get no gradient; they count as complete now.
   while (started_ < buckets_.size()) start_next();
   collective_.wait();
   for (Bucket& bucket : buckets_) {
@@ -51,7 +51,7 @@ void GradientSync::finish() {
   started_ = 0;
 }
 
-// Copies the next bucket's gradients together and sends it off.
+// Copies the next bucket's gradients together and starts its sum.
 void GradientSync::start_next() {
   Bucket& bucket = buckets_[started_++];
   const auto count = static_cast<std::int64_t>(bucket.parameters.size());
@@ -71,7 +71,7 @@ void GradientSync::start_next() {
   collective_.start_all_reduce(bucket.values);
 }
 
-// Lays out the buckets by rank 0's order.
+// Divides the parameters into buckets, in the order that rank 0 recorded.
 void GradientSync::plan() {
   std::vector<bool> seen(parameters_.size());
   for (const std::size_t i : order_) seen[i] = true;

@@ -5,11 +5,11 @@
 //   bucket 1                   ├─── filling ───┤├── on its way ──┤       │
 //   bucket 2                                    ├─── filling ───┤├─ wait ┤
 //
-// A message has a price of its own, so gradients travel in buckets of a few megabytes, in the order
-// in which backward finishes them. That order is seen in the first step, rank 0's counts for all; so
-// from the second step on sums overlap with backward. Everything starts in the order of the buckets,
-// whatever a process finishes first: so processes whose graphs differ do not wait for each other for
-// ever. Read next: autograd/engine.h (leaf_complete), train/trainer.cpp.
+// Each message costs time of its own, so gradients travel in buckets of a few megabytes, in the order in
+// which backward finishes them. Rank 0 records that order in the first step, so from the second step on
+// sums overlap with backward. All processes send the buckets in that order, even where a process
+// finishes another first: so processes whose graphs differ never wait for each other's buckets in vain.
+// Read next: autograd/engine.h (leaf_complete), train/trainer.cpp.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ class GradientSync {
 
   // For BackwardOptions::leaf_complete; one backward between two calls of finish().
   void complete(const AutogradMeta& leaf);
-  // Returns when each parameter's gradient is the sum over all processes. Where a process has none
-  // it counts as zeros; where none has one there is none.
+  // Returns when each parameter's gradient is the sum over all processes. A process without
+  // a gradient counts as zeros; where no process has one, the parameter keeps none.
   void finish();
 
   std::size_t bucket_count() const { return buckets_.size(); }
@@ -38,7 +38,7 @@ class GradientSync {
  private:
   struct Bucket {
     std::vector<std::size_t> parameters;
-    // Their gradients one behind the other, then for each how many processes had one.
+    // The parameters' gradients side by side, then for each how many processes had one.
     Tensor values;
     std::size_t incomplete = 0;
   };

@@ -1,8 +1,8 @@
 // The photographs of some folders, decoded and kept in memory as far as a budget allows.
 //
-// Opening a set decodes every image once, in parallel: what cannot be read or is too small is known
-// before the first training step, not at some step of the night, and the numbering of the images
-// stays what it is. Read next: train/dataset.h.
+// Opening a set decodes every image once, in parallel: files that cannot be read or are too small are
+// left out before the first training step, so the run does not fail later, and the images' numbers never
+// change. Read next: train/dataset.h.
 #pragma once
 
 #include <cstddef>

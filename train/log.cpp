@@ -8,8 +8,8 @@
 namespace mini::train {
 namespace {
 
-// How many bytes of the log come before the first line that is cut off, no record, or of a step
-// beyond last_step.
+// The bytes of the log before the first line that is cut off, is no record, or belongs to a step beyond
+// last_step.
 std::uintmax_t length_to_keep(const std::filesystem::path& path, std::int64_t last_step) {
   std::ifstream file(path, std::ios::binary);
   std::uintmax_t kept = 0;

@@ -17,12 +17,12 @@ using LogRecord = std::vector<std::pair<std::string, LogValue>>;
 
 class JsonLog {
  public:
-  // Appends to the file. Records from the first on whose "step" lies beyond `last_step` are removed
-  // before (a run resumed at last_step makes them again), and so is a line cut off by a crash.
+  // Opens the file to append. First removes all records from the first on whose "step" lies beyond
+  // `last_step`, since a run resumed there writes them again, and a line cut off by a crash.
   JsonLog(const std::filesystem::path& path, std::int64_t last_step);
 
-  // {"event": event, "step": step, ...}; numbers that are not finite become null. The line is with
-  // the operating system on return.
+  // {"event": event, "step": step, ...}; numbers that are not finite become null. On return
+  // the operating system has the line.
   void write(const std::string& event, std::int64_t step, const LogRecord& record = {});
 
  private:

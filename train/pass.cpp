@@ -72,7 +72,7 @@ bool Pass::is_warm(const Work& work, const Batch& batch) {
       return Tensor::empty(x.shape(), x.dtype(), x.device());
     };
     place_ = {place_for(batch.hr), place_for(batch.lr_reference)};
-    allocator(batch.hr.device()).trim();  // the replays will not use what was freed so far
+    allocator(batch.hr.device()).trim();  // replays have memory of their own
     pool_ = std::make_shared<Allocator::Pool>(allocator(batch.hr.device()));
   }
   return true;
@@ -106,9 +106,9 @@ PassResult Pass::run(const Work& work, const Batch& batch, Generator& random) {
   const Replay& replay = replays_.at(key);
   replay.graph->replay(random);
   const PassResult result = replay.results.wait();
-  // A captured pass has room for a few values that exact mode keeps aside (ops/correction.h), and
-  // says by NaN when there were more. Whatever it was: computed anew, it comes out right, or it is
-  // the caller's to see.
+  // A captured pass has room for only a few of the values that exact mode keeps aside
+  // (ops/correction.h), and returns NaN when there were more. So a pass with NaN is computed again
+  // without replay. If the result is still not finite, the caller reports it.
   if (!is_finite(result)) return queue(work, place_, random).wait();
   random.offset += replay.drawn;
   for (std::size_t i = 0; i < work.parameters.size(); ++i) {

@@ -25,30 +25,31 @@ struct PassResult {
   double gradient_norm = 0;  // of all gradients together
 };
 
-// What is to be done with a batch.
+// A function of a batch, and how a pass runs it.
 struct Work {
-  std::size_t kind = 0;  // tells works from each other
-  // Those of one kind and variant consist of the same ops. None: it is computed anew each time.
+  std::size_t kind = 0;  // the number of this function among those that a recipe runs
+  // Passes of one kind and variant consist of the same ops. Without a variant none is replayed.
   std::optional<int> variant{};
   std::function<Losses(const Batch& batch, Generator& random)> losses{};
-  Tensors parameters{};                                        // that get gradients
+  Tensors parameters{};                                        // get gradients
   std::function<void(const Tensor& loss)> backward = nullptr;  // null: mini::backward
 };
 
 class Pass {
  public:
-  // `replay`: on a GPU; the CPU computes every pass anew.
+  // `replay`: whether a GPU replays passes. The CPU computes every pass anew.
   explicit Pass(bool replay = true) : replay_(replay) {}
 
-  // Draws from `random`. The parameters hold no gradients, or zeros, before; their gradients after,
-  // until the next pass of the kind. On a GPU, batches of another shape than before begin anew.
+  // Runs the work on a batch and draws from `random`. Before, the parameters must hold no gradients or
+  // zeros; afterwards they hold the gradients until the next pass of this kind. On a GPU, a batch of
+  // another shape than the last starts the capture again.
   PassResult run(const Work& work, const Batch& batch, Generator& random);
 
  private:
-  // What a pass, queued or captured, will tell.
+  // The numbers that a queued or captured pass reports.
   struct Queued {
     std::vector<std::string> names{};
-    HostCopy values{};  // of the names, then the square of the gradient's norm
+    HostCopy values{};  // one for each name, then the square of the gradient's norm
     PassResult wait() const;
   };
   struct Replay {
@@ -63,7 +64,7 @@ class Pass {
   bool is_warm(const Work& work, const Batch& batch);
 
   bool replay_;
-  // For replays: where the batch lies, and a graph for each kind and variant.
+  // For replays: the batch's fixed place, and a graph for each kind and variant.
   std::map<std::size_t, int> eager_passes_;  // of each kind
   Batch place_;
   std::shared_ptr<Allocator::Pool> pool_;

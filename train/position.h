@@ -9,7 +9,7 @@ namespace mini::train {
 
 struct Position {
   std::int64_t step = 0;   // steps done
-  std::size_t update = 0;  // and of the next one's updates (train/recipe.h) so many
+  std::size_t update = 0;  // updates done of the next step (train/recipe.h)
   auto operator<=>(const Position&) const = default;
 };
 

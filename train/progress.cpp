@@ -67,7 +67,7 @@ void Progress::update(std::int64_t step, const Values& values, bool report) {
   const double fraction =
       static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(total_, 1));
   const std::string percent = formatted(" %3d%%  ", static_cast<int>(100 * fraction));
-  // A line that wrapped could not be drawn over.
+  // Keeps the line shorter than the terminal: a wrapped line could not be drawn over.
   const int room = columns_ - 1 - bar_width - static_cast<int>(percent.size());
   clear_line();
   out_ << bar_text(fraction, bar_width) << percent

@@ -1,4 +1,4 @@
-// What a person watching a run sees.
+// Shows a run's progress to the person who watches it.
 //
 // On a terminal one line that is drawn again and again:
 //   ████████▌           42%  2100/5000  3.42 step/s  ETA 14:08  loss 81.3  l_back_rec 70.1
@@ -18,18 +18,18 @@ class Progress {
  public:
   using Values = std::vector<std::pair<std::string, double>>;
 
-  // Steps first..total, taken by so many processes together, are to be shown on `out`: a terminal of
-  // that many columns, or none (0).
+  // Shows steps first..total, taken by `processes` processes together, on `out`: a terminal of
+  // `columns` columns, or no terminal (0).
   Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total,
            int processes = 1);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // After `step` steps. Draws the live line, at most ten times a second; `report` prints the plain
-  // one.
+  // Called after `step` steps. Draws the live line, at most ten times a second; with `report` prints the
+  // plain line.
   void update(std::int64_t step, const Values& values, bool report);
-  // A line that stays, above the live one.
+  // Prints a line that stays above the live one.
   void message(const std::string& text);
   // Time spent on something else (validation) does not count for the speed.
   void pause();

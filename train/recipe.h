@@ -35,7 +35,7 @@ struct Update {
   std::string name{};  // stands before its terms in the log; a recipe of one update needs none
   std::vector<nn::NamedTensor> parameters;  // that it trains; all others are frozen meanwhile
   std::string optimizer{};                  // updates of one name share it
-  std::int64_t every = 1;                   // due in every so-manieth step
+  std::int64_t every = 1;                   // the update is made in every `every`th step
 };
 
 class Recipe {

@@ -49,7 +49,7 @@ Reporter::Reporter(ReporterOptions options)
   progress_ = std::make_unique<Progress>(out, options_.columns, options_.first_step, options_.steps,
                                          options_.processes);
   if (options_.folder.empty()) return;
-  // A new run starts a new log, whatever a run that ended before its first checkpoint left.
+  // A new run starts a new log: a run that ended before its first checkpoint may have left one.
   log_ = std::make_unique<JsonLog>(options_.folder / "log.jsonl",
                                    options_.resumed ? options_.first_step : std::int64_t{-1});
   if (options_.log.tensorboard)

@@ -15,7 +15,7 @@ bool is_among(const Tensor& tensor, const std::vector<nn::NamedTensor>& others) 
   });
 }
 
-// Parameters that take no part meanwhile, so that what only they need for their gradients is not kept.
+// Excludes parameters from the graph while it lives, so that nothing is kept for their gradients.
 class Frozen {
  public:
   explicit Frozen(Tensors parameters) : parameters_(std::move(parameters)) {
@@ -40,7 +40,7 @@ std::optional<Named> not_finite(const std::vector<Named>& values) {
 
 std::string prefix_of(const std::string& name) { return name.empty() ? name : name + '.'; }
 
-// The batch as the modules take it; that one is used up.
+// The batch in the dtype and on the device of the modules. Uses up its argument.
 Batch prepared(Batch&& batch, DType dtype, Device device) {
   const auto prepare = [&](Tensor&& images) {
     const Tensor own = std::move(images);
@@ -56,9 +56,9 @@ Batch prepared(Batch&& batch, DType dtype, Device device) {
 
 struct StepTaker::Planned {
   Update update;
-  Tensors others;  // of the modules' parameters those that it does not train
+  Tensors others;  // the modules' parameters that the update does not train
   nn::Optimizer* optimizer = nullptr;
-  std::optional<GradientSync> sync;  // not of a process alone
+  std::optional<GradientSync> sync;  // none for a process alone
   Work work;
 };
 
@@ -111,8 +111,8 @@ StepTaker::StepTaker(Recipe& recipe, StepOptions options)
   }
 }
 
-// The gradient of the mean over all processes is the sum of those of the shares, each divided by
-// their number: at the start of backward, where it costs nothing.
+// The gradient of the mean over all processes is the sum of the shares' gradients, divided by their
+// number. Dividing the loss at the start of backward costs nothing.
 void StepTaker::backward_all(GradientSync& sync, const Tensor& loss) {
   const Tensor part =
       Tensor::full(loss.shape(), 1.0 / collective_.size(), loss.dtype(), loss.device());
@@ -120,7 +120,7 @@ void StepTaker::backward_all(GradientSync& sync, const Tensor& loss) {
   sync.finish();
 }
 
-// Losses are means over the whole batch; the gradients, and their norm, are those of it already.
+// Averages the losses over the processes. The gradients and their norm belong to the whole batch already.
 PassResult StepTaker::run_pass(Planned& update, const Batch& batch, Generator& noise) {
   const Frozen frozen(update.others);
   const std::size_t kind = update.work.kind;
@@ -155,7 +155,7 @@ StepResult StepTaker::take(Batch&& taken, Position& position, Generator& noise) 
       planned.optimizer->step(
           step.lr,
           options_.clip_norm > 0 ? nn::clip_factor(result.gradient_norm, options_.clip_norm) : 1);
-    // Now, not before the next backward: until then the next activations need the memory.
+    // Frees the gradients now and not before the next backward, since the next forward needs the memory.
     for (Tensor parameter : planned.work.parameters) parameter.set_grad({});
     if (step.not_finite) {
       noise = noise_before;

@@ -118,7 +118,7 @@ void Trainer::resume(const fs::path& path) {
   }
 }
 
-// Everybody starts from rank 0's state, to the bit, and needs no file for it.
+// All processes start from rank 0's state, to the bit, and only rank 0 needs the file.
 void Trainer::share_state() {
   for (const auto& [name, tensor] : recipe_->modules().state_dict()) collective_.broadcast(tensor);
   for (const auto& [name, tensor] : steps_->optimizer_state()) collective_.broadcast(tensor);
@@ -134,8 +134,8 @@ void Trainer::share_state() {
   noise_ = {std::bit_cast<std::uint64_t>(values[3]), std::bit_cast<std::uint64_t>(values[4])};
 }
 
-// That it is none, or can be made. Two runs in one folder would mix their logs and remove each
-// other's checkpoints.
+// Refuses an output folder that holds a run already, or that cannot be made. Two runs in one folder
+// would mix their logs and remove each other's checkpoints.
 void Trainer::check_folder() const {
   fs::path there = fs::absolute(config_.out);
   while (!fs::exists(there) && there.has_relative_path()) there = there.parent_path();
@@ -184,7 +184,7 @@ Outcome Trainer::run() {
   open_outputs();
   Outcome outcome = Outcome::stopped;
   while (!collective_.any(told_to_stop())) {
-    // Before validation too: should it fail, for want of memory say, no step is lost.
+    // Saves before validation as well: should that fail, for instance for want of memory, no step is lost.
     if (due(config_.checkpoint.every)) save();
     if (validation_due()) {
       if (!validate()) continue;
@@ -201,7 +201,7 @@ Outcome Trainer::run() {
     reporter_->message(concat_text("stopped after step ", step(), "; go on with --resume"));
   }
   reporter_->event(outcome == Outcome::finished ? "finished" : "stopped", step());
-  collective_.barrier();  // nobody ends before all is saved
+  collective_.barrier();  // no process ends before everything is saved
   return outcome;
 }
 
@@ -216,7 +216,7 @@ void Trainer::train_step() {
   reporter_->step(step(), result.values, result.lr);
 }
 
-// What is saved is the state before this update.
+// Saves the state before this update.
 void Trainer::stop_not_finite(const Named& term) {
   save();
   std::string name = term.first;
@@ -256,7 +256,7 @@ bool Trainer::validation_due() const {
          validated_ != step();
 }
 
-// By rank 0, while the others wait to hear how it went.
+// Rank 0 validates while the others wait for its result.
 bool Trainer::validate() {
   const std::int64_t before = std::exchange(validated_, step());
   if (collective_.any(is_first() && run_validation())) return true;

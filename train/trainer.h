@@ -38,7 +38,7 @@ struct TrainerOptions {
   // Makes what is trained, initialised from the generator; null: what the configuration says.
   std::function<std::unique_ptr<Recipe>(const TrainConfig&, Generator&)> recipe = nullptr;
   std::ostream* out = nullptr;           // where progress is shown; null: nowhere
-  int columns = 0;                       // of the terminal that `out` is; 0: it is none
+  int columns = 0;                       // of the terminal that `out` is; 0: `out` is no terminal
   std::function<bool()> stop = nullptr;  // asked between steps; true: save and end
   bool replay = true;                    // on a GPU: passes are captured and replayed
   bool write = true;                     // false: only for measure_step(), so any folder will do
@@ -68,16 +68,16 @@ class Trainer {
   // Error names the step and the term.
   Outcome run();
 
-  // Takes one step to warm up and measures the next; the allocator's peak is then of that one alone.
-  // Changes no file. The loader is stopped first, and with it goes its cache of images: what other
-  // threads do at the time would be counted, too. So this is the last thing that a trainer does.
+  // Takes one step to warm up and measures the next, so that the allocator's peak belongs to that step
+  // alone. Changes no file. First stops the loader and frees its images, since memory of other threads
+  // would be counted as well. A trainer cannot train after that.
   StepMemory measure_step();
 
   std::int64_t step() const { return position_.step; }  // steps done
   const models::Rescaler& network() const { return recipe_->network(); }
 
  private:
-  // How far a checkpoint is: the position, and the step of the last validation.
+  // What a checkpoint has reached: the position, and the step of the last validation.
   using Reached = std::pair<Position, std::int64_t>;
 
   bool is_first() const { return collective_.rank() == 0; }

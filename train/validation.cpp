@@ -37,7 +37,7 @@ std::string unused_name(const std::string& stem, const std::vector<Picture>& oth
 Validator::Validator(ValidationOptions options, io::ImageFormat trained)
     : options_(std::move(options)), format_(options_.format.value_or(trained)) {
   if (options_.folders.empty()) return;
-  // What cannot be used is told now, not after the first night.
+  // Images that cannot be used are reported now, before hours of training.
   for (const std::filesystem::path& path : infer::find_images(options_.folders)) {
     if (options_.images > 0 && image_count() == options_.images) break;
     try {

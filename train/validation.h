@@ -1,4 +1,4 @@
-// What validation during training does: measures on held-out images, and pictures of some.
+// Validation during training: measures on held-out images, and keeps pictures of some.
 #pragma once
 
 #include <filesystem>
@@ -15,15 +15,16 @@ namespace mini::train {
 struct ValidationOptions {
   std::vector<std::filesystem::path> folders{};  // none: no validation
   std::int64_t every = 5000;                     // steps
-  std::int64_t images = 0;                       // the first so many; 0: all
-  std::int64_t pictures = 4;                     // of so many images pictures are kept
+  std::int64_t images = 0;                       // how many of the first are used; 0: all
+  std::int64_t pictures = 4;                     // how many images' pictures are kept
   std::optional<io::ImageFormat> format{};       // none: that of the recipe
   std::vector<int> qualities = {75};             // of the codec
 };
 
 // The middle of one image: HR | LR as decoded, enlarged | upscaled | the same by bicubic.
 struct Picture {
-  std::string name;  // the file's without extension; a number tells two of one name apart
+  std::string
+      name;  // of the file, without extension; a number is added where two files have the same
   Tensor image;
 };
 

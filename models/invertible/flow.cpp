@@ -6,7 +6,7 @@
 namespace mini::models {
 namespace {
 
-// A chain on a tensor whose halves lie one behind the other.
+// A chain on a tensor whose halves are its first and its other channels.
 ChainResult run(const std::vector<Coupling>& chain, const Tensor& x, const Flow::Options& options,
                 std::optional<Tap> tap) {
   return run_chain(chain, narrow(x, 1, 0, image_channels),

@@ -19,7 +19,7 @@ std::int64_t plausible_scale(const nn::StateDict& state, std::int64_t levels, st
                              std::int64_t growth) {
   check(levels == 1 || levels == 2, "model: the weights have ", levels,
         " Haar levels; 1 (x2) and 2 (x4) are known");
-  // Zero would mean the paper's number, and nothing in the file would have to pay for it.
+  // Zero blocks would mean the paper's number: a tiny file could then ask for a large network.
   check(subnets > 0, "model: the weights have no blocks");
   double elements = 0;
   for (const auto& [name, tensor] : state) elements += static_cast<double>(tensor.numel());

@@ -11,7 +11,7 @@
 namespace mini::models {
 namespace {
 
-using Halves = std::array<Tensor, 2>;  // rows on their way; undefined: none
+using Halves = std::array<Tensor, 2>;  // rows of both halves; undefined where there are none
 using Counts = std::array<std::int64_t, 2>;
 
 std::int64_t rows_of(const Tensor& x) { return x.defined() ? x.size(2) : 0; }
@@ -26,7 +26,7 @@ class Window {
   Tensor view(std::int64_t begin, std::int64_t end) const {
     return ops::narrow(rows_, 2, begin - begin_, end - begin);
   }
-  // A copy of what stays, so that the rest is given back.
+  // Copies the rows that stay, so that the memory of the others is freed.
   void drop_above(std::int64_t row) {
     if (row <= begin_) return;
     const std::int64_t end = begin_ + rows_of(rows_);
@@ -151,7 +151,7 @@ class CouplingStage : public FlowStream::Stage {
   }
 
   std::size_t workspace(const Step& step, const Counts& in) const override {
-    // What is read goes on as well: the same rows twice, unless nothing was held in front of them.
+    // The half that is read is passed on as well, so its rows exist twice, unless no rows were held.
     const std::int64_t passing = step.kept[read_] > 0 ? in[read_] : 0;
     std::int64_t rows_now = level_.channels[read_] * (step.kept[read_] + in[read_] + passing) +
                             level_.channels[changed_] * (step.kept[changed_] + in[changed_]);
@@ -224,7 +224,7 @@ class HaarStage : public FlowStream::Stage {
             ops::clone(ops::narrow(x, 1, image_channels, rest))};
   }
 
-  // Joining, transforming and halving all have what they read and what they write.
+  // Joining, transforming and halving each hold their input and their result at the same time.
   std::size_t workspace(const Step& step, const Counts& in) const override {
     const std::int64_t channels = level_.all_channels();
     return level_.bytes(std::max(rows(step.kept) + rows(in) + channels * (step.end - step.begin),

@@ -26,7 +26,7 @@ Tensor Srcnn::operator()(const Tensor& x) const {
   return conv3_(bordered(mapped, conv3_));
 }
 
-// x with the border that the next convolution takes away.
+// Adds the border to x that the next convolution takes away.
 Tensor Srcnn::bordered(const Tensor& x, const nn::Conv2d& next) const {
   const std::int64_t margin = next.weight.size(2) / 2;
   if (border_ == SrcnnOptions::Border::none || margin == 0) return x;

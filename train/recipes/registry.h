@@ -5,8 +5,8 @@
 //   struct Options                                      what can be set of it
 //   static constexpr const char* recipe                 its name
 //   static std::vector<nn::Field> fields(Options&)      a row for each option, with its whole path
-//   static void validate(const Options&)                what no field can check alone
-//   static io::ImageFormat format(const Options&)       the codec trained for; png: none
+//   static void validate(const Options&)                checks what concerns several options
+//   static io::ImageFormat format(const Options&)       the codec trained for; png means none
 //   Recipe(const Options&, std::shared_ptr<models::Rescaler>, Generator&)
 // and a line in the list of registry.cpp.
 #pragma once
@@ -37,10 +37,10 @@ struct RecipeEntry {
 const std::vector<RecipeEntry>& recipes();
 std::vector<std::string> recipe_names();
 
-// A recipe to be followed: which, and with what options.
+// The choice of a recipe, with its options.
 class RecipeConfig {
  public:
-  // Throws, naming those there are.
+  // Throws for an unknown name; the Error lists the known ones.
   explicit RecipeConfig(const std::string& name);
 
   const std::string& name() const { return entry_->name; }

@@ -42,8 +42,8 @@ Losses SainRecipe::losses(std::size_t /*update*/, const Batch& batch, std::optio
 }
 
 Losses SainRecipe::losses(const Batch& batch, const Tensor& z, int quality) const {
-  // The codec takes copies of its inputs, and gives back its results only when all of the network's
-  // work is queued: so a GPU has something to do while the CPU compresses.
+  // The codec copies its inputs, and its results are awaited only when all of the network's work is
+  // queued. So a GPU computes while the CPU compresses.
   const auto codec = [format = options_.format, quality](const HostCopy& x, const Tensor& like) {
     return from_host(like.shape(), like.dtype(), like.device(), [=](const Tensor& result) {
       ops::copy(io::codec_roundtrip(x.wait(), format, quality), result);

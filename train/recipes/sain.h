@@ -18,7 +18,7 @@ class SainRecipe : public RescalingRecipe {
  public:
   struct Options : RescalingRecipe::Options {
     io::ImageFormat format = io::ImageFormat::jpeg;  // the real codec in the loop
-    std::vector<int> qualities = {75};               // drawn from, once per step
+    std::vector<int> qualities = {75};               // one is drawn for each step
   };
   static constexpr const char* recipe = "sain";
   static std::vector<nn::Field> fields(Options& options);
@@ -28,7 +28,7 @@ class SainRecipe : public RescalingRecipe {
   SainRecipe(const Options& options, std::shared_ptr<models::Rescaler> network,
              Generator& generator);
 
-  // The codec's quality.
+  // Draws the codec's quality for a step.
   std::optional<int> variant(std::size_t update, Generator& generator) const override;
   Losses losses(std::size_t update, const Batch& batch, std::optional<int> variant,
                 Generator& generator, Share share) override;

@@ -14,7 +14,7 @@ void check_same_configuration(Collective& collective, const std::string& text);
 // That all have the same photographs to train on, as far as their number tells.
 void check_same_images(Collective& collective, std::int64_t count);
 // That after `step` all have the same weights, to the bit. They get the same sums of gradients, so only
-// processes whose arithmetic is not the same could differ: builds for unlike processors, say.
+// processes with another arithmetic could differ: another build, or another instruction set.
 void check_same_weights(Collective& collective, const Tensors& weights, std::int64_t step);
 
 }  // namespace mini::train

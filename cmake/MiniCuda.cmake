@@ -57,9 +57,9 @@ function(mini_add_cuda target)
   if(mini_cuda STREQUAL EMULATED)
     file(GLOB emulator CONFIGURE_DEPENDS tests/cuda_emulator/*.cpp)
     list(APPEND sources ${emulator})
-    # Host compilers know no "#pragma unroll".
+    # Host compilers know no "#pragma unroll". What is emulated runs on this machine only.
     set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX
-                                COMPILE_OPTIONS -Wno-unknown-pragmas)
+                                COMPILE_OPTIONS "-Wno-unknown-pragmas;-march=native")
     target_include_directories(${target} PRIVATE tests/cuda_emulator)
     target_compile_definitions(${target} PRIVATE MINI_CUDA_EMULATED)
     set(architecture 90)

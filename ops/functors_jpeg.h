@@ -93,7 +93,7 @@ MINI_HOST_DEVICE inline T soft_round(T v) {
   math::sincos_turn(v - std::nearbyint(v), sine, cosine);
   T b1 = 0, b2 = 0;
   for (int n = soft_round_terms; n >= 1; --n) {
-    const T b0 = std::fma(T(2) * cosine, b1, T(n % 2 == 1 ? 1.0 / n : -1.0 / n) - b2);
+    const T b0 = math::fma(T(2) * cosine, b1, T(n % 2 == 1 ? 1.0 / n : -1.0 / n) - b2);
     b2 = b1;
     b1 = b0;
   }
@@ -106,7 +106,7 @@ MINI_HOST_DEVICE inline T soft_round_slope(T v) {
   math::sincos_turn(v - std::nearbyint(v), sine, cosine);
   T b1 = 0, b2 = 0;
   for (int n = soft_round_terms; n >= 1; --n) {
-    const T b0 = std::fma(T(2) * cosine, b1, T(n % 2 == 1 ? 1 : -1) - b2);
+    const T b0 = math::fma(T(2) * cosine, b1, T(n % 2 == 1 ? 1 : -1) - b2);
     b2 = b1;
     b1 = b0;
   }

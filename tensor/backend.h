@@ -1,10 +1,13 @@
 // How a function finds the code of a device. Every backend implements the same kernels, each in its
 // own namespace, and the linker says when one is missing:
-//   mini::cpu    tensor/*.cpp, ops/cpu/*.cpp
-//   mini::cuda   ops/cuda/*.cu; absent from a build without CUDA
+//   mini::cpu::plain, avx2, avx512   ops/cpu/*.cpp, compiled for each instruction set (tensor/isa.h)
+//   mini::cuda                       ops/cuda/*.cu; absent from a build without CUDA
 // The kernels that tensor/ itself needs are below, those of the ops in ops/kernels.inc.
 #pragma once
 
+#include <array>
+
+#include "tensor/isa.h"
 #include "tensor/queue.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
@@ -13,6 +16,17 @@ namespace mini {
 
 namespace cpu {
 #include "tensor/kernels.inc"
+
+// Longer vectors would not speed these up, so one copy serves every instruction set.
+namespace plain {
+using cpu::copy, cpu::fill, cpu::draw;
+}
+namespace avx2 {
+using cpu::copy, cpu::fill, cpu::draw;
+}
+namespace avx512 {
+using cpu::copy, cpu::fill, cpu::draw;
+}
 }  // namespace cpu
 
 namespace cuda {
@@ -66,10 +80,35 @@ auto run(Device device, const char* op, const Kernel& kernel, const Operands&...
 
 }  // namespace mini
 
-// A macro because a function cannot choose between namespaces.
+// Macros, because a function cannot choose between namespaces.
+
+// The address of a CPU kernel in one instruction set, or null where the build lacks that.
+#ifdef MINI_HAS_PLAIN
+#define MINI_PLAIN_KERNEL(kernel) &::mini::cpu::plain::kernel
+#else
+#define MINI_PLAIN_KERNEL(kernel) nullptr
+#endif
+#ifdef MINI_HAS_AVX2
+#define MINI_AVX2_KERNEL(kernel) &::mini::cpu::avx2::kernel
+#else
+#define MINI_AVX2_KERNEL(kernel) nullptr
+#endif
+#ifdef MINI_HAS_AVX512
+#define MINI_AVX512_KERNEL(kernel) &::mini::cpu::avx512::kernel
+#else
+#define MINI_AVX512_KERNEL(kernel) nullptr
+#endif
+
+// The same in any set, which a table in the order of cpu::Isa gives; and in the one in use.
+#define MINI_KERNEL_OF(isa, kernel)                        \
+  (std::array<decltype(&::mini::cpu::plain::kernel), 3>{   \
+      MINI_PLAIN_KERNEL(kernel), MINI_AVX2_KERNEL(kernel), \
+      MINI_AVX512_KERNEL(kernel)}[static_cast<std::size_t>(isa)])
+#define MINI_CPU_KERNEL(kernel) MINI_KERNEL_OF(::mini::cpu::isa(), kernel)
+
 #ifdef MINI_CUDA
 #define MINI_DISPATCH(device, kernel, ...)                                           \
-  ((device).is_cpu() ? ::mini::cpu::kernel(__VA_ARGS__)                              \
+  ((device).is_cpu() ? MINI_CPU_KERNEL(kernel)(__VA_ARGS__)                          \
                      : ::mini::cuda::run((device), #kernel,                          \
                                          [](const auto&... operands) {               \
                                            return ::mini::cuda::kernel(operands...); \
@@ -78,5 +117,5 @@ auto run(Device device, const char* op, const Kernel& kernel, const Operands&...
 #else
 #define MINI_DISPATCH(device, kernel, ...)                                 \
   ((device).is_cpu() ? static_cast<void>(0) : ::mini::fail_without_cuda(), \
-   ::mini::cpu::kernel(__VA_ARGS__))
+   MINI_CPU_KERNEL(kernel)(__VA_ARGS__))
 #endif

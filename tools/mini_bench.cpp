@@ -26,7 +26,7 @@ const std::map<std::string, mini::ops::Products> precisions{
 int main(int argc, char** argv) try {
   CLI::App app{"Measures mini's speed."};
   app.require_subcommand(1);
-  app.set_version_flag("--version", mini::version());
+  app.set_version_flag("--version", mini::version_text("mini_bench"));
   CommonOptions common;
   int threads = 0;
   app.add_option("--threads", threads, "threads to use (default: all)")->check(CLI::Range(1, 1024));

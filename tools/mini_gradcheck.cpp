@@ -25,7 +25,6 @@ void print(const mini::suite::Report& report) {
 int main(int argc, char** argv) {
   CLI::App app{
       "Checks the functions of mini's catalogue: forward, gradients, second order, adjoints"};
-  app.set_version_flag("--version", fmt::format("mini_gradcheck {}", mini::version()));
   std::vector<std::string> wanted;
   bool list = false;
   mini::Device device;
@@ -36,6 +35,7 @@ int main(int argc, char** argv) {
       ->type_name("DEVICE");
   app.add_flag("--list", list, "print the names of all rows");
   try {
+    app.set_version_flag("--version", mini::version_text("mini_gradcheck"));
     app.parse(argc, argv);
     const auto& rows = mini::suite::registry();
     if (list) {

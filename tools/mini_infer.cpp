@@ -269,7 +269,7 @@ int run_evaluate(CommandLine& line) {
 
 int run(int argc, char** argv) {
   CLI::App app(description, "mini_infer");
-  app.set_version_flag("--version", fmt::format("mini_infer {}", version()));
+  app.set_version_flag("--version", version_text("mini_infer"));
   app.require_subcommand(1);
   CommandLine line;
   add_scale_commands(app, line);

@@ -45,7 +45,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       "  mini_train configs/sain.json --resume\n"
       "  mpirun -np 4 mini_train configs/sain.json\n"
       "  mini_train configs/sain.json --set data.batch=4 --profile-memory");
-  app.set_version_flag("--version", fmt::format("mini_train {}", version()));
+  app.set_version_flag("--version", version_text("mini_train"));
   app.add_option("CONFIG", arguments.config, "configuration, JSON with comments");
   app.add_option("--set", arguments.assignments,
                  "KEY=VALUE: override a key, for instance train.lr=1e-4; may be repeated")

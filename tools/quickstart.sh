@@ -22,7 +22,7 @@ echo "Building mini_train and mini_infer (build/quickstart) ..."
 # The CUDA backend takes minutes to compile, so only where there is a GPU.
 cuda=OFF
 nvidia-smi >/dev/null 2>&1 && cuda=AUTO
-configure build/quickstart -DCMAKE_BUILD_TYPE=Release -DMINI_TESTS=OFF -DMINI_CUDA=$cuda
+configure build/quickstart -DCMAKE_BUILD_TYPE=Release -DMINI_TESTS=OFF -DMINI_CUDA=$cuda -DMINI_ISAS=native
 build build/quickstart mini_train mini_infer
 tools=build/quickstart/tools
 built=$SECONDS

@@ -44,7 +44,7 @@ void check_same_weights(Collective& collective, const Tensors& weights, std::int
   const std::vector<double> hashes = collective.all_gather(std::array{hash_of(weights)});
   for (std::size_t rank = 1; rank < hashes.size(); ++rank)
     check(hashes[rank] == hashes[0], "train: after step ", step, " the weights of rank ", rank,
-          " are not those of rank 0; do all run the same build, on processors of one kind?");
+          " are not those of rank 0; run the same build everywhere, with the same MINI_ISA");
 }
 
 }  // namespace mini::train

@@ -14,7 +14,8 @@ void check_same_configuration(Collective& collective, const std::string& text);
 // Checks that all have the same number of photographs to train on.
 void check_same_images(Collective& collective, std::int64_t count);
 // Checks that after `step` all have the same weights, to the bit. All get the same
-// sums of gradients, so they differ only where the arithmetic does, for instance on unlike processors.
+// sums of gradients, so they differ only where the arithmetic does, for instance with unlike
+// instruction sets (MINI_ISA).
 void check_same_weights(Collective& collective, const Tensors& weights, std::int64_t step);
 
 }  // namespace mini::train

@@ -8,6 +8,7 @@
 #include "infer/weights.h"
 #include "io/file.h"
 #include "ops/precision.h"
+#include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
 #include "train/agreement.h"
@@ -175,6 +176,7 @@ void Trainer::open_outputs() {
       validator_->image_count(), " to validate on; results in ", config_.out.string()));
   reporter_->event("start", position_.step,
                    {{"version", version()},
+                    {"instruction_set", cpu::name_of(cpu::isa())},
                     {"parameters", network.parameter_count()},
                     {"images", loader_->image_count()},
                     {"processes", std::int64_t{collective_.size()}}});

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace mini::cpu::blocked {
+namespace mini::cpu::MINI_ISA::blocked {
 
 void pack_row(const float* from, std::int64_t channels, std::int64_t channel_stride,
               std::int64_t pixel_stride, std::int64_t width, float* to, std::int64_t plane) {
@@ -40,4 +40,4 @@ void channel_sums(const float* image, std::int64_t channels, const Layout& layou
   }
 }
 
-}  // namespace mini::cpu::blocked
+}  // namespace mini::cpu::MINI_ISA::blocked

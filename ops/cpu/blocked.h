@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-namespace mini::cpu::blocked {
+namespace mini::cpu::MINI_ISA::blocked {
 
 inline constexpr std::int64_t block = 16;  // channels
 
@@ -42,4 +42,4 @@ void clear_border(float* image, const Layout& layout, std::int64_t y);
 // Adds the sum over the pixels of each of the image's first `channels` channels to sums[padded].
 void channel_sums(const float* image, std::int64_t channels, const Layout& layout, float* sums);
 
-}  // namespace mini::cpu::blocked
+}  // namespace mini::cpu::MINI_ISA::blocked

@@ -13,7 +13,7 @@
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // Well under half of a 1 MiB second-level cache: the weights and the output need room, too.
@@ -324,4 +324,4 @@ void conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -12,7 +12,7 @@
 #include "ops/cpu/strips.h"
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // A strip of twice the size of a task's sums, which come and go with every strip, in these bounds:
@@ -275,4 +275,4 @@ void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

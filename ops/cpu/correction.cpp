@@ -2,7 +2,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // Calls body(block, begin, end) for each block of `count` elements.
@@ -71,4 +71,4 @@ void correct(const Tensor& estimate, const Tensor& codes, const Tensor& starts,
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -2,7 +2,7 @@
 #include "ops/functors_coupling.h"
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 void coupling(const Tensor& x, const Tensor& h, const Tensor& g, const Tensor& y) {
   visit_real(y.dtype(), "coupling", [&](auto type) {
@@ -30,4 +30,4 @@ void coupling_inverse_gradient(const Tensor& dx, const Tensor& x, const Tensor& 
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -21,7 +21,7 @@
 
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 using namespace dense;
@@ -174,4 +174,4 @@ void dense_block(const Tensor& x, std::span<const Tensor> weights, std::span<con
     forward.row_by_row();
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

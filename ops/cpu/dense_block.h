@@ -12,7 +12,7 @@
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
-namespace mini::cpu::dense {
+namespace mini::cpu::MINI_ISA::dense {
 
 using blocked::block;
 using blocked::Layout;
@@ -155,4 +155,4 @@ inline Rows<float> image_rows(const Tensor& to, std::int64_t n, std::int64_t t) 
   return {first, 2 * t + 1 < to.size(2) ? first + strides[2] : nullptr, strides[1]};
 }
 
-}  // namespace mini::cpu::dense
+}  // namespace mini::cpu::MINI_ISA::dense

@@ -5,7 +5,7 @@
 #include "ops/kernels.h"
 #include "tensor/view.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 using namespace dense;
@@ -153,4 +153,4 @@ void dense_block_gradient(const Tensor& features, std::span<const Tensor> weight
   if (parameters) parameters->finish();
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -13,7 +13,7 @@
 
 #include "ops/cpu/gemm.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 template <class T>
 struct DotJob {
@@ -118,4 +118,4 @@ void dot_rows(const DotJob<T>& job, std::int64_t rows, std::int64_t columns) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -4,7 +4,7 @@
 #include "ops/kernels.h"
 #include "tensor/strided.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 template <class T, class F>
@@ -91,4 +91,4 @@ void add_pairs(std::span<const Addition> pairs) {
   for (const Addition& pair : pairs) add_scaled(pair.term, 1, pair.sum);
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // The tile of job whose first row is at a, c and start.
@@ -29,6 +29,15 @@ void tile(const TileJob<T>& job, const T* a, T* c, const T* start) {
       sum[m][Vectors - 1] = V::load(start + (Vectors - 1) * V::lanes, last);
     }
   }
+  const std::int64_t c_row = job.c_row;
+  // C, where the sums do not begin with it, is fetched while they are computed, so that storing them
+  // need not wait for memory.
+  if (job.start != job.c) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(c + m * c_row + v * V::lanes, 1);
+  }
   const std::int64_t a_row = job.a_row, a_step = job.a_step, b_step = job.b_step;
   for (std::int64_t s = 0; s < job.segments; ++s) {
     const T* from = a + job.a_offset[s];
@@ -47,7 +56,6 @@ void tile(const TileJob<T>& job, const T* a, T* c, const T* start) {
       b += b_step;
     }
   }
-  const std::int64_t c_row = job.c_row;
 #pragma GCC unroll 16
   for (int m = 0; m < Rows; ++m, c += c_row) {
 #pragma GCC unroll 4
@@ -87,4 +95,4 @@ void tile_rows(const TileJob<T>& job, std::int64_t rows, int vectors) {
 template void tile_rows(const TileJob<float>& job, std::int64_t rows, int vectors);
 template void tile_rows(const TileJob<double>& job, std::int64_t rows, int vectors);
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -13,7 +13,7 @@
 
 #include "ops/cpu/simd.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 template <class T>
 struct TileJob {
@@ -114,4 +114,4 @@ void pack_panel(const Matrix<const T>& b, std::int64_t depth, const Panel& panel
   }
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -7,7 +7,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 std::vector<std::int64_t> sources(std::int64_t padded, std::int64_t before, std::int64_t size,
@@ -195,4 +195,4 @@ void linear_map(const Tensor& x, const LinearMap& map, const Tensor& y) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

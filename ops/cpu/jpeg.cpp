@@ -11,7 +11,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr int side = 16, pixels = side * side;
@@ -247,4 +247,4 @@ void diff_jpeg_gradient(const Tensor& dy, const Tensor& x, std::span<const doubl
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -7,7 +7,7 @@
 #include "tensor/strided.h"
 #include "tensor/tensor.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 // One row. The operands' elements are distinct or the same one, never shifted, so `simd` may hold.
 template <class F, class... T>
@@ -35,4 +35,4 @@ void map(const F& f, const Tensor& first, const Rest&... rest) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -8,7 +8,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr int panel_vectors = 2;
@@ -186,4 +186,4 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -6,7 +6,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr std::int64_t block = 4096;  // values whose gradient is added up together
@@ -70,4 +70,4 @@ void sample_mixture_gradient(const Tensor& dz, const Tensor& parameters, const T
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

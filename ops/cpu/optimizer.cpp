@@ -6,7 +6,7 @@
 #include "tensor/strided.h"
 #include "tensor/view.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 namespace {
 
@@ -79,4 +79,4 @@ void sum_of_squares(std::span<const Tensor> xs, const Tensor& y) {
   *y.data<double>() = total;
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -6,7 +6,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // Calls body(plane) for the N·C planes of x, about 16384 elements at a time.
@@ -124,4 +124,4 @@ void scatter_planes(const Tensor& x, const Tensor& indices, const Tensor& y) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -15,7 +15,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 constexpr std::int64_t lanes = 64;            // accumulators that narrow rows are spread over
@@ -184,4 +184,4 @@ void one_hot(const Tensor& labels, const Tensor& y) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

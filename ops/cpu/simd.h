@@ -11,7 +11,7 @@
 #include <immintrin.h>
 #endif
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 // The sum of a native vector's lanes: the upper half is added to the lower until two are left.
 template <class T, class Native>
@@ -165,4 +165,4 @@ constexpr std::int64_t whole_vectors(std::int64_t count) {
   return (count + Vec<T>::lanes - 1) / Vec<T>::lanes * Vec<T>::lanes;
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -16,7 +16,7 @@
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 // One axis of a correlation: output i looks at inputs i·stride + a·dilation - before, a < kernel,
 // which are zeros outside [0, input).
@@ -165,4 +165,4 @@ void strip_tasks(std::int64_t count, std::int64_t work, const Body& body) {
     parallel_tasks(count, body);
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -8,7 +8,7 @@
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/winograd_transforms.h"
 
-namespace mini::cpu::winograd {
+namespace mini::cpu::MINI_ISA::winograd {
 namespace {
 
 using blocked::block;
@@ -304,4 +304,4 @@ void convolve(const Window& in, std::int64_t width, const Filter& filter, const 
   });
 }
 
-}  // namespace mini::cpu::winograd
+}  // namespace mini::cpu::MINI_ISA::winograd

@@ -33,7 +33,7 @@
 #include "ops/cpu/blocked.h"
 #include "tensor/tensor.h"
 
-namespace mini::cpu::winograd {
+namespace mini::cpu::MINI_ISA::winograd {
 
 inline constexpr std::int64_t frequencies = 16;
 
@@ -132,4 +132,4 @@ class WeightGradients {
   std::vector<std::int64_t> offsets_{0};  // of the convolutions in a row of S
 };
 
-}  // namespace mini::cpu::winograd
+}  // namespace mini::cpu::MINI_ISA::winograd

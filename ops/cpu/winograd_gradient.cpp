@@ -9,7 +9,7 @@
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_transforms.h"
 
-namespace mini::cpu::winograd {
+namespace mini::cpu::MINI_ISA::winograd {
 namespace {
 
 using blocked::block;
@@ -150,4 +150,4 @@ void WeightGradients::unpack(const float* sums, std::size_t k, float* dw) const 
     }
 }
 
-}  // namespace mini::cpu::winograd
+}  // namespace mini::cpu::MINI_ISA::winograd

@@ -7,7 +7,7 @@
 #include "ops/cpu/simd.h"
 #include "ops/cpu/winograd.h"
 
-namespace mini::cpu::winograd {
+namespace mini::cpu::MINI_ISA::winograd {
 
 using Vector = Vec<float>;
 inline constexpr std::int64_t lanes = Vector::lanes;
@@ -60,4 +60,4 @@ struct InputColumns {
 void transform_input(const Window& in, int y, std::int64_t first, std::int64_t tiles, float* v,
                      std::int64_t pitch, std::int64_t frequency_stride);
 
-}  // namespace mini::cpu::winograd
+}  // namespace mini::cpu::MINI_ISA::winograd

@@ -118,20 +118,25 @@ TEST_P(MemoryModes, SameBitsThrough128Blocks) {
   expect_exact_equals_stored(net, image(1, 8));
 }
 
+// A value so near to 0 that rounding turns its sign takes the other slope of LeakyReLU, and then the
+// gradients of its channel differ by more. That is rare: of three networks, one may have such a value.
 TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
   for (const DType dtype : {DType::float64, DType::float32}) {
     const auto net = make(GetParam(), 0, 8);
     net->to(dtype);
-    test::set_golden_weights(*net, 0, 0.3);
     const Tensor hr = image(1, 32, dtype);
-    const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
-    const Tensors reversible = step_gradients(net, hr, models::MemoryMode::reversible);
-    double largest = 0;
-    for (std::size_t i = 0; i < stored.size(); ++i)
-      if (stored[i].defined())
-        largest = std::max(largest, test::relative_error(reversible[i], stored[i]));
-    EXPECT_GT(largest, 0);
-    EXPECT_LT(largest, dtype == DType::float64 ? 1e-9 : 1e-4) << name_of(dtype);
+    std::array<double, 3> largest{};
+    for (std::size_t seed = 0; seed < largest.size(); ++seed) {
+      test::set_golden_weights(*net, seed, 0.3);
+      const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
+      const Tensors reversible = step_gradients(net, hr, models::MemoryMode::reversible);
+      for (std::size_t i = 0; i < stored.size(); ++i)
+        if (stored[i].defined())
+          largest[seed] = std::max(largest[seed], test::relative_error(reversible[i], stored[i]));
+    }
+    std::sort(largest.begin(), largest.end());
+    EXPECT_GT(largest[0], 0);
+    EXPECT_LT(largest[1], dtype == DType::float64 ? 1e-9 : 1e-5) << name_of(dtype);
   }
 }
 

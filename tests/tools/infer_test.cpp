@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tensor/isa.h"
 #include "tensor/view.h"
 #include "tests/tools/infer_tool.h"
 #include "train/checkpoint.h"
@@ -123,6 +124,19 @@ TEST_F(InferTool, InfoDescribesWeights) {
     EXPECT_NE(output().find(line), std::string::npos) << line << output();
 }
 
+TEST_F(InferTool, NamesTheInstructionSet) {
+  EXPECT_EQ(run("--version"), 0) << errors();
+  EXPECT_NE(output().find("CPU kernels: " + cpu::describe_isa()), std::string::npos) << output();
+  for (const cpu::Isa isa : cpu::available_isas()) {
+    EXPECT_EQ(run("--version", "export MINI_ISA=" + name_of(isa)), 0) << errors();
+    EXPECT_NE(output().find("CPU kernels: " + name_of(isa) + " of "), std::string::npos);
+  }
+  EXPECT_EQ(run("--version", "export MINI_ISA=mmx"), 1);
+  EXPECT_NE(errors().find("MINI_ISA=mmx: there is no such instruction set; choose from "),
+            std::string::npos)
+      << errors();
+}
+
 TEST_F(InferTool, InfoPrintsWhatAStrangerWroteSafely) {
   io::TensorFile file;
   file.tensors["\x1b]0;owned\x07\nnetwork     sain"] = Tensor::ones({1});
@@ -160,7 +174,6 @@ TEST_F(InferTool, FindsWeightsInsideAFileAndSaysWhere) {
 }
 
 TEST_F(InferTool, HelpIsNoFailure) {
-  EXPECT_EQ(run("--version"), 0);
   EXPECT_EQ(run("--help"), 0);
   EXPECT_NE(output().find("evaluate"), std::string::npos);
   EXPECT_EQ(run("evaluate --help"), 0);

@@ -165,7 +165,7 @@ def main():
 
         version = subprocess.run([args.bench, "--version"], check=True, text=True,
                                  stdout=subprocess.PIPE).stdout.strip()
-        print(f"mini {version}, PyTorch {torch.__version__}, Pillow {PIL.__version__}; "
+        print(f"{version}; PyTorch {torch.__version__}, Pillow {PIL.__version__}; "
               f"{args.threads} threads")
 
         # The round trip comes first, since training steps change PyTorch's weights.

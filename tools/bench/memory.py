@@ -257,7 +257,7 @@ def main():
     version = subprocess.run([args.bench, "--version"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout.strip()
     load = os.getloadavg()[0]
-    print(f"mini {version}, {args.threads} threads; load of the machine at the start: {load:.1f}")
+    print(f"{version}; {args.threads} threads; load of the machine at the start: {load:.1f}")
     report = {"mini": version, "threads": args.threads, "load": load}
     if "networks" in parts:
         report["networks"] = networks(args)

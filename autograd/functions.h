@@ -26,6 +26,7 @@ Tensor square(const Tensor& x);
 Tensor reciprocal(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor atan(const Tensor& x);
 Tensor relu(const Tensor& x);  // gradient 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 // x where x > 0, else slope·x; slope [C] has one value for each channel, dimension 1 of x.
@@ -87,11 +88,14 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // int64 labels [..] -> [..,classes] of ones and zeros; no gradient.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
 
-// ── Products (functions/matmul.cpp) ──────────────────────────────────────────────────────────────
+// ── Matrices (functions/matmul.cpp) ──────────────────────────────────────────────────────────────
 // [..,M,K] x [..,K,N] -> [..,M,N]; leading dimensions broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x [..,in], weight [out,in], bias [out] or undefined -> x·weightᵀ + bias [..,out]
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+// Of a square matrix [K,K]. A singular one has an inverse that is not finite, and log|det| -inf.
+Tensor inverse(const Tensor& matrix);
+Tensor log_abs_det(const Tensor& matrix);  // []
 
 // ── Convolution and pooling (functions/conv.cpp, functions/pool.cpp) ─────────────────────────────
 // x [N,C,H,W], weight [O,C/groups,kh,kw], bias [O] or undefined.

@@ -34,6 +34,7 @@ class GoldenGroup {
 
   std::int64_t number(const std::string& key) const;  // of the metadata
   double real(const std::string& key) const;
+  const std::string& text(const std::string& key) const { return file_.metadata.at(key); }
   std::uint64_t salt() const { return salt_; }
   const Tensor& expected(const std::string& key) const { return file_.tensors.at(key); }
 

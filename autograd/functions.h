@@ -148,6 +148,11 @@ Tensor adaptive_resample(const Tensor& image, const Tensor& kernels, const Tenso
 // any size, quality 1..100. `quality` may be one number for the batch or one per image.
 Tensor diff_jpeg(const Tensor& x, std::span<const double> quality);
 Tensor diff_jpeg(const Tensor& x, double quality);
+// An estimate of the bits that a JPEG file (4:2:0, standard Huffman tables) spends on each image of
+// x, RGB [N,3,H,W] in [0,1], without the headers: [N]. Each block of 8x8 takes a constant and
+// 3.15·log2(1 + |coefficient / step|), rounded off at 0, for each of its coefficients but the mean.
+Tensor jpeg_bits(const Tensor& x, std::span<const double> quality);
+Tensor jpeg_bits(const Tensor& x, double quality);
 
 // ── Coupling (functions/coupling.cpp) ────────────────────────────────────────────────────────────
 // The affine coupling of an invertible block, with s = 2·sigmoid(h) - 1:

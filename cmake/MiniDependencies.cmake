@@ -9,7 +9,7 @@ find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux)
 set(CMAKE_FIND_LIBRARY_SUFFIXES ${mini_suffixes})
 
 set(MINI_LIBRARIES JPEG::JPEG PNG::PNG ZLIB::ZLIB PkgConfig::WEBP

@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-foreach(layer IN ITEMS tensor io ops autograd nn models train)
+foreach(layer IN ITEMS tensor io ops autograd nn models infer train)
   if(IS_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/${layer})
     install(DIRECTORY ${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mini FILES_MATCHING PATTERN "*.h")
   endif()

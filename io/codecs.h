@@ -14,7 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/file.h"
+#include "io/image.h"
+#include "io/metadata.h"
 #include "tensor/tensor.h"
 
 namespace mini::io {
@@ -22,7 +23,7 @@ namespace mini::io {
 // What a reader returns. io/decode.cpp turns it into an image.
 struct Decoded {
   Tensor pixels{};      // uint8 [H,W,3], or [H,W,4] with alpha, not multiplied in
-  int orientation = 1;  // EXIF's, 1 to 8
+  Metadata metadata{};  // as it stands in the file
   std::vector<std::string> notices{};
 };
 
@@ -62,20 +63,19 @@ constexpr std::uint8_t to_8_bits(std::uint64_t value, std::uint64_t max) {
 
 // The first bytes of an APP1 segment that holds Exif data.
 inline constexpr std::string_view jpeg_exif_name("Exif\0\0", 6);
-// The orientation tag of Exif data, which begins with its TIFF header; 1 where there is none.
-int exif_orientation(std::span<const std::byte> tiff);
+inline Bytes copy_of(std::span<const std::byte> bytes) { return {bytes.begin(), bytes.end()}; }
 
 bool is_jpeg(std::span<const std::byte> bytes);
 Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels);
-Bytes encode_jpeg(const Tensor& image, int quality);
+Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options);
 
 bool is_webp(std::span<const std::byte> bytes);
 Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels);
-Bytes encode_webp(const Tensor& image, int quality);
+Bytes encode_webp(const Tensor& image, const EncodeOptions& options);
 
 bool is_png(std::span<const std::byte> bytes);
 Decoded decode_png(std::span<const std::byte> bytes, std::int64_t max_pixels);
-Bytes encode_png(const Tensor& image, int level);  // zlib's, 0 to 9
+Bytes encode_png(const Tensor& image, const EncodeOptions& options);
 
 bool is_gif(std::span<const std::byte> bytes);
 Decoded decode_gif(std::span<const std::byte> bytes, std::int64_t max_pixels);

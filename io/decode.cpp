@@ -120,30 +120,6 @@ void ignore_empty_alpha(const Tensor& rgba) {
   for (std::int64_t i = 3; i < rgba.numel(); i += 4) pixels[i] = 255;
 }
 
-int exif_orientation(std::span<const std::byte> tiff) {
-  constexpr std::uint16_t orientation = 0x0112, type_short = 3;
-  try {
-    ByteReader file(tiff);
-    const auto order = as_text(file.take(2));
-    if (order != "II" && order != "MM") return 1;
-    const auto number = [&]<class T>(T) {
-      return order == "II" ? file.little<T>() : file.big<T>();
-    };
-    file.skip(2);  // 42
-    file.seek(number(std::uint32_t{}));
-    for (int entries = number(std::uint16_t{}); entries > 0; --entries) {
-      const auto tag = number(std::uint16_t{}), type = number(std::uint16_t{});
-      const auto count = number(std::uint32_t{});
-      const auto value = number(std::uint16_t{});
-      file.skip(2);
-      if (tag != orientation) continue;
-      return type == type_short && count == 1 && value >= 1 && value <= 8 ? value : 1;
-    }
-  } catch (const Error&) {  // damaged Exif data does no harm to the pixels
-  }
-  return 1;
-}
-
 Tensor decode(std::span<const std::byte> bytes, const ReadOptions& options) {
   const auto reader = std::find_if(std::begin(readers), std::end(readers),
                                    [&](const Reader& each) { return each.reads(bytes); });
@@ -157,7 +133,13 @@ Tensor decode(std::span<const std::byte> bytes, const ReadOptions& options) {
     if (options.notices != nullptr)
       for (const std::string& notice : decoded.notices) options.notices->push_back(notice);
     if (decoded.pixels.size(2) == 4) decoded.pixels = on_white(decoded.pixels);
-    return upright(decoded.pixels, decoded.orientation);
+    const int orientation = exif_orientation(decoded.metadata.exif);
+    if (options.metadata != nullptr) {
+      clear_exif_orientation(decoded.metadata.exif);
+      if (!is_note(decoded.metadata.note)) decoded.metadata.note.clear();
+      *options.metadata = std::move(decoded.metadata);
+    }
+    return upright(decoded.pixels, orientation);
   } catch (const Error& error) {
     fail("decode: ", reader->name, ": ", error.what());
   }

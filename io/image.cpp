@@ -112,26 +112,63 @@ void check_encodable(std::int64_t width, std::int64_t height, ImageFormat format
   }
 }
 
-Bytes encode(const Tensor& image, ImageFormat format, int quality, int png_level) {
+void check_options(const EncodeOptions& options) {
+  const auto check_range = [](const char* name, int value, int low, int high) {
+    check(value >= low && value <= high, name, " ", value, " is outside ", low, " to ", high);
+  };
+  check_range("quality", options.quality, 1, 100);
+  check_range("WebP method", options.webp_method, 0, 6);
+  check_range("PNG level", options.png_level, 0, 9);
+  check(
+      options.metadata == nullptr || is_note(options.metadata->note),
+      "the note of an image must be at most 1000 letters of printable ASCII without quotes, angle ",
+      "brackets and ampersands");
+}
+
+Bytes encode(const Tensor& image, ImageFormat format, const EncodeOptions& options) {
   check_image(image, "encode");
-  check(format == ImageFormat::png || (quality >= 1 && quality <= 100), "encode: quality ", quality,
-        " is outside 1 to 100");
-  check(png_level >= 0 && png_level <= 9, "encode: PNG level ", png_level, " is outside 0 to 9");
   const Tensor pixels = ops::contiguous(image);
   try {
+    check_options(options);
     check_encodable(image.size(1), image.size(0), format);
     switch (format) {
       case ImageFormat::jpeg:
-        return encode_jpeg(pixels, quality);
+        return encode_jpeg(pixels, options);
       case ImageFormat::webp:
-        return encode_webp(pixels, quality);
+        return encode_webp(pixels, options);
       case ImageFormat::png:
-        return encode_png(pixels, png_level);
+        return encode_png(pixels, options);
     }
   } catch (const Error& error) {
     fail("encode: ", error.what());
   }
   fail("encode: unknown format");
+}
+
+FittedFile encode_to_size(const Tensor& image, ImageFormat format, std::int64_t bytes,
+                          EncodeOptions options) {
+  check(format == ImageFormat::jpeg || (format == ImageFormat::webp && !options.lossless),
+        "encode_to_size: only JPEG and lossy WebP have a quality to choose");
+  const auto file_of = [&](int quality) {
+    options.quality = quality;
+    return encode(image, format, options);
+  };
+  const auto fits = [&](const Bytes& file) { return std::ssize(file) <= bytes; };
+  FittedFile best{file_of(1), 1};
+  check(fits(best.bytes), "encode_to_size: ", bytes, " bytes are too few: quality 1 takes ",
+        best.bytes.size());
+  // Sizes grow with the quality, but for some bytes here and there; what is returned fits in any case.
+  for (int low = 2, high = 100; low <= high;) {
+    const int middle = (low + high) / 2;
+    Bytes file = file_of(middle);
+    if (fits(file)) {
+      best = {std::move(file), middle};
+      low = middle + 1;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return best;
 }
 
 std::vector<Bytes> encode_batch(std::span<const Tensor> images, ImageFormat format, int quality) {
@@ -170,12 +207,13 @@ bool has_image_name(const std::filesystem::path& path) {
          std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
-void write_image(const std::filesystem::path& path, const Tensor& image, int quality) {
+void write_image(const std::filesystem::path& path, const Tensor& image,
+                 const EncodeOptions& options) {
   const std::string extension = path.extension().string();
   try {
     check(!extension.empty(), "the name has no extension; use .jpg, .webp or .png");
     const ImageFormat format = parse_image_format(std::string_view(extension).substr(1));
-    write_file_atomically(path, encode(image, format, quality));
+    write_file_atomically(path, encode(image, format, options));
   } catch (const Error& error) {
     fail("write_image: ", path.string(), ": ", error.what());
   }

@@ -1,14 +1,15 @@
 // Images in memory and in files. An image is a uint8 Tensor [H,W,3], RGB, row-major.
 //
-// JPEG goes through libjpeg-turbo and WebP through libwebp with the settings that Pillow uses, so
-// that file sizes and decoded pixels are those of the published evaluations: JPEG baseline, 4:2:0,
-// standard Huffman tables, accurate integer DCT (ISO/IEC 10918-1, JFIF); WebP lossy, method 4 (RFC
-// 9649). PNG goes through libpng; GIF, BMP, PNM and TGA through readers in this folder.
+// JPEG goes through libjpeg-turbo and WebP through libwebp. Unless EncodeOptions says otherwise they are
+// used as Pillow uses them, so that file sizes and decoded pixels are those of the published
+// evaluations: JPEG baseline, 4:2:0, standard Huffman tables, accurate integer DCT (ISO/IEC 10918-1,
+// JFIF); WebP lossy, method 4 (RFC 9649). PNG goes through libpng; GIF, BMP, PNM and TGA through readers in this folder.
 //
 // Decoding always ends in upright 8-bit RGB: gray is repeated, palettes are looked up, wider and
 // narrower values are scaled to 0..255 and rounded, CMYK is multiplied out, transparent pixels are laid
 // on white, and EXIF's orientation is carried out (JPEG, PNG, WebP). Values are taken as sRGB: colour
-// profiles are ignored, and so is PNG's gamma, which a notice tells where it is another.
+// profiles are handed on (io/metadata.h) but not applied; PNG's gamma is ignored, which a notice tells
+// where it is another.
 //
 // A file comes out with all its pixels, or an Error says that it is truncated or damaged. What is
 // missing or left over beside the pixels (an end mark, stray bytes) is told in a notice. Animations
@@ -18,6 +19,7 @@
 // C's error handling is made safe), then train/ for who calls this.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "io/file.h"
+#include "io/metadata.h"
 #include "tensor/tensor.h"
 
 namespace mini::io {
@@ -44,15 +47,47 @@ std::string_view name_of(ImageFormat format);
 inline constexpr std::int64_t max_jpeg_side = 65500;  // libjpeg's
 inline constexpr std::int64_t max_webp_side = 16383;
 inline constexpr std::int64_t max_png_side = (std::int64_t{1} << 31) - 1;
+// What else a JPEG can store, in bytes.
+inline constexpr std::size_t max_jpeg_exif = 65527;
+inline constexpr std::size_t max_jpeg_profile = 255 * 65519;
 // Throws when the format cannot store an image of that size. Call it before computing the image.
 void check_encodable(std::int64_t width, std::int64_t height, ImageFormat format);
 
 // PNG's compression level: high makes small files, low makes them quickly.
 inline constexpr int default_png_level = 6;
 
-// quality 1 to 100 is for JPEG and WebP, png_level 0 to 9 for PNG, which loses nothing.
-Bytes encode(const Tensor& image, ImageFormat format, int quality,
-             int png_level = default_png_level);
+// How many pixels share their colour differences in a JPEG: none, two in a row, a square of four.
+enum class Subsampling { s444, s422, s420 };
+
+struct EncodeOptions {
+  int quality = 95;  // JPEG and lossy WebP, 1 to 100
+  // JPEG. Optimised Huffman tables and progressive scans make files smaller, and no pixel changes.
+  Subsampling subsampling = Subsampling::s420;
+  bool optimise = false;
+  bool progressive = false;
+  // WebP. Methods 0 (fast) to 6 (small).
+  int webp_method = 4;
+  bool lossless = false;
+  int png_level = default_png_level;   // 0 to 9
+  const Metadata* metadata = nullptr;  // stored beside the pixels
+};
+// Throws when a value is out of its range.
+void check_options(const EncodeOptions& options);
+
+Bytes encode(const Tensor& image, ImageFormat format, const EncodeOptions& options);
+// A template, so that {} means EncodeOptions and no quality.
+Bytes encode(const Tensor& image, ImageFormat format, std::same_as<int> auto quality) {
+  return encode(image, format, EncodeOptions{.quality = quality});
+}
+
+// The file of the highest quality that takes at most `bytes`. Throws where quality 1 takes more; the
+// message says how many bytes that are. For JPEG and lossy WebP.
+struct FittedFile {
+  Bytes bytes;
+  int quality;
+};
+FittedFile encode_to_size(const Tensor& image, ImageFormat format, std::int64_t bytes,
+                          EncodeOptions options = {});
 
 struct ReadOptions {
   // Larger images are refused before memory is taken: a file of some bytes can claim any size. The
@@ -60,6 +95,8 @@ struct ReadOptions {
   std::int64_t max_pixels = (std::int64_t{512} << 20) / 3;
   // Receives a line for each oddity of a file whose pixels are all there.
   std::vector<std::string>* notices = nullptr;
+  // Receives what the file holds beside the pixels.
+  Metadata* metadata = nullptr;
 };
 inline constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max();
 
@@ -76,7 +113,8 @@ Tensor read_image(const std::filesystem::path& path, const ReadOptions& options 
 // name that begins with a dot, like the "._photo.png" that macOS leaves beside its files.
 bool has_image_name(const std::filesystem::path& path);
 // The extension (.jpg, .webp, .png and variants) says the format; an old file is replaced atomically.
-void write_image(const std::filesystem::path& path, const Tensor& image, int quality = 95);
+void write_image(const std::filesystem::path& path, const Tensor& image,
+                 const EncodeOptions& options = {});
 
 // value / 255: [H,W,3] -> [1,3,H,W], or N images of one size -> [N,3,H,W]. Any floating dtype.
 Tensor to_float(const Tensor& image, DType dtype = DType::float32);

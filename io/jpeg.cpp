@@ -9,6 +9,7 @@
 #include <exception>
 #include <jerror.h>
 #include <jpeglib.h>
+#include <map>
 #include <utility>
 
 #include "io/byte_reader.h"
@@ -25,15 +26,46 @@ static_assert(max_jpeg_side == JPEG_MAX_DIMENSION);
 constexpr std::int64_t max_scans = 500;
 constexpr std::int64_t max_scanned_pixels = std::int64_t{1} << 32;
 
+// How the segments begin that hold metadata, besides Exif's.
+constexpr std::string_view profile_name("ICC_PROFILE\0", 12);
+constexpr std::string_view note_name = "mini: ";
+constexpr std::size_t longest_segment = 65533;
+static_assert(max_jpeg_exif == longest_segment - jpeg_exif_name.size());
+static_assert(max_jpeg_profile == 255 * (longest_segment - profile_name.size() - 2));
+
 struct Outline {
   std::int64_t scans = 0;
   bool ends = false;  // has an EOI marker
   std::span<const std::byte> exif{};
+  std::string note{};
+  std::map<int, std::span<const std::byte>> profile{};  // its parts, by their numbers from 1 on
+  int profile_parts = 0;                                // as each of them says
 };
+
+// A profile longer than a segment lies in several of them: "ICC_PROFILE\0", number, count, bytes.
+void add_profile_part(Outline& outline, std::span<const std::byte> content) {
+  ByteReader part(content.subspan(profile_name.size()));
+  if (part.left() < 2) return;
+  const int number = part.byte();
+  outline.profile_parts = part.byte();
+  outline.profile[number] = part.rest();
+}
+
+// Empty where a part is missing.
+Bytes profile_of(const Outline& outline) {
+  Bytes profile;
+  for (int number = 1; number <= outline.profile_parts; ++number) {
+    const auto part = outline.profile.find(number);
+    if (part == outline.profile.end()) return {};
+    profile.insert(profile.end(), part->second.begin(), part->second.end());
+  }
+  return profile;
+}
 
 // Walks from marker to marker, over the segments and the coded data between them.
 Outline outline_of(std::span<const std::byte> bytes) {
-  constexpr int restart_0 = 0xd0, restart_7 = 0xd7, end = 0xd9, scan = 0xda, app1 = 0xe1;
+  constexpr int restart_0 = 0xd0, restart_7 = 0xd7, end = 0xd9, scan = 0xda, app1 = 0xe1,
+                app2 = 0xe2, comment = 0xfe;
   Outline outline;
   ByteReader file(bytes);
   file.skip(2);
@@ -53,6 +85,10 @@ Outline outline_of(std::span<const std::byte> bytes) {
     const auto content = file.take(length - 2);
     if (marker == app1 && outline.exif.empty() && as_text(content).starts_with(jpeg_exif_name))
       outline.exif = content.subspan(jpeg_exif_name.size());
+    if (marker == app2 && as_text(content).starts_with(profile_name))
+      add_profile_part(outline, content);
+    if (marker == comment && as_text(content).starts_with(note_name))
+      outline.note = as_text(content.subspan(note_name.size()));
   }
 }
 
@@ -218,6 +254,20 @@ bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
   return true;
 }
 
+// The content of a segment; empty where there is nothing to store.
+Bytes segment(std::string_view name, std::span<const std::byte> content) {
+  if (content.empty()) return {};
+  Bytes all = copy_of(as_bytes(name));
+  all.insert(all.end(), content.begin(), content.end());
+  return all;
+}
+
+void write_segment(jpeg_compress_struct& info, int marker, const Bytes& content) {
+  if (content.empty()) return;
+  jpeg_write_marker(&info, marker, reinterpret_cast<const JOCTET*>(content.data()),
+                    static_cast<unsigned>(content.size()));
+}
+
 }  // namespace
 
 bool is_jpeg(std::span<const std::byte> bytes) {
@@ -255,20 +305,31 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   });
   if (!complete && outline.ends) fail_damaged("a component has no scan");
   if (!complete) fail_truncated("it ends before its last scan");
-  Decoded decoded{.pixels = image, .orientation = exif_orientation(outline.exif)};
+  Decoded decoded{
+      .pixels = image,
+      .metadata = {
+          .exif = copy_of(outline.exif), .profile = profile_of(outline), .note = outline.note}};
   if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
   if (reader.errors.extraneous)
     decoded.notices.emplace_back("there are stray bytes between its parts");
   return decoded;
 }
 
-Bytes encode_jpeg(const Tensor& image, int quality) {
+Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options) {
   Writer writer;
   jpeg_compress_struct& info = writer.info;
   auto* const pixels = image.data<std::uint8_t>();
   info.image_width = static_cast<JDIMENSION>(image.size(1));
   info.image_height = static_cast<JDIMENSION>(image.size(0));
   const std::size_t stride = std::size_t{3} * info.image_width;
+  const Metadata none, &metadata = options.metadata != nullptr ? *options.metadata : none;
+  const Bytes exif = segment(jpeg_exif_name, metadata.exif);
+  const Bytes note = segment(note_name, as_bytes(metadata.note));
+  const std::span<const std::byte> profile = metadata.profile;
+  check(metadata.exif.size() <= max_jpeg_exif, "a JPEG holds at most ", max_jpeg_exif,
+        " bytes of Exif data, not ", metadata.exif.size(), "; leave the metadata out");
+  check(profile.size() <= max_jpeg_profile, "a JPEG holds a colour profile of at most ",
+        max_jpeg_profile, " bytes, not ", profile.size(), "; leave the metadata out");
   guarded(writer.errors.out, [&] {
     const JDIMENSION width = info.image_width, height = info.image_height;
     jpeg_create_compress(&info);  // clears the structure
@@ -278,8 +339,17 @@ Bytes encode_jpeg(const Tensor& image, int quality) {
     info.input_components = 3;
     info.in_color_space = JCS_RGB;
     jpeg_set_defaults(&info);
-    jpeg_set_quality(&info, quality, TRUE);
+    jpeg_set_quality(&info, options.quality, TRUE);
+    info.comp_info[0].h_samp_factor = options.subsampling == Subsampling::s444 ? 1 : 2;
+    info.comp_info[0].v_samp_factor = options.subsampling == Subsampling::s420 ? 2 : 1;
+    info.optimize_coding = options.optimise ? TRUE : FALSE;
+    if (options.progressive) jpeg_simple_progression(&info);
     jpeg_start_compress(&info, TRUE);
+    write_segment(info, JPEG_APP0 + 1, exif);
+    if (!profile.empty())
+      jpeg_write_icc_profile(&info, reinterpret_cast<const JOCTET*>(profile.data()),
+                             static_cast<unsigned>(profile.size()));
+    write_segment(info, JPEG_COM, note);
     while (info.next_scanline < info.image_height) {
       JSAMPROW row = pixels + stride * info.next_scanline;
       jpeg_write_scanlines(&info, &row, 1);

@@ -25,7 +25,10 @@ struct Outline {
   std::uint32_t frames = 1;
   std::uint32_t gamma = 0;  // times 100000; 0 where the file gives none or has a colour profile
   std::span<const std::byte> exif{};
+  std::string note{};
 };
+
+constexpr std::string_view note_name("mini\0", 5);  // the keyword of the text chunk
 
 Outline outline_of(std::span<const std::byte> bytes) {
   Outline outline;
@@ -50,6 +53,8 @@ Outline outline_of(std::span<const std::byte> bytes) {
     if (name == "gAMA" && length == 4) outline.gamma = number.big<std::uint32_t>();
     if (name == "sRGB" || name == "iCCP") has_profile = true;
     if (name == "eXIf") outline.exif = content;
+    if (name == "tEXt" && as_text(content).starts_with(note_name))
+      outline.note = as_text(content.subspan(note_name.size()));
     if (name == "IEND") {
       outline.ends = true;
       break;
@@ -102,7 +107,8 @@ struct Png {
     const std::string_view warning = text;
     if (warning.ends_with("Extra compressed data"))
       state_of(png).extra = true;
-    else if (!warning.ends_with("ignored in grayscale PNG") &&
+    else if (!warning.starts_with("iCCP") &&  // libpng drops a profile that it finds faulty
+             !warning.ends_with("ignored in grayscale PNG") &&
              !warning.ends_with("out-of-range samples for bit_depth"))  // tRNS's upper bits
       on_error(png, text);
   }
@@ -118,6 +124,18 @@ void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   if (count > state.in.size()) png_error(png, "it ends too early");
   std::memcpy(to, state.in.data(), count);
   state.in = state.in.subspan(count);
+}
+
+constexpr png_byte profile_chunk[] = "iCCP";
+
+// The colour profile that libpng has read, if there is one.
+Bytes profile_of(const Png& reader) {
+  png_charp name = nullptr;
+  int compression = 0;
+  png_bytep profile = nullptr;
+  png_uint_32 length = 0;
+  if (png_get_iCCP(reader.png, reader.info, &name, &compression, &profile, &length) == 0) return {};
+  return copy_of(std::as_bytes(std::span(profile, length)));
 }
 
 // Calls libpng to read and turns its errors into "truncated" or "damaged".
@@ -149,6 +167,7 @@ Form read_form(Png& reader, std::span<const std::byte> bytes) {
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     // Only the checksum of chunks that make no pixels is checked. check_size limits the sides.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, profile_chunk, 1);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_read_info(png, info);
     form.width = png_get_image_width(png, info);
@@ -237,24 +256,41 @@ Decoded decode_png(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   if (outline.gamma != 0 && (outline.gamma < 43000 || outline.gamma > 48000))
     decoded.notices.push_back(
         concat_text("its gamma of ", outline.gamma / 1e5, " is ignored: values are taken as sRGB"));
-  decoded.orientation = exif_orientation(outline.exif);
+  decoded.metadata = {
+      .exif = copy_of(outline.exif), .profile = profile_of(reader), .note = outline.note};
   return decoded;
 }
 
-Bytes encode_png(const Tensor& image, int level) {
+Bytes encode_png(const Tensor& image, const EncodeOptions& options) {
   Png writer(false);
   png_structp png = writer.png;
   const auto height = static_cast<png_uint_32>(image.size(0));
   const auto width = static_cast<png_uint_32>(image.size(1));
   const auto* const pixels = image.data<std::uint8_t>();
+  const Metadata none, &metadata = options.metadata != nullptr ? *options.metadata : none;
+  Bytes exif = metadata.exif;
+  std::string keyword = "mini", note = metadata.note;
+  png_text text{};
+  text.compression = PNG_TEXT_COMPRESSION_NONE;
+  text.key = keyword.data();
+  text.text = note.data();
+  text.text_length = note.size();
   guarded(writer.state.out, [&] {
     png_set_write_fn(png, nullptr, append, nullptr);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_compression_level(png, level);
+    png_set_compression_level(png, options.png_level);
     png_set_compression_mem_level(png, 9);
     png_set_compression_buffer_size(png, 1 << 16);  // a chunk's length
     png_set_IHDR(png, writer.info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (!exif.empty())
+      png_set_eXIf_1(png, writer.info, static_cast<png_uint_32>(exif.size()),
+                     reinterpret_cast<png_bytep>(exif.data()));
+    if (!metadata.profile.empty())
+      png_set_iCCP(png, writer.info, "ICC profile", PNG_COMPRESSION_TYPE_BASE,
+                   reinterpret_cast<png_const_bytep>(metadata.profile.data()),
+                   static_cast<png_uint_32>(metadata.profile.size()));
+    if (!note.empty()) png_set_text(png, writer.info, &text, 1);
     png_write_info(png, writer.info);
     for (std::size_t y = 0; y < height; ++y) png_write_row(png, pixels + 3 * y * width);
     png_write_end(png, nullptr);

@@ -1,7 +1,9 @@
 // WebP by libwebp.
 #include <cstring>
+#include <memory>
 #include <webp/decode.h>
 #include <webp/encode.h>
+#include <webp/mux.h>
 
 #include "io/byte_reader.h"
 #include "io/codecs.h"
@@ -28,7 +30,8 @@ void check_status(VP8StatusCode status) {
   }
 }
 
-std::span<const std::byte> find_exif(std::span<const std::byte> bytes) {
+Metadata metadata_of(std::span<const std::byte> bytes) {
+  Metadata metadata;
   ByteReader file(bytes);
   file.skip(12);  // RIFF, its length, WEBP
   while (file.left() >= 8) {
@@ -38,11 +41,13 @@ std::span<const std::byte> find_exif(std::span<const std::byte> bytes) {
     auto content = file.take(length);
     if (name == "EXIF") {  // some programs keep the prefix that the data has in a JPEG
       if (as_text(content).starts_with(jpeg_exif_name)) content = content.subspan(6);
-      return content;
+      metadata.exif = copy_of(content);
     }
+    if (name == "ICCP") metadata.profile = copy_of(content);
+    if (name == "XMP ") metadata.note = note_from_xmp(as_text(content));
     if (length % 2 == 1 && file.left() > 0) file.skip(1);
   }
-  return {};
+  return metadata;
 }
 
 const char* describe(WebPEncodingError error) {
@@ -73,6 +78,31 @@ struct Encoder {
   Encoder& operator=(const Encoder&) = delete;
 };
 
+WebPData data_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+// The file with chunks for the metadata; the same where there is none.
+Bytes with_metadata(std::span<const std::byte> file, const Metadata& metadata) {
+  const std::string xmp = metadata.note.empty() ? "" : note_to_xmp(metadata.note);
+  if (metadata.exif.empty() && metadata.profile.empty() && xmp.empty()) return copy_of(file);
+  const WebPData image = data_of(file);
+  const std::unique_ptr<WebPMux, decltype(&WebPMuxDelete)> mux(WebPMuxCreate(&image, 0),
+                                                               &WebPMuxDelete);
+  const auto add = [&](const char* name, std::span<const std::byte> content) {
+    const WebPData chunk = data_of(content);
+    return content.empty() || WebPMuxSetChunk(mux.get(), name, &chunk, 1) == WEBP_MUX_OK;
+  };
+  WebPData all{};
+  const bool done = mux != nullptr && add("ICCP", metadata.profile) && add("EXIF", metadata.exif) &&
+                    add("XMP ", as_bytes(xmp)) && WebPMuxAssemble(mux.get(), &all) == WEBP_MUX_OK;
+  const auto* bytes = reinterpret_cast<const std::byte*>(all.bytes);
+  Bytes result = done ? Bytes(bytes, bytes + all.size) : Bytes{};
+  WebPDataClear(&all);
+  check(done, "libwebp cannot add the metadata");
+  return result;
+}
+
 }  // namespace
 
 bool is_webp(std::span<const std::byte> bytes) {
@@ -96,21 +126,26 @@ Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
                           .stride = channels * features.width,
                           .size = static_cast<std::size_t>(pixels.numel())};
   check_status(WebPDecode(data, bytes.size(), &config));
-  return {.pixels = pixels, .orientation = exif_orientation(find_exif(bytes))};
+  return {.pixels = pixels, .metadata = metadata_of(bytes)};
 }
 
-Bytes encode_webp(const Tensor& image, int quality) {
+Bytes encode_webp(const Tensor& image, const EncodeOptions& options) {
   const std::int64_t height = image.size(0), width = image.size(1);
   Encoder encoder;
   WebPPicture& picture = encoder.picture;
   WebPConfig config;
   check(WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0, different_versions);
-  config.quality = static_cast<float>(quality);
-  config.method = 4;
+  config.quality = static_cast<float>(options.quality);
+  config.method = options.webp_method;
+  if (options.lossless) {
+    config.lossless = 1;
+    config.exact = 1;
+    config.quality = 75;  // the effort, where nothing is lost
+  }
   picture.width = static_cast<int>(width);
   picture.height = static_cast<int>(height);
-  picture.use_argb =
-      0;  // converts to YUV on import, to the same bits that the encoder would make from ARGB
+  // Lossy: converts to YUV on import, to the same bits that the encoder would make from ARGB.
+  picture.use_argb = options.lossless ? 1 : 0;
   check(
       WebPPictureImportRGB(&picture, image.data<std::uint8_t>(), static_cast<int>(3 * width)) != 0,
       "out of memory");
@@ -118,7 +153,8 @@ Bytes encode_webp(const Tensor& image, int quality) {
   picture.custom_ptr = &encoder.writer;
   check(WebPEncode(&config, &picture) != 0, describe(picture.error_code));
   const auto* data = reinterpret_cast<const std::byte*>(encoder.writer.mem);
-  return {data, data + encoder.writer.size};
+  const std::span<const std::byte> file(data, encoder.writer.size);
+  return options.metadata != nullptr ? with_metadata(file, *options.metadata) : copy_of(file);
 }
 
 }  // namespace mini::io

@@ -1,60 +1,60 @@
-// What SAIN, IRN and any other invertible rescaling network have in common.
+// A network that makes images small, large, or both: what the tools see of it.
 //
-//   downscale: HR [N,3,H,W]        --forward-->  out [N,3s²,H/s,W/s] and LR [N,3,H/s,W/s]
-//   upscale:   y = cat(LR, z)      --inverse-->  HR
+//   downscale: HR [N,3,H,W] -> LR [N,3,H/s,W/s]        upscale: LR -> HR
+//
+// Which networks there are: models/registry.h.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "models/invertible/flow.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
 namespace mini::models {
 
+enum class Rescaling { downscale, upscale };
+
+// A network in use, from the first row of an image to the last. Records nothing.
+class RowStream {
+ public:
+  virtual ~RowStream() = default;
+  // The next rows, as many as there are, [N,3,R,W]. Returns the rows of the result that are now
+  // complete; undefined if there are none.
+  virtual Tensor push(Tensor rows) = 0;
+  // The same without doing it, for the bytes that tensors take meanwhile at most: the rows pushed,
+  // the result and all that is kept from earlier pushes included.
+  virtual std::size_t rehearse(std::int64_t rows) = 0;
+  // Rows become complete in multiples of this many: others only wait for the next push.
+  virtual std::int64_t row_grid() const { return 1; }
+};
+
 class Rescaler : public nn::Module {
  public:
-  virtual std::string name() const = 0;  // "sain", "irn"
+  virtual std::string name() const = 0;
   virtual std::int64_t scale() const = 0;
-  // What it computes. Refers to the network, which must outlive it.
-  virtual Flow flow() const = 0;
-  // The latent z for `shape` = [N,3·(scale²-1),h,w]. SAIN draws from its mixture, IRN from N(0,1).
-  // With a part, only that of the draw for the whole shape (tensor/random.h).
-  virtual Tensor sample_latent(const Shape& shape, Generator& generator,
-                               std::optional<ops::DrawPart> part = {}) const = 0;
 
-  // x [N,3,H,W], H and W multiples of scale(). Differentiable; with the log-determinant, everything
-  // inside is stored, whatever the memory mode.
-  Pass forward(const Tensor& x, bool with_log_det = false) const;
-  // y [N,3·scale²,h,w].
-  Pass inverse(const Tensor& y, bool with_log_det = false) const;
+  // LR in [0,1], in steps of 1/255. H and W are multiples of scale(). Unless a network has its own
+  // way of making images small: bicubic.
+  virtual Tensor downscale(const Tensor& hr) const;
+  // From a generator comes what stands for the detail that LR lost, where a network draws that.
+  // Null, and of other networks: the same image every time.
+  virtual Tensor upscale(const Tensor& lr, Generator* generator = nullptr) const = 0;
 
-  // What forward and inverse keep for the gradient.
-  Memory memory() const { return memory_; }
-  void set_memory(Memory memory) { memory_ = memory; }
-
-  // LR = quantise(forward(x).lr), in [0,1].
-  Tensor downscale(const Tensor& x) const;
-  // HR = inverse(cat(lr, z)).out. z = 0 when `generator` is null (reproducible, < 0.02 dB off).
-  Tensor upscale(const Tensor& lr, Generator* generator = nullptr, double latent_scale = 1) const;
-
- private:
-  Memory memory_ = Memory::exact;
+  // What downscale or upscale makes of an image of shape `input`, bit for bit, row by row; the stream
+  // draws as if from a copy of `generator`. Null: this network takes whole images only. The network
+  // must outlive the stream.
+  virtual std::unique_ptr<RowStream> stream(Rescaling way, const Shape& input, DType dtype,
+                                            const Generator* generator = nullptr) const;
 };
 
-struct RescalerConfig {
-  std::string network = "sain";  // sain, irn
-  std::int64_t scale = 2;        // 2, 4
-  // Zero: the papers' numbers (SAIN x2 5+3, x4 10+6; IRN 8 blocks a level).
-  std::int64_t enhanced_blocks = 0, vanilla_blocks = 0;
-  std::int64_t growth = 32;  // channels a dense block's convolution adds
-};
-
-// Initialised as the papers say, from `generator`.
-std::unique_ptr<Rescaler> make_rescaler(const RescalerConfig& config, Generator& generator);
-// Network, scale and depth read off the names and shapes in `state`; throws if it is none of ours.
-RescalerConfig recognise_rescaler(const nn::StateDict& state);
+// The most bytes that tensors take while an image goes through a network, which must have streams,
+// in strips of `rows` rows.
+std::size_t strip_memory(const Rescaler& network, Rescaling way, const Shape& input, DType dtype,
+                         std::int64_t rows);
+// The most rows that a strip may have for that to be at most `bytes`: the whole height, or else a
+// multiple of `unit`; 0 if not even one unit fits.
+std::int64_t strip_rows(const Rescaler& network, Rescaling way, const Shape& input, DType dtype,
+                        std::int64_t unit, std::size_t bytes);
 
 }  // namespace mini::models

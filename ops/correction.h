@@ -1,5 +1,5 @@
 // Corrections restore the exact bits of a tensor from an estimate, at about one byte per element.
-// Reversible training uses them (autograd/reversible.h), where x is known up to rounding from the
+// Reversible training uses them (models/invertible/chain.h), where x is known up to rounding from the
 // result computed from it.
 //
 // The floating-point numbers of a type, sorted by value, can be numbered. With place(v) the number

@@ -4,7 +4,7 @@
 //   g = scale·g + weight_decay·w   (L2; AdamW instead multiplies w by 1 - lr·decay first)
 //   m = β1·m + (1-β1)·g       v = β2·v + (1-β2)·g²
 //   w -= lr/(1-β1ᵗ) · m / (sqrt(v)/sqrt(1-β2ᵗ) + eps)
-// Read next: train/optimizer.h.
+// Read next: nn/optimizer.h.
 #pragma once
 
 #include "ops/params.h"

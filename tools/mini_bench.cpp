@@ -12,10 +12,11 @@
 
 using namespace mini::bench;
 
-const std::map<std::string, mini::Memory> memory_modes{{"exact", mini::Memory::exact},
-                                                       {"reversible", mini::Memory::reversible},
-                                                       {"checkpoint", mini::Memory::checkpoint},
-                                                       {"stored", mini::Memory::stored}};
+const std::map<std::string, mini::models::MemoryMode> memory_modes{
+    {"exact", mini::models::MemoryMode::exact},
+    {"reversible", mini::models::MemoryMode::reversible},
+    {"checkpoint", mini::models::MemoryMode::checkpoint},
+    {"stored", mini::models::MemoryMode::stored}};
 
 const std::map<std::string, mini::ops::Products> precisions{
     {"float32", mini::ops::Products::full},
@@ -79,7 +80,7 @@ int main(int argc, char** argv) try {
 
   NetworkOptions step, roundtrip{.batch = 1, .size = 512};
   const auto network_options = [](CLI::App* command, NetworkOptions& options, const char* size) {
-    command->add_option("--network", options.network, "sain or irn")->capture_default_str();
+    command->add_option("--network", options.network, "an invertible one")->capture_default_str();
     command->add_option("--enhanced", options.enhanced, "enhanced blocks; 0: as in the paper");
     command->add_option("--vanilla", options.vanilla, "vanilla blocks; 0: as in the paper");
     command->add_option("--scale", options.scale, "2 or 4")->capture_default_str();
@@ -106,7 +107,8 @@ int main(int argc, char** argv) try {
 
   DriftOptions drift;
   auto* inversion = app.add_subcommand("drift", "what inverting a network back loses or keeps");
-  inversion->add_option("--network", drift.network, "sain or irn, x2")->capture_default_str();
+  inversion->add_option("--network", drift.network, "an invertible one of a single chain, x2")
+      ->capture_default_str();
   inversion->add_option("--enhanced", drift.enhanced, "enhanced blocks; 0: as in the paper");
   inversion->add_option("--vanilla", drift.vanilla, "vanilla blocks; 0: as in the paper");
   inversion->add_option("--gain", drift.gain, "weights uniform in ±gain/sqrt(fan-in); 0: untrained")

@@ -2,8 +2,9 @@
 // describes files of weights. This file is the command line; the commands are in tools/mini_infer/.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include "models/registry.h"
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
@@ -31,10 +32,10 @@ struct CommandLine {
   int threads = 0;
   std::vector<std::string> paths;
   std::string format = "png";  // of images that downscale and upscale put in a folder
-  int quality = 95;
+  ScaleOptions scale;
   std::vector<std::string> formats = {"jpeg"};  // of roundtrip and evaluate
   std::vector<int> qualities;
-  train::EvaluateOptions evaluate;
+  EvaluateOptions evaluate;
   EvaluateFiles files;
 };
 
@@ -51,16 +52,23 @@ void add_weights_key(CLI::App& command, CommandLine& line) {
 }
 
 void add_model_options(CLI::App& command, CommandLine& line) {
+  const std::vector<std::string> names = models::network_names();
+  std::vector<std::string> names_and_bicubic = names;
+  names_and_bicubic.emplace_back("bicubic");
   command
       .add_option("-w,--weights", line.model.weights,
                   "safetensors, .pth, .npz, a checkpoint of mini_train, or a folder of them (the "
                   "latest is taken)")
       ->type_name("FILE");
   add_weights_key(command, line);
+  command.add_flag("--raw-weights", line.model.raw_weights,
+                   "of a checkpoint with an average of its weights (train.ema): the weights "
+                   "themselves");
   command
       .add_option("-m,--model", line.model.model,
-                  "sain or irn: what the weights must be of; bicubic: needs no weights")
-      ->check(CLI::IsMember({"sain", "irn", "bicubic"}))
+                  "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +
+                      "); bicubic: needs no weights")
+      ->check(CLI::IsMember(names_and_bicubic))
       ->type_name("NAME");
   command
       .add_option("-s,--scale", line.model.scale,
@@ -118,6 +126,50 @@ void add_codec_options(CLI::App& command, CommandLine& line, const std::string& 
       ->type_name("LIST");
 }
 
+void add_encode_options(CLI::App& command, ScaleOptions& options) {
+  io::EncodeOptions& encode = options.encode;
+  auto* quality = command.add_option("-q,--quality", encode.quality,
+                                     "of JPEG and lossy WebP files, 1 to 100 (95)");
+  quality->check(CLI::Range(1, 100))->type_name("N");
+  auto* size = command.add_option("--target-size", options.target_bytes,
+                                  "the highest quality whose file has at most so many bytes (also "
+                                  "with K, M: powers of 1000)");
+  size->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber)
+      ->excludes(quality)
+      ->type_name("SIZE");
+  command
+      .add_option("--target-bpp", options.target_bpp, "the same in bits for each pixel of the file")
+      ->check(CLI::PositiveNumber)
+      ->excludes(quality)
+      ->excludes(size)
+      ->type_name("BITS");
+  command
+      .add_option_function<std::string>(
+          "--subsampling",
+          [&encode](const std::string& text) {
+            encode.subsampling = text == "4:4:4"   ? io::Subsampling::s444
+                                 : text == "4:2:2" ? io::Subsampling::s422
+                                                   : io::Subsampling::s420;
+          },
+          "of the colours of a JPEG: 4:4:4, 4:2:2 or 4:2:0 (4:2:0)")
+      ->check(CLI::IsMember({"4:4:4", "4:2:2", "4:2:0"}))
+      ->type_name("KIND");
+  command.add_flag("--progressive", encode.progressive,
+                   "progressive JPEG files, which are smaller");
+  command.add_flag("--optimise,--optimize", encode.optimise,
+                   "Huffman tables made for each JPEG file, which is then smaller");
+  command.add_flag("--lossless", encode.lossless, "WebP files that lose nothing");
+  command.add_option("--webp-method", encode.webp_method, "0 (fast) to 6 (small) (4)")
+      ->check(CLI::Range(0, 6))
+      ->type_name("N");
+  command.add_option("--png-level", encode.png_level, "compression, 0 (fast) to 9 (small) (6)")
+      ->check(CLI::Range(0, 9))
+      ->type_name("N");
+  command.add_flag("--strip", options.strip,
+                   "leave out Exif data and colour profiles, which are otherwise handed on");
+}
+
 CLI::App* add_scale_command(CLI::App& app, CommandLine& line, const char* name, const char* help) {
   CLI::App* command = app.add_subcommand(name, help);
   add_paths(*command, line, "PATHS", 2,
@@ -126,9 +178,7 @@ CLI::App* add_scale_command(CLI::App& app, CommandLine& line, const char* name, 
   command
       ->add_option("-f,--format", line.format, "png, jpeg or webp: of files put in a folder (png)")
       ->type_name("NAME");
-  command->add_option("-q,--quality", line.quality, "of JPEG and WebP files, 1 to 100 (95)")
-      ->check(CLI::Range(1, 100))
-      ->type_name("N");
+  add_encode_options(*command, line.scale);
   return command;
 }
 
@@ -136,8 +186,8 @@ void add_scale_commands(CLI::App& app, CommandLine& line) {
   add_scale_command(app, line, "downscale", "make images small")
       ->footer(
           "A side that is no multiple of the scale is continued by its last pixels: the result "
-          "has "
-          "ceil(side/scale).");
+          "has ceil(side/scale). The file tells the original size and the weights in a note, so "
+          "that upscale gives an image of exactly that size.");
   add_latent_options(*add_scale_command(app, line, "upscale", "make small images large again"),
                      line);
 }
@@ -195,11 +245,10 @@ void take_paths(const CommandLine& line, Options& options) {
 }
 
 int run_scale(const CommandLine& line, bool up) {
-  ScaleOptions options;
+  ScaleOptions options = line.scale;
   options.up = up;
   take_paths(line, options);
   options.format = io::parse_image_format(line.format);
-  options.quality = line.quality;
   return scale_images(line.model, options);
 }
 

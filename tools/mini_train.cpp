@@ -34,7 +34,7 @@ struct Arguments {
 void describe(CLI::App& app, Arguments& arguments) {
   app.name("mini_train");
   app.description(
-      "Trains SAIN or IRN as CONFIG says. The results go to the folder `out` of CONFIG:\n"
+      "Trains a network as CONFIG says. The results go to the folder `out` of CONFIG:\n"
       "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"
       "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.\n"
       "Started by mpirun, the processes divide data.batch evenly and train one network together.");
@@ -90,8 +90,10 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_flag("--profile-memory", arguments.profile_memory,
                "take two steps, print what filled the memory at the second one's peak, and end; "
                "no file is written");
-  app.add_flag("--help-config", arguments.help_config,
-               "print every key of CONFIG with its meaning and default");
+  app.add_flag(
+      "--help-config", arguments.help_config,
+      "print every key of CONFIG with its meaning and default; of another network or recipe "
+      "with --set model.network=... or recipe=...");
 }
 
 // Columns of the terminal that standard output is, or 0.
@@ -169,7 +171,7 @@ int run(int argc, char** argv) {
     fail(error.what(), "; see mini_train --help");
   }
   if (arguments.help_config) {
-    fmt::print("{}", train::config_help());
+    fmt::print("{}", train::config_help(arguments.assignments));
     return 0;
   }
   arguments.resume_given = app.count("--resume") > 0;

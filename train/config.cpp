@@ -1,6 +1,11 @@
 // The table of everything that can be configured. See train/config.h.
 #include "train/config.h"
 
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+
 #include "io/file.h"
 #include "train/fields.h"
 
@@ -10,18 +15,19 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
 
-std::vector<Field> fields_of(TrainConfig& c) {
+// The first choice stands for none.
+template <class Enum>
+Choice or_none(std::optional<Enum>* value) {
+  return {[value] { return *value ? static_cast<std::size_t>(**value) + 1 : 0; },
+          [value](std::size_t index) {
+            *value = index == 0 ? std::nullopt : std::optional(static_cast<Enum>(index - 1));
+          }};
+}
+
+// What depends neither on the network nor on the recipe.
+std::vector<Field> common_fields(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
   return {
-      {"model.network", &c.model.network, "the network", {}, {"sain", "irn"}},
-      {"model.scale", &c.model.scale, "HR side / LR side", {}, {"2", "4"}},
-      {"model.enhanced_blocks", &c.model.enhanced_blocks,
-       "enhanced blocks of SAIN; 0: the paper's 5 (x2) or 10 (x4)", between(0, 100)},
-      {"model.vanilla_blocks", &c.model.vanilla_blocks,
-       "blocks after them (SAIN; 0: 3 or 6), or at each level (IRN; 0: 8)", between(0, 100)},
-      {"model.growth", &c.model.growth, "channels that each convolution of a dense block adds",
-       between(1, 1024)},
-
       {"data.train", &c.data.folders, "folders of images to train on"},
       {"data.patch", &c.data.patch, "side of the square HR crops, in pixels", between(8, 4096)},
       {"data.batch", &c.data.batch, "crops in a batch", between(1, 4096)},
@@ -33,14 +39,33 @@ std::vector<Field> fields_of(TrainConfig& c) {
 
       {"train.steps", &c.steps, "steps of the optimiser", some},
       {"train.lr", &c.lr, "learning rate", more_than(0, 1)},
+      {"train.optimizer",
+       choice(&c.optimizer.type),
+       "Adam, AdamW, SGD, or Ranger: RAdam, Lookahead and centralised gradients",
+       {},
+       {"adam", "adamw", "sgd", "ranger"}},
       {"train.clip_norm", &c.clip_norm, "largest norm of the gradient; 0: any", count},
       {"train.seed", &c.seed, "of the initial weights, the batches and the noise", count},
-      {"train.beta1", &c.adam.beta1, "Adam: decay of the gradient's mean", between(0, 0.9999999)},
-      {"train.beta2", &c.adam.beta2, "Adam: decay of the mean square", between(0, 0.9999999)},
-      {"train.eps", &c.adam.eps, "Adam: added to the root of the mean square", more_than(0, 1)},
-      {"train.weight_decay", &c.adam.weight_decay, "pull of the weights to zero", between(0, 1)},
-      {"train.decoupled_decay", &c.adam.decoupled,
-       "apply it beside the step (AdamW) instead of adding it to the gradient (L2)"},
+      {"train.beta1", &c.optimizer.beta1, "Adam, Ranger: decay of the gradient's mean",
+       between(0, 0.9999999)},
+      {"train.beta2", &c.optimizer.beta2, "Adam, Ranger: decay of the mean square",
+       between(0, 0.9999999)},
+      {"train.eps", &c.optimizer.eps, "Adam, Ranger: added to the root of the mean square",
+       more_than(0, 1)},
+      {"train.weight_decay", &c.optimizer.weight_decay, "pull of the weights to zero",
+       between(0, 1)},
+      {"train.decoupled_decay", &c.optimizer.decoupled,
+       "Adam: apply it beside the step (as adamw does) instead of adding it to the gradient (L2)"},
+      {"train.momentum", &c.optimizer.momentum, "SGD: share of the step before",
+       between(0, 0.9999999)},
+      {"train.lookahead_steps", &c.optimizer.lookahead_steps,
+       "Ranger: steps after which the slow weights follow", some},
+      {"train.lookahead_pull", &c.optimizer.lookahead_pull, "Ranger: how far, of the way",
+       more_than(0, 1)},
+      {"train.ema", &c.ema,
+       "decay of the average of the weights, which is validated and is what mini_infer takes; 0: "
+       "none",
+       between(0, 0.9999999)},
       {"train.schedule.type",
        choice(&c.schedule.type),
        "how the learning rate falls",
@@ -57,20 +82,16 @@ std::vector<Field> fields_of(TrainConfig& c) {
        between(0, 1)},
       {"train.schedule.warmup", &c.schedule.warmup, "steps in which it rises to full", count},
 
-      {"loss.lambda_back", &c.objective.lambda_back, "weight of the reconstruction", count},
-      {"loss.lambda_forw", &c.objective.lambda_forw,
-       "weight of the LR terms; the papers: 4 (x2), 16 (x4)", count},
-      {"loss.lambda_prior", &c.objective.lambda_prior, "IRN: weight of the latent's prior", count},
-      {"loss.latent_scale", &c.objective.latent_scale, "factor of the latent sample", count},
-      {"codec.format", choice(&c.objective.format), "the codec trained for", {}, {"jpeg", "webp"}},
-      {"codec.quality", &c.objective.qualities,
-       "its quality; of a list or \"30..90\" one is drawn each step", between(1, 100)},
-
       {"validation.folders", &c.validation.folders, "folders of images to validate on"},
       {"validation.every", &c.validation.every, "steps from one validation to the next", some},
       {"validation.images", &c.validation.images, "take the first so many images; 0: all", count},
       {"validation.pictures", &c.validation.pictures,
        "show so many: HR, LR, upscaled, bicubic side by side", count},
+      {"validation.format",
+       or_none(&c.validation.format),
+       "codec in validation; trained: the one that the recipe trains for; png changes nothing",
+       {},
+       {"trained", "jpeg", "webp", "png"}},
       {"validation.quality", &c.validation.qualities, "qualities of the codec", between(1, 100)},
 
       {"checkpoint.every", &c.checkpoint.every, "steps from one checkpoint to the next", some},
@@ -88,18 +109,51 @@ std::vector<Field> fields_of(TrainConfig& c) {
        "cores compute from rounded factors",
        {},
        {"float32", "float64", "tf32", "bfloat16"}},
-      {"memory",
-       choice(&c.memory),
-       "what is kept for the gradient: exact, a byte per value and layer; reversible, nothing, "
-       "with "
-       "rounding errors; checkpoint, inputs of layers; stored, everything. All but reversible give "
-       "the same bits",
-       {},
-       {"exact", "reversible", "checkpoint", "stored"}},
       {"threads", &c.threads,
        "threads that compute; 0: one for each processor that the process may use",
        between(0, 1024)},
   };
+}
+
+std::size_t place_of(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+// "train" of "train.schedule.type"; empty: none
+std::string group_of(const Field& field) {
+  const std::size_t dot = field.path.find('.');
+  return dot == std::string::npos ? std::string() : field.path.substr(0, dot);
+}
+
+// The row of something that was chosen before the other rows were known.
+Field chosen(const std::string& path, const std::string& name, const std::string& help,
+             const std::vector<std::string>& names) {
+  const Choice as_is{[place = place_of(names, name)] { return place; }, [](std::size_t) {}};
+  return {path, as_is, help, {}, names};
+}
+
+std::vector<Field> network_fields(models::NetworkConfig& network) {
+  std::vector<Field> fields = network.fields();
+  for (Field& field : fields) field.path.insert(0, "model.");
+  return fields;
+}
+
+// With the rows of the network and of the recipe, groups together.
+std::vector<Field> fields_of(TrainConfig& c) {
+  std::vector<Field> fields{
+      chosen("model.network", c.model.name(), "the network", models::network_names()),
+      chosen("recipe", c.recipe.name(), "what is trained, and how", recipe_names())};
+  for (const std::vector<Field>& part :
+       {network_fields(c.model), common_fields(c), c.recipe.fields()})
+    fields.insert(fields.end(), part.begin(), part.end());
+  std::vector<Field> ordered;
+  for (const Field& field : fields) {
+    const std::string group = group_of(field);
+    const auto last = std::find_if(ordered.rbegin(), ordered.rend(),
+                                   [&](const Field& other) { return group_of(other) == group; });
+    ordered.insert(last == ordered.rend() || group.empty() ? ordered.end() : last.base(), field);
+  }
+  return ordered;
 }
 
 bool changes_results(const std::string& path) {
@@ -110,7 +164,7 @@ bool changes_results(const std::string& path) {
 
 // With what follows from other values.
 TrainConfig completed(TrainConfig c) {
-  c.data.scale = c.model.scale;
+  c.data.scale = c.model.scale();
   if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
     c.schedule.periods = {c.steps};
   return c;
@@ -119,12 +173,12 @@ TrainConfig completed(TrainConfig c) {
 // What no field can check alone.
 void check_together(const TrainConfig& c) {
   check(!c.data.folders.empty(), "data.train: names no folder");
-  check(c.data.patch % c.model.scale == 0, "data.patch: must be a multiple of model.scale (",
-        c.model.scale, "), got ", c.data.patch);
-  check(!c.objective.qualities.empty(), "codec.quality: must not be empty");
+  check(c.data.patch % c.model.scale() == 0, "data.patch: must be a multiple of model.scale (",
+        c.model.scale(), "), got ", c.data.patch);
   check(!c.validation.qualities.empty(), "validation.quality: must not be empty");
   check(!c.out.empty(), "out: names no folder");
   validate(c.schedule);
+  c.recipe.validate();
 }
 
 // The text of the error, empty where there is none.
@@ -137,6 +191,69 @@ std::string complaint_about(const TrainConfig& config) {
   }
 }
 
+// The keys of networks and recipes that were not chosen. What is set of them is checked, and then told
+// and forgotten: configurations written before each had keys of its own held those of all.
+class Others {
+ public:
+  explicit Others(const TrainConfig& chosen) {
+    for (const models::Network& network : models::networks())
+      if (network.name != chosen.model.name()) networks_.emplace_back(network.name);
+    for (const RecipeEntry& recipe : recipes())
+      if (recipe.name != chosen.recipe.name()) recipes_.emplace_back(recipe.name);
+    for (models::NetworkConfig& network : networks_) add(network_fields(network));
+    for (RecipeConfig& recipe : recipes_) add(recipe.fields());
+  }
+
+  // Behind the rows of the table, which come first where a path is theirs as well.
+  std::vector<Field> behind(std::vector<Field> table) const {
+    for (const Field& field : fields_)
+      if (!has(table, field)) table.push_back(field);
+    return table;
+  }
+
+  // The paths whose values are no longer the defaults, and which the table has not.
+  std::vector<std::string> set(const std::vector<Field>& table) const {
+    std::vector<std::string> paths;
+    for (std::size_t i = 0; i < fields_.size(); ++i)
+      if (!has(table, fields_[i]) && write_fields({&fields_[i], 1}) != defaults_[i])
+        paths.push_back(fields_[i].path);
+    return paths;
+  }
+
+ private:
+  static bool has(const std::vector<Field>& table, const Field& field) {
+    return std::any_of(table.begin(), table.end(),
+                       [&](const Field& row) { return row.path == field.path; });
+  }
+  void add(const std::vector<Field>& fields) {
+    for (const Field& field : fields) {
+      if (has(fields_, field)) continue;
+      fields_.push_back(field);
+      defaults_.push_back(write_fields({&field, 1}));
+    }
+  }
+
+  std::deque<models::NetworkConfig> networks_;  // the fields point into them
+  std::deque<RecipeConfig> recipes_;
+  std::vector<Field> fields_;
+  std::vector<std::string> defaults_;  // as text
+};
+
+// The network and the recipe decide which rows there are, so they are read first. Unless it is told,
+// the recipe is the network's.
+void choose(TrainConfig& config, const std::string& text, const std::string& source,
+            std::span<const std::string> assignments) {
+  std::string network = config.model.name(), recipe;
+  const Field fields[]{{"model.network", &network, "", {}, models::network_names()},
+                       {"recipe", &recipe, "", {}, recipe_names()}};
+  read_fields(fields, text, source, {}, UnknownKeys::skipped);
+  for (const std::string& assignment : assignments)
+    if (assignment.starts_with("model.network=") || assignment.starts_with("recipe="))
+      set_field(fields, assignment, {});
+  config.model = models::NetworkConfig(network);
+  config.recipe = RecipeConfig(recipe.empty() ? config.model.recipe() : recipe);
+}
+
 }  // namespace
 
 TrainConfig parse_config(const std::string& text, const std::string& source, const fs::path& folder,
@@ -145,7 +262,9 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
   // "x.json" has an empty folder, which absolute() refuses.
   const fs::path base = folder.empty() ? fs::current_path() : fs::absolute(folder);
   config.out = (base / config.out).lexically_normal();
-  const std::vector<Field> fields = fields_of(config);
+  choose(config, text, source, assignments);
+  const Others others(config);
+  const std::vector<Field> table = fields_of(config), fields = others.behind(table);
   read_fields(fields, text, source, base);
   // What one assignment spoils another may mend, so errors wait to the end. To blame is whatever
   // brought the last one.
@@ -157,6 +276,7 @@ TrainConfig parse_config(const std::string& text, const std::string& source, con
     complaint = now;
   }
   check(complaint.empty(), blamed, ": ", complaint);
+  config.unused = others.set(table);
   return completed(std::move(config));
 }
 
@@ -175,19 +295,27 @@ std::string config_text(const TrainConfig& config) {
   return write_fields(fields_of(copy));
 }
 
-std::string config_help() {
+std::string config_help(std::span<const std::string> assignments) {
   TrainConfig defaults;
+  choose(defaults, "{}", "help", assignments);
   return write_fields(fields_of(defaults), Comments::help);
 }
 
 std::vector<std::string> config_differences(const TrainConfig& a, const TrainConfig& b) {
-  TrainConfig copy_a = a, copy_b = b;
-  const std::vector<Field> fields_a = fields_of(copy_a), fields_b = fields_of(copy_b);
+  const auto rows = [](TrainConfig config) {
+    std::map<std::string, std::string> texts;
+    for (const Field& field : fields_of(config))
+      if (changes_results(field.path)) texts[field.path] = write_fields({&field, 1});
+    return texts;
+  };
+  const std::map<std::string, std::string> rows_a = rows(a), rows_b = rows(b);
   std::vector<std::string> differences;
-  for (std::size_t i = 0; i < fields_a.size(); ++i)
-    if (changes_results(fields_a[i].path) &&
-        write_fields({&fields_a[i], 1}) != write_fields({&fields_b[i], 1}))
-      differences.push_back(fields_a[i].path);
+  for (const auto& [path, text] : rows_a)
+    if (const auto found = rows_b.find(path); found == rows_b.end() || found->second != text)
+      differences.push_back(path);
+  for (const auto& [path, text] : rows_b)
+    if (!rows_a.contains(path)) differences.push_back(path);
+  std::sort(differences.begin(), differences.end());
   return differences;
 }
 

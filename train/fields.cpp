@@ -192,15 +192,19 @@ bool is_group(Fields fields, const std::string& path) {
   fail("unknown key ", path, "; did you mean ", nearest_name(path, candidates), "?");
 }
 
-void assign(Fields fields, const std::string& path, const json& value, const fs::path& folder) {
+void assign(Fields fields, const std::string& path, const json& value, const fs::path& folder,
+            UnknownKeys unknown) {
   const auto field =
       std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.path == path; });
   if (field != fields.end()) return Reader(*field, folder).read(value);
-  if (!path.empty() && !is_group(fields, path)) unknown_key(fields, path);
+  if (!path.empty() && !is_group(fields, path)) {
+    if (unknown == UnknownKeys::skipped) return;
+    unknown_key(fields, path);
+  }
   check(value.is_object(), path.empty() ? "the config" : path, ": must be an object {...}, got ",
         value_text(value));
   for (const auto& [key, item] : value.items())
-    assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder);
+    assign(fields, path.empty() ? key : concat_text(path, '.', key), item, folder, unknown);
 }
 
 json parse_strictly(std::string_view text) {
@@ -255,9 +259,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void read_fields(Fields fields, std::string_view text, const std::string& source,
-                 const fs::path& folder) {
+                 const fs::path& folder, UnknownKeys unknown) {
   try {
-    assign(fields, "", parse_strictly(text), folder);
+    assign(fields, "", parse_strictly(text), folder, unknown);
   } catch (const Error& error) {
     fail(source, ": ", error.what());
   }
@@ -275,7 +279,7 @@ void set_field(Fields fields, const std::string& assignment, const fs::path& fol
     } catch (const Error&) {
       value = text;
     }
-    assign(fields, assignment.substr(0, equals), value, folder);
+    assign(fields, assignment.substr(0, equals), value, folder, UnknownKeys::refused);
   } catch (const Error& error) {
     fail("--set ", assignment, ": ", error.what());
   }

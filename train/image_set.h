@@ -15,15 +15,10 @@
 
 namespace mini::train {
 
-// The image files at `places`: each a file, or a folder searched with its subfolders for the
-// names of images that mini reads; what is hidden there (a name with a dot in front) is passed over. Sorted within each place. An Error names a place that does not exist
-// or holds no image.
-std::vector<std::filesystem::path> find_images(const std::vector<std::filesystem::path>& places);
-
 class ImageSet {
  public:
-  // Images that cannot be decoded or are below `least_side` pixels on a side are left out. When
-  // nothing is left an Error says what was wrong with the first.
+  // `places` as in infer/images.h. Images that cannot be decoded or are below `least_side` pixels on a
+  // side are left out. When nothing is left an Error says what was wrong with the first.
   ImageSet(const std::vector<std::filesystem::path>& places, std::int64_t least_side,
            std::size_t cache_bytes);
 

@@ -12,51 +12,45 @@ namespace {
 
 constexpr int warm_up = 2;  // passes: by then every library has made its choices and its scratch
 
-bool all_finite(const std::vector<Named>& values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](const Named& value) { return std::isfinite(value.second); });
+bool is_finite(const PassResult& result) {
+  return std::isfinite(result.gradient_norm) &&
+         std::all_of(result.terms.begin(), result.terms.end(),
+                     [](const Named& term) { return std::isfinite(term.second); });
+}
+
+bool same_shape(const Batch& a, const Batch& b) {
+  return a.hr.shape() == b.hr.shape() && a.lr_reference.shape() == b.lr_reference.shape();
 }
 
 }  // namespace
 
-TrainingPass::TrainingPass(const models::Rescaler& network, const Objective& objective,
-                           PassOptions options)
-    : network_(network),
-      objective_(objective),
-      options_(std::move(options)),
-      parameters_(network.parameters()) {
-  if (!options_.backward) options_.backward = [](const Tensor& loss) { backward(loss); };
-}
-
-std::vector<Named> TrainingPass::Queued::wait() const {
-  const Tensor& numbers = values.wait();
-  std::vector<Named> result;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    result.emplace_back(names[i], numbers.data<double>()[i]);
-  result.back().second = std::sqrt(result.back().second);
+PassResult Pass::Queued::wait() const {
+  const double* const numbers = values.wait().data<double>();
+  PassResult result;
+  for (std::size_t i = 0; i < names.size(); ++i) result.terms.emplace_back(names[i], numbers[i]);
+  result.gradient_norm = std::sqrt(numbers[names.size()]);
   return result;
 }
 
-TrainingPass::Queued TrainingPass::queue(const Tensor& hr, const Tensor& lr_reference, int variant,
-                                         Generator& random) {
-  const Losses losses =
-      objective_.losses(network_, hr, lr_reference, variant, random, options_.share);
-  options_.backward(losses.total);
+Pass::Queued Pass::queue(const Work& work, const Batch& batch, Generator& random) {
+  const Losses losses = work.losses(batch, random);
+  if (work.backward)
+    work.backward(losses.total);
+  else
+    backward(losses.total);
   Tensors gradients;
-  for (const Tensor& parameter : parameters_)
+  for (const Tensor& parameter : work.parameters)
     if (const Tensor gradient = parameter.grad(); gradient.defined()) gradients.push_back(gradient);
 
-  Queued result;
-  Tensors values;
-  const auto tell = [&](const std::string& name, const Tensor& value) {
-    result.names.push_back(name);
-    values.push_back(value);
-  };
-  tell("loss", losses.total);
-  for (const LossTerm& term : losses.terms) tell(term.name, term.value);
-  tell("gradient_norm",
-       gradients.empty() ? Tensor::scalar(0, DType::float64) : ops::sum_of_squares(gradients));
-  const Tensor all = Tensor::empty({std::ssize(values)}, DType::float64, hr.device());
+  Queued result{.names = {"loss"}};
+  Tensors values{losses.total};
+  for (const LossTerm& term : losses.terms) {
+    result.names.push_back(term.name);
+    values.push_back(term.value);
+  }
+  values.push_back(gradients.empty() ? Tensor::scalar(0, DType::float64)
+                                     : ops::sum_of_squares(gradients));
+  const Tensor all = Tensor::empty({std::ssize(values)}, DType::float64, batch.hr.device());
   for (std::size_t i = 0; i < values.size(); ++i)
     ops::copy(ops::reshape(values[i].detach(), {}),
               ops::select(all, 0, static_cast<std::int64_t>(i)));
@@ -65,24 +59,32 @@ TrainingPass::Queued TrainingPass::queue(const Tensor& hr, const Tensor& lr_refe
 }
 
 // From the first pass that can be captured on, the batch has a place of its own.
-bool TrainingPass::is_warm(const Tensor& hr, const Tensor& lr_reference) {
-  if (!options_.replay || !hr.device().is_cuda() || eager_passes_ < warm_up) return false;
-  if (!hr_.defined()) {
-    hr_ = Tensor::empty(hr.shape(), hr.dtype(), hr.device());
-    lr_reference_ = Tensor::empty(lr_reference.shape(), hr.dtype(), hr.device());
-    allocator(hr.device()).trim();  // the replays will not use what was freed so far
-    pool_ = std::make_shared<Allocator::Pool>(allocator(hr.device()));
+bool Pass::is_warm(const Work& work, const Batch& batch) {
+  if (!replay_ || !work.variant || !batch.hr.device().is_cuda()) return false;
+  if (place_.hr.defined() && !same_shape(batch, place_)) {
+    replays_.clear();
+    eager_passes_.clear();
+    place_ = {};
   }
-  return hr.shape() == hr_.shape() && lr_reference.shape() == lr_reference_.shape();
+  if (eager_passes_[work.kind] < warm_up) return false;
+  if (!place_.hr.defined()) {
+    const auto place_for = [](const Tensor& x) {
+      return Tensor::empty(x.shape(), x.dtype(), x.device());
+    };
+    place_ = {place_for(batch.hr), place_for(batch.lr_reference)};
+    allocator(batch.hr.device()).trim();  // the replays will not use what was freed so far
+    pool_ = std::make_shared<Allocator::Pool>(allocator(batch.hr.device()));
+  }
+  return true;
 }
 
-TrainingPass::Replay TrainingPass::capture(int variant, const Generator& random) {
+Pass::Replay Pass::capture(const Work& work, const Generator& random) {
   Replay replay;
-  replay.graph = std::make_unique<Graph>(hr_.device(), pool_);
+  replay.graph = std::make_unique<Graph>(place_.hr.device(), pool_);
   Generator drawn_from = random;
   replay.graph->capture(random, [&] {
-    replay.results = queue(hr_, lr_reference_, variant, drawn_from);
-    for (Tensor parameter : parameters_) {
+    replay.results = queue(work, place_, drawn_from);
+    for (Tensor parameter : work.parameters) {
       replay.gradients.push_back(parameter.grad());
       parameter.set_grad({});
     }
@@ -91,27 +93,29 @@ TrainingPass::Replay TrainingPass::capture(int variant, const Generator& random)
   return replay;
 }
 
-std::vector<Named> TrainingPass::run(const Tensor& hr, const Tensor& lr_reference,
-                                     Generator& random) {
-  const int variant = objective_.variant(random);
-  if (!is_warm(hr, lr_reference)) {
-    ++eager_passes_;
-    return queue(hr, lr_reference, variant, random).wait();
+PassResult Pass::run(const Work& work, const Batch& batch, Generator& random) {
+  if (!is_warm(work, batch)) {
+    ++eager_passes_[work.kind];
+    return queue(work, batch, random).wait();
   }
-  for (Tensor parameter : parameters_) parameter.set_grad({});
-  ops::copy(hr, hr_);
-  ops::copy(lr_reference, lr_reference_);
-  if (!replays_.contains(variant)) replays_.emplace(variant, capture(variant, random));
-  const Replay& replay = replays_.at(variant);
+  for (Tensor parameter : work.parameters) parameter.set_grad({});
+  ops::copy(batch.hr, place_.hr);
+  ops::copy(batch.lr_reference, place_.lr_reference);
+  const std::pair key(work.kind, *work.variant);
+  if (!replays_.contains(key)) replays_.emplace(key, capture(work, random));
+  const Replay& replay = replays_.at(key);
   replay.graph->replay(random);
-  std::vector<Named> values = replay.results.wait();
+  const PassResult result = replay.results.wait();
   // A captured pass has room for a few values that exact mode keeps aside (ops/correction.h), and
   // says by NaN when there were more. Whatever it was: computed anew, it comes out right, or it is
   // the caller's to see.
-  if (!all_finite(values)) return queue(hr_, lr_reference_, variant, random).wait();
+  if (!is_finite(result)) return queue(work, place_, random).wait();
   random.offset += replay.drawn;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_grad(replay.gradients[i]);
-  return values;
+  for (std::size_t i = 0; i < work.parameters.size(); ++i) {
+    Tensor parameter = work.parameters[i];
+    parameter.set_grad(replay.gradients[i]);
+  }
+  return result;
 }
 
 }  // namespace mini::train

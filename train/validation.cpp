@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "train/image_set.h"
-#include "train/picture.h"
+#include "infer/images.h"
+#include "infer/picture.h"
 
 namespace mini::train {
 namespace {
@@ -14,13 +14,13 @@ constexpr std::int64_t picture_side = 384;  // pixels; four of them fit on a scr
 
 struct Stopped {};
 
-Tensor make_picture(const std::filesystem::path& path, const Scaler& network, const Scaler& bicubic,
-                    io::ImageFormat format, int quality) {
-  const Tensor hr = crop_middle(io::read_image(path), picture_side, network.scale());
-  const RoundTrip ours = round_trip(network, hr, format, quality);
-  const Tensor panels[] = {hr, enlarge(ours.decoded, network.scale()), ours.hr,
-                           round_trip(bicubic, hr, format, quality).hr};
-  return side_by_side(panels);
+Tensor make_picture(const std::filesystem::path& path, const infer::Scaler& network,
+                    const infer::Scaler& bicubic, io::ImageFormat format, int quality) {
+  const Tensor hr = infer::crop_middle(io::read_image(path), picture_side, network.scale());
+  const infer::RoundTrip ours = infer::round_trip(network, hr, format, quality);
+  const Tensor panels[] = {hr, infer::enlarge(ours.decoded, network.scale()), ours.hr,
+                           infer::round_trip(bicubic, hr, format, quality).hr};
+  return infer::side_by_side(panels);
 }
 
 // "photo", "photo-2": a/photo.png and b/photo.jpg go into one folder.
@@ -34,11 +34,11 @@ std::string unused_name(const std::string& stem, const std::vector<Picture>& oth
 
 }  // namespace
 
-Validator::Validator(ValidationOptions options, io::ImageFormat format)
-    : options_(std::move(options)), format_(format) {
+Validator::Validator(ValidationOptions options, io::ImageFormat trained)
+    : options_(std::move(options)), format_(options_.format.value_or(trained)) {
   if (options_.folders.empty()) return;
   // What cannot be used is told now, not after the first night.
-  for (const std::filesystem::path& path : find_images(options_.folders)) {
+  for (const std::filesystem::path& path : infer::find_images(options_.folders)) {
     if (options_.images > 0 && image_count() == options_.images) break;
     try {
       const Tensor image = io::read_image(path);
@@ -56,15 +56,16 @@ Validator::Validator(ValidationOptions options, io::ImageFormat format)
 
 std::optional<Validation> Validator::run(const models::Rescaler& network,
                                          const std::function<bool()>& stop) const {
-  const auto ours = network_scaler(network);
-  const auto bicubic = bicubic_scaler(network.scale());
+  const auto ours = infer::network_scaler(network);
+  const auto bicubic = infer::bicubic_scaler(network.scale());
   const auto look_at_stop = [&](std::size_t, std::size_t) {
     if (stop()) throw Stopped();
   };
   Validation result;
   try {
-    result.table = evaluate({ours.get(), bicubic.get()}, paths_,
-                            {.formats = {format_}, .qualities = options_.qualities}, look_at_stop);
+    result.table =
+        infer::evaluate({ours.get(), bicubic.get()}, paths_,
+                        {.formats = {format_}, .qualities = options_.qualities}, look_at_stop);
     for (const std::filesystem::path& path : paths_) {
       if (static_cast<std::int64_t>(result.pictures.size()) == options_.pictures) break;
       result.pictures.push_back(
@@ -75,7 +76,7 @@ std::optional<Validation> Validator::run(const models::Rescaler& network,
   } catch (const Stopped&) {
     return std::nullopt;
   }
-  for (const EvaluationRow& row : result.table.rows)
+  for (const infer::EvaluationRow& row : result.table.rows)
     if (row.method == ours->name())
       result.score += row.mean.psnr_y / static_cast<double>(options_.qualities.size());
   return result;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "infer/evaluate.h"
 #include "models/rescaler.h"
-#include "train/evaluate.h"
 
 namespace mini::train {
 
@@ -17,6 +17,7 @@ struct ValidationOptions {
   std::int64_t every = 5000;                     // steps
   std::int64_t images = 0;                       // the first so many; 0: all
   std::int64_t pictures = 4;                     // of so many images pictures are kept
+  std::optional<io::ImageFormat> format{};       // none: that of the recipe
   std::vector<int> qualities = {75};             // of the codec
 };
 
@@ -27,16 +28,16 @@ struct Picture {
 };
 
 struct Validation {
-  Evaluation table;  // rows of the network and of bicubic
-  double score = 0;  // the network's PSNR-Y, the mean over the qualities
+  infer::Evaluation table;  // rows of the network and of bicubic
+  double score = 0;         // the network's PSNR-Y, the mean over the qualities
   std::vector<Picture> pictures;
 };
 
 class Validator {
  public:
-  // Leaves out what cannot be read or is too small. Throws when a folder has no images, or nothing is
-  // left.
-  Validator(ValidationOptions options, io::ImageFormat format);
+  // Leaves out images that cannot be read or are too small. Throws when a folder has no images, or
+  // nothing is left. `trained`: the codec that the recipe trains for.
+  Validator(ValidationOptions options, io::ImageFormat trained);
 
   bool enabled() const { return !paths_.empty(); }
   std::int64_t image_count() const { return static_cast<std::int64_t>(paths_.size()); }

@@ -1,8 +1,11 @@
-// The JPEG simulator with gradients. Fused kernels compute the value and the first derivative; when
-// backward is itself recorded, it replays the definition, composed of functions of the catalogue.
+// The JPEG simulator and the estimate of a JPEG's size, with gradients. The estimate is composed of
+// functions of the catalogue. The simulator has fused kernels for the value and the first derivative;
+// when backward is itself recorded, it replays its definition as a composition, too.
 #include "ops/jpeg.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <numbers>
 
 #include "autograd/functions.h"
@@ -61,19 +64,50 @@ Tensor repeat2x2(const Tensor& x) {
   return reshape(expand(reshape(x, {n, c, h, 1, w, 1}), {n, c, h, 2, w, 2}), {n, c, 2 * h, 2 * w});
 }
 
+// What JPEG codes of x [N,3,H,W], padded to whole blocks: Y, and Cb and Cr averaged over 2x2 pixels,
+// all centred at 0.
+struct Planes {
+  Tensor luma, chroma;
+};
+Planes planes_of(const Tensor& x) {
+  const auto up_to_16 = [](std::int64_t size) { return (size + 15) / 16 * 16 - size; };
+  const Tensor padded =
+      pad2d(x, {0, up_to_16(x.size(3)), 0, up_to_16(x.size(2))}, PadMode::replicate);
+  const Tensor ycc = mix_channels(functors::rgb_to_ycc, padded * 255.0);
+  return {narrow(ycc, 1, 0, 1) - 128.0, avg_pool2d(narrow(ycc, 1, 1, 2), {})};
+}
+
 // The definition of ops/jpeg.h, composed of functions of the catalogue.
 Tensor composed_jpeg(const Tensor& x, std::span<const double> scales) {
   const std::int64_t h = x.size(2), w = x.size(3);
-  const auto up_to_16 = [](std::int64_t size) { return (size + 15) / 16 * 16 - size; };
-  const Tensor padded = pad2d(x, {0, up_to_16(w), 0, up_to_16(h)}, PadMode::replicate);
-  const Tensor ycc = mix_channels(functors::rgb_to_ycc, padded * 255.0);
-  const Tensor luma = narrow(ycc, 1, 0, 1) - 128.0;
-  const Tensor chroma = avg_pool2d(narrow(ycc, 1, 1, 2), {});  // 2x2 means
+  const auto [luma, chroma] = planes_of(x);
   const Tensor coded = concat({code_blocks(luma, functors::luminance_steps, scales) + 128.0,
                                repeat2x2(code_blocks(chroma, functors::chrominance_steps, scales))},
                               1);
   const Tensor rgb = clamp(mix_channels(functors::ycc_to_rgb, coded), 0, 255) / 255.0;
   return narrow(narrow(rgb, 2, 0, h), 3, 0, w);
+}
+
+// The model of jpeg_bits, fitted to files of photographs (tests/autograd/jpeg_bits_test.cpp).
+constexpr double bits_of_octave = 3.15, bits_of_block = 7.23;
+// Rounds off |v| near 0: flat blocks have coefficients of rounding errors, whose signs mean nothing.
+constexpr double rounding = 0.2;
+
+// The bits of the blocks of x [N,C,H,W], centred at 0, for each image: [N].
+Tensor block_bits(const Tensor& x, const double (&table)[64], std::span<const double> scales) {
+  // A file's steps are whole numbers from 1 to 255. The weights leave out the mean of a block.
+  std::vector<double> steps, weights(64, bits_of_octave / std::numbers::ln2);
+  weights[0] = 0;
+  for (const double scale : scales)
+    for (const double entry : table)
+      steps.push_back(std::clamp(std::round(entry * scale), 1.0, 255.0));
+  const Tensor step = constant(steps, {x.size(0), 1, 1, 1, 8, 8}, x);
+  const Tensor dct = constant(ops::dct_matrix(), {8, 8}, x);
+  const Tensor coefficients = matmul(matmul(dct, to_blocks(x)), transpose(dct, 0, 1));
+  const Tensor amount = sqrt(square(coefficients / step) + rounding * rounding);  // about |v|
+  const Tensor octaves = log(amount + (1 - rounding)) * constant(weights, {8, 8}, x);
+  const auto blocks = static_cast<double>(x.size(1) * x.size(2) * x.size(3) / 64);
+  return sum(octaves, std::array{1, 2, 3, 4, 5}) + bits_of_block * blocks;
 }
 
 }  // namespace
@@ -91,5 +125,17 @@ Tensor diff_jpeg(const Tensor& x, std::span<const double> quality) {
 }
 
 Tensor diff_jpeg(const Tensor& x, double quality) { return diff_jpeg(x, {&quality, 1}); }
+
+Tensor jpeg_bits(const Tensor& x, std::span<const double> quality) {
+  check(x.rank() == 4 && x.size(1) == 3, "jpeg_bits: input must be RGB [N,3,H,W], got ", x.shape());
+  check(x.dtype() == DType::float32 || x.dtype() == DType::float64,
+        "jpeg_bits: needs float32 or float64, got ", x.dtype(), "; cast first");
+  const std::vector<double> scales = ops::jpeg_scales(quality, x.size(0));
+  const auto [luma, chroma] = planes_of(x);
+  return block_bits(luma, functors::luminance_steps, scales) +
+         block_bits(chroma, functors::chrominance_steps, scales);
+}
+
+Tensor jpeg_bits(const Tensor& x, double quality) { return jpeg_bits(x, {&quality, 1}); }
 
 }  // namespace mini

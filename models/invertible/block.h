@@ -1,9 +1,9 @@
 // What an invertible block is: a few coupling layers on the two halves of its channels, of which x1
 // holds the image-like three and x2 the rest. The layers say how to run it, how to invert it, how to
-// go backward (autograd/reversible.h) and how to stream rows through it (models/invertible/strips.h).
+// go backward (models/invertible/chain.h) and how to stream rows through it (models/invertible/strips.h).
 #pragma once
 
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 #include "nn/module.h"
 
 namespace mini::models {

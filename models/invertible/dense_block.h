@@ -6,7 +6,7 @@
 // All convolutions are 3×3 with padding 1 and bias. Read next: models/invertible/vanilla_block.h.
 #pragma once
 
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 #include "nn/layers.h"
 
 namespace mini::models {

@@ -29,9 +29,9 @@ Flow Flow::to_lr() const {
   return part;
 }
 
-Pass Flow::forward(const Tensor& x, const Options& options) const {
+FlowResult Flow::forward(const Tensor& x, const Options& options) const {
   LogDet log_det(+1, x.size(0));
-  Pass pass{.out = x, .lr = {}, .log_det = {}};
+  FlowResult pass{.out = x, .lr = {}, .log_det = {}};
   for (const Level& level : levels) {
     for (int i = 0; i < level.haar; ++i) {
       log_det.add_haar(pass.out.shape());
@@ -48,13 +48,13 @@ Pass Flow::forward(const Tensor& x, const Options& options) const {
   return pass;
 }
 
-Pass Flow::inverse(const Tensor& y, const Options& options) const {
+FlowResult Flow::inverse(const Tensor& y, const Options& options) const {
   LogDet log_det(-1, y.size(0));
-  Pass pass{.out = y, .lr = {}, .log_det = {}};
+  FlowResult pass{.out = y, .lr = {}, .log_det = {}};
   for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
     const bool last = level == levels.rbegin();
     const ChainResult result =
-        run(mini::inverse(level->chain), pass.out, options,
+        run(models::inverse(level->chain), pass.out, options,
             last ? std::optional(lr.in_inverse(level->chain.size())) : std::nullopt);
     for (const Tensor& s : result.log_scales) log_det.add_coupling(s);
     if (last) pass.lr = result.tapped;

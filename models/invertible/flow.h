@@ -5,19 +5,19 @@
 //                                           └ LR
 //
 // The same description runs forward, runs inverse, goes backward in any memory mode
-// (autograd/reversible.h) and streams rows (models/invertible/strips.h).
+// (models/invertible/chain.h) and streams rows (models/invertible/strips.h).
 #pragma once
 
 #include <vector>
 
-#include "autograd/reversible.h"
 #include "models/invertible/block.h"
+#include "models/invertible/chain.h"
 
 namespace mini::models {
 
 constexpr std::int64_t image_channels = 3;
 
-struct Pass {
+struct FlowResult {
   Tensor out;      // forward: [N,3s²,h,w]; inverse: [N,3,H,W]
   Tensor lr;       // the LR inside the network, [N,3,h,w]
   Tensor log_det;  // one element: Σ over layers of Σs / N, plus Haar; undefined unless asked for
@@ -31,14 +31,14 @@ struct Flow {
     void append(const InvertibleBlock& block);
   };
   struct Options {
-    Memory memory = Memory::exact;
+    MemoryMode memory = MemoryMode::exact;
     bool log_det = false;
   };
   std::vector<Level> levels;
   Tap lr;  // where the LR is, in the last level
 
-  Pass forward(const Tensor& x, const Options& options) const;
-  Pass inverse(const Tensor& y, const Options& options) const;
+  FlowResult forward(const Tensor& x, const Options& options) const;
+  FlowResult inverse(const Tensor& y, const Options& options) const;
 
   // Without the layers on which the LR does not depend: forward gives the same lr (and another out).
   Flow to_lr() const;

@@ -62,7 +62,7 @@ struct Level {
 }  // namespace
 
 // A layer or a Haar level with the rows that it keeps.
-class RowStream::Stage {
+class FlowStream::Stage {
  public:
   explicit Stage(const Level& level) : level_(level) {}
   virtual ~Stage() = default;
@@ -120,7 +120,7 @@ class RowStream::Stage {
 
 namespace {
 
-class CouplingStage : public RowStream::Stage {
+class CouplingStage : public FlowStream::Stage {
  public:
   CouplingStage(const Level& level, Coupling layer) : Stage(level), layer_(std::move(layer)) {
     for (const Subnet& subnet : layer_.subnets) {
@@ -203,7 +203,7 @@ class CouplingStage : public RowStream::Stage {
 
 // Some Haar transforms, or inverse ones, after which the channels are halved again: into the
 // image's and the rest, if there is one.
-class HaarStage : public RowStream::Stage {
+class HaarStage : public FlowStream::Stage {
  public:
   HaarStage(const Level& level, int transforms, bool inverse)
       : Stage(level), transforms_(transforms), inverse_(inverse) {}
@@ -252,8 +252,8 @@ class HaarStage : public RowStream::Stage {
 
 }  // namespace
 
-RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, DType dtype)
-    : direction_(direction) {
+FlowStream::FlowStream(const Flow& flow, Rescaling way, const Shape& input, DType dtype)
+    : way_(way) {
   check(input.rank() == 4 && input[1] == image_channels, "strips: needs an image [N,3,H,W], got ",
         input);
   int haar_levels = 0;
@@ -265,11 +265,14 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
     level.height = height;
     level.width = width;
   };
+  for (const Flow::Level& part : flow.levels)
+    for (const Coupling& layer : part.chain)
+      for (const Subnet& subnet : layer.subnets) row_grid_ = std::lcm(row_grid_, subnet.row_grid);
   const auto add_layers = [&](const std::vector<Coupling>& chain) {
     for (const Coupling& layer : chain)
       stages_.push_back(std::make_unique<CouplingStage>(level, layer));
   };
-  if (direction == Direction::downscale) {
+  if (way == Rescaling::downscale) {
     check(input[2] % scale == 0 && input[3] % scale == 0, "strips: the sides of ", input,
           " must be multiples of ", scale);
     const Flow part = flow.to_lr();
@@ -284,7 +287,7 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
     level.channels[1] = image_channels * (scale * scale - 1);
     for (auto part_level = flow.levels.rbegin(); part_level != flow.levels.rend(); ++part_level) {
       const std::int64_t factor = std::int64_t{1} << part_level->haar;
-      add_layers(mini::inverse(part_level->chain));
+      add_layers(models::inverse(part_level->chain));
       stages_.push_back(std::make_unique<HaarStage>(level, part_level->haar, true));
       enter(level.all_channels() / (factor * factor), level.height * factor, level.width * factor);
     }
@@ -292,11 +295,11 @@ RowStream::RowStream(const Flow& flow, Direction direction, const Shape& input, 
   }
 }
 
-RowStream::~RowStream() = default;
-RowStream::RowStream(RowStream&&) noexcept = default;
+FlowStream::~FlowStream() = default;
+FlowStream::FlowStream(FlowStream&&) noexcept = default;
 
-Tensor RowStream::push(Tensor image, Tensor latent) {
-  check(image.defined() && latent.defined() == (direction_ == Direction::upscale) &&
+Tensor FlowStream::push(Tensor image, Tensor latent) {
+  check(image.defined() && latent.defined() == (way_ == Rescaling::upscale) &&
             (!latent.defined() || latent.size(2) == image.size(2)),
         "strips: needs rows of the image and, when upscaling alone, as many of the latent");
   const NoGrad no_grad;
@@ -305,40 +308,11 @@ Tensor RowStream::push(Tensor image, Tensor latent) {
   return std::move(rows[result_half_]);
 }
 
-std::size_t RowStream::rehearse(std::int64_t rows) {
+std::size_t FlowStream::rehearse(std::int64_t rows) {
   std::size_t peak = 0;
-  Counts counts{rows, direction_ == Direction::upscale ? rows : 0};
+  Counts counts{rows, way_ == Rescaling::upscale ? rows : 0};
   for (const auto& stage : stages_) counts = stage->rehearse(counts, kept_, peak);
   return peak;
-}
-
-std::size_t strip_memory(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                         std::int64_t rows) {
-  check(rows > 0, "strips: a strip needs at least one row, got ", rows);
-  RowStream stream(flow, direction, input, dtype);
-  std::size_t peak = 0;
-  for (std::int64_t first = 0; first < input[2]; first += rows)
-    peak = std::max(peak, stream.rehearse(std::min(rows, input[2] - first)));
-  return peak;
-}
-
-std::int64_t strip_rows(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                        std::int64_t unit, std::size_t bytes) {
-  // Between multiples of the subnets' grid, rows only wait, and memory does not grow with them.
-  std::int64_t row_grid = 1;
-  for (const Flow::Level& level : flow.levels)
-    for (const Coupling& layer : level.chain)
-      for (const Subnet& subnet : layer.subnets) row_grid = std::lcm(row_grid, subnet.row_grid);
-  unit *= row_grid;
-  const auto fits = [&](std::int64_t rows) {
-    return strip_memory(flow, direction, input, dtype, rows) <= bytes;
-  };
-  if (fits(input[2])) return input[2];
-  // One by one, since a strip of fewer rows may need more: what the last strip leaves for the end
-  // depends on how the height divides. All rehearsals together take height·log(height) steps.
-  for (std::int64_t units = (input[2] - 1) / unit; units > 0; --units)
-    if (fits(units * unit)) return units * unit;
-  return 0;
 }
 
 }  // namespace mini::models

@@ -30,7 +30,7 @@
 // D·(halo + what it is ahead by), some 10 rows. strip_memory adds it up, push by push.
 // Arithmetic done twice: 2·halo / R of all.
 //
-// Read next: train/scaler.cpp, which feeds photographs through it.
+// Read next: infer/scaler.cpp, which feeds photographs through it.
 #pragma once
 
 #include <array>
@@ -38,45 +38,33 @@
 #include <vector>
 
 #include "models/invertible/flow.h"
+#include "models/rescaler.h"
 
 namespace mini::models {
 
-enum class Direction {
-  downscale,  // image [N,3,H,W], H and W multiples of the scale -> LR [N,3,H/s,W/s]
-  upscale,    // LR [N,3,h,w] and latent [N,3(s²-1),h,w] -> image [N,3,s·h,s·w]
-};
-
-// A network in use, from the first row of an image to the last. Records nothing.
-class RowStream {
+// A flow in use, from the first row of an image to the last. Records nothing.
+//   downscale: image [N,3,H,W], H and W multiples of the scale -> LR [N,3,H/s,W/s], not quantised
+//   upscale:   LR [N,3,h,w] and latent [N,3(s²-1),h,w] -> image [N,3,s·h,s·w]
+class FlowStream {
  public:
   // `input`: the shape of the whole image or LR. What the flow refers to must outlive the stream.
-  RowStream(const Flow& flow, Direction direction, const Shape& input, DType dtype);
-  ~RowStream();
-  RowStream(RowStream&&) noexcept;
+  FlowStream(const Flow& flow, Rescaling way, const Shape& input, DType dtype);
+  ~FlowStream();
+  FlowStream(FlowStream&&) noexcept;
 
-  // The next rows, as many as there are, [N,3,R,W], and those of the latent when upscaling. Returns
-  // the rows of the result that are now complete; undefined if there are none.
+  // As in RowStream; `latent`: its rows when upscaling.
   Tensor push(Tensor image, Tensor latent = {});
-
-  // The same without doing it, for the bytes that tensors take meanwhile at most: the rows pushed,
-  // the result and all that is kept from earlier pushes included.
   std::size_t rehearse(std::int64_t rows);
+  std::int64_t row_grid() const { return row_grid_; }
 
   class Stage;
 
  private:
   std::vector<std::unique_ptr<Stage>> stages_;
-  Direction direction_;
+  Rescaling way_;
   std::size_t result_half_;
+  std::int64_t row_grid_ = 1;
   std::size_t kept_ = 0;  // bytes, of a rehearsal
 };
-
-// The most bytes that tensors take while an image goes through in strips of `rows` rows.
-std::size_t strip_memory(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                         std::int64_t rows);
-// The most rows that a strip may have for that to be at most `bytes`: the whole height, or else a
-// multiple of `unit` times the subnets' row_grid; 0 if not even that fits.
-std::int64_t strip_rows(const Flow& flow, Direction direction, const Shape& input, DType dtype,
-                        std::int64_t unit, std::size_t bytes);
 
 }  // namespace mini::models

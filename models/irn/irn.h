@@ -6,16 +6,28 @@
 #include <vector>
 
 #include "models/invertible/haar.h"
+#include "models/invertible/invertible_rescaler.h"
 #include "models/invertible/vanilla_block.h"
-#include "models/rescaler.h"
+#include "nn/field.h"
 
 namespace mini::models {
 
-class Irn : public Rescaler {
- public:
-  Irn(const RescalerConfig& config, Generator& generator);
+struct IrnOptions {
+  std::int64_t scale = 2;           // 2, 4
+  std::int64_t vanilla_blocks = 0;  // at each level; 0: the paper's 8
+  std::int64_t growth = 32;         // channels that a dense block's convolution adds
+};
 
-  std::string name() const override { return "irn"; }
+class Irn : public InvertibleRescaler {
+ public:
+  using Options = IrnOptions;
+  static constexpr const char *network = "irn", *recipe = "irn";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  Irn(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
   std::int64_t scale() const override { return scale_; }
   // LR is out[:, :3] in both directions.
   Flow flow() const override;

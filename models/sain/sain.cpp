@@ -1,15 +1,51 @@
 #include "models/sain/sain.h"
 
+#include "models/invertible/recognise.h"
+
 namespace mini::models {
 namespace {
 
 constexpr std::int64_t mixture_components = 5;
 
+// The paper's numbers in place of zeros.
+SainOptions completed(SainOptions options) {
+  check(options.scale == 2 || options.scale == 4, "sain: scale must be 2 or 4, got ",
+        options.scale);
+  if (options.enhanced_blocks == 0) options.enhanced_blocks = options.scale == 2 ? 5 : 10;
+  if (options.vanilla_blocks == 0) options.vanilla_blocks = options.scale == 2 ? 3 : 6;
+  return options;
+}
+
 }  // namespace
 
-Sain::Sain(const RescalerConfig& config, Generator& generator)
-    : scale_(config.scale), gmm_(mixture_components, generator) {
-  check(config.enhanced_blocks > 0, "sain: needs at least one enhanced block");
+std::vector<nn::Field> Sain::fields(Options& options) {
+  return {
+      {"scale", &options.scale, "HR side / LR side", {}, {"2", "4"}},
+      {"enhanced_blocks", &options.enhanced_blocks,
+       "enhanced blocks; 0: the paper's 5 (x2) or 10 (x4)", nn::between(0, 100)},
+      {"vanilla_blocks", &options.vanilla_blocks,
+       "vanilla blocks after them; 0: the paper's 3 (x2) or 6 (x4)", nn::between(0, 100)},
+      {"growth", &options.growth, "channels that each convolution of a dense block adds",
+       nn::between(1, 1024)},
+  };
+}
+
+std::optional<SainOptions> Sain::recognise(const nn::StateDict& state) {
+  if (!state.contains("gmm.gmm_para")) return std::nullopt;
+  Options options{.enhanced_blocks = count_blocks(state, "down_operations", "F.conv1.weight"),
+                  .vanilla_blocks = count_blocks(state, "comp_operations", "F.conv1.weight"),
+                  .growth = growth_of(state, "down_operations.0.F.conv1.weight")};
+  check(options.enhanced_blocks >= 1 && options.vanilla_blocks >= 1,
+        "model: the weights have no blocks");
+  options.scale =
+      plausible_scale(state, count_blocks(state, "haar_operations", "haar_weights"),
+                      4 * options.enhanced_blocks + 3 * options.vanilla_blocks, options.growth);
+  return options;
+}
+
+Sain::Sain(const Options& given, Generator& generator)
+    : scale_(given.scale), gmm_(mixture_components, generator) {
+  const Options options = completed(given);
   std::int64_t channels = image_channels;
   const auto append = [this](auto& list, const char* name, auto block) {
     register_module(concat_text(name, '.', list.size()), *block);
@@ -17,12 +53,12 @@ Sain::Sain(const RescalerConfig& config, Generator& generator)
   };
   for (std::int64_t side = scale_; side > 1; side /= 2, channels *= 4)
     append(haar_operations_, "haar_operations", std::make_unique<HaarDownsampling>(channels));
-  for (std::int64_t i = 0; i < config.enhanced_blocks; ++i)
+  for (std::int64_t i = 0; i < options.enhanced_blocks; ++i)
     append(down_operations_, "down_operations",
-           std::make_unique<EnhancedInvBlock>(channels, image_channels, config.growth, generator));
-  for (std::int64_t i = 0; i < config.vanilla_blocks; ++i)
+           std::make_unique<EnhancedInvBlock>(channels, image_channels, options.growth, generator));
+  for (std::int64_t i = 0; i < options.vanilla_blocks; ++i)
     append(comp_operations_, "comp_operations",
-           std::make_unique<VanillaInvBlock>(channels, image_channels, config.growth, generator));
+           std::make_unique<VanillaInvBlock>(channels, image_channels, options.growth, generator));
   register_module("gmm", gmm_);
 }
 

@@ -10,18 +10,30 @@
 #include <vector>
 
 #include "models/invertible/haar.h"
+#include "models/invertible/invertible_rescaler.h"
 #include "models/invertible/vanilla_block.h"
-#include "models/rescaler.h"
 #include "models/sain/enhanced_block.h"
 #include "models/sain/mixture.h"
+#include "nn/field.h"
 
 namespace mini::models {
 
-class Sain : public Rescaler {
- public:
-  Sain(const RescalerConfig& config, Generator& generator);
+struct SainOptions {
+  std::int64_t scale = 2;                                // 2, 4
+  std::int64_t enhanced_blocks = 0, vanilla_blocks = 0;  // 0: the paper's, 5 + 3 (x2), 10 + 6 (x4)
+  std::int64_t growth = 32;  // channels that a dense block's convolution adds
+};
 
-  std::string name() const override { return "sain"; }
+class Sain : public InvertibleRescaler {
+ public:
+  using Options = SainOptions;
+  static constexpr const char *network = "sain", *recipe = "sain";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  Sain(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
   std::int64_t scale() const override { return scale_; }
   Flow flow() const override;
   Tensor sample_latent(const Shape& shape, Generator& generator,

@@ -5,7 +5,7 @@
 #include "autograd/checkpoint.h"
 #include "autograd/engine.h"
 #include "autograd/functions.h"
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
 #include "ops/elementwise.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
@@ -139,17 +139,19 @@ TEST(LeafComplete, ReplayedGraphsCount) {
 TEST(LeafComplete, ReversibleChainsTellLayerByLayer) {
   Generator random{1};
   Tensors weights;
-  std::vector<Coupling> chain;
+  std::vector<models::Coupling> chain;
   for (int k = 0; k < 6; ++k) {
     Tensor w = ops::normal(random, {1}, DType::float64).set_requires_grad();
     weights.push_back(w);
-    chain.push_back({Coupling::Kind::add, k % 2, {{[w](const Tensor& x) { return x * w; }, {w}}}});
+    chain.push_back(
+        {models::Coupling::Kind::add, k % 2, {{[w](const Tensor& x) { return x * w; }, {w}}}});
   }
   const Tensor x = ops::normal(random, {1, 1, 2, 2}, DType::float64);
-  for (const Memory memory :
-       {Memory::exact, Memory::reversible, Memory::checkpoint, Memory::stored}) {
+  for (const models::MemoryMode memory :
+       {models::MemoryMode::exact, models::MemoryMode::reversible, models::MemoryMode::checkpoint,
+        models::MemoryMode::stored}) {
     for (Tensor& w : weights) w.set_grad({});
-    const ChainResult result = run_chain(chain, x, x, {.memory = memory});
+    const models::ChainResult result = models::run_chain(chain, x, x, {.memory = memory});
     Told told(weights);
     told.listen(sum(square(result.x1)) + sum(square(result.x2)));
     EXPECT_EQ(told.order, (std::vector<std::size_t>{5, 4, 3, 2, 1, 0}));

@@ -1,14 +1,15 @@
 // Training runs and inference on a GPU, compared with the CPU and with each other.
 #include <gtest/gtest.h>
 
+#include "infer/picture.h"
+#include "infer/scaler.h"
 #include "io/image.h"
 #include "ops/precision.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/cuda/device.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
-#include "train/picture.h"
-#include "train/scaler.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -23,7 +24,7 @@ class CudaTrain : public test::CudaTest {
     Generator generator{1, 0};
     for (const int i : {0, 1, 2})
       io::write_image(folder_.path() / ("photo" + std::to_string(i) + ".png"),
-                      enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
   }
 
   TrainConfig config(std::vector<std::string> assignments) const {
@@ -102,12 +103,11 @@ TEST_F(CudaTrain, TrainsWithRoundedProducts) {
 
 TEST_F(CudaTrain, ScalesImagesLikeTheCpu) {
   Generator generator{5, 0};
-  auto network =
-      models::make_rescaler({.enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 4}, generator);
+  const auto network = test::make_network("sain", {}, generator);
   network->set_requires_grad(false);
   const Tensor image = io::read_image(folder_.path() / "photo0.png");
   const auto results = [&] {
-    const auto scaler = network_scaler(*network, 3);
+    const auto scaler = infer::network_scaler(*network, 3);
     const Tensor lr = scaler->downscale(image);
     return std::pair(ops::cast(lr, DType::int64).to_vector(),
                      ops::cast(scaler->upscale(lr), DType::int64).to_vector());

@@ -1,5 +1,5 @@
 // PSNR and SSIM against values computed by the published evaluation.
-#include "train/metrics.h"
+#include "infer/metrics.h"
 
 #include "io/safetensors.h"
 #include "tests/support/support.h"
@@ -15,10 +15,10 @@ TEST(GoldenMetrics, PsnrAndSsimAreEqual) {
   const auto expected = [&](const char* name) {
     return golden.tensors.at(std::string("metric.crop2.") + name).item();
   };
-  EXPECT_NEAR(train::psnr(a, b, train::Colour::rgb, 2), expected("psnr_rgb"), 1e-6);
-  EXPECT_NEAR(train::psnr(a, b, train::Colour::y, 2), expected("psnr_y"), 1e-6);
-  EXPECT_NEAR(train::ssim(a, b, train::Colour::rgb, 2), expected("ssim_rgb"), 1e-9);
-  EXPECT_NEAR(train::ssim(a, b, train::Colour::y, 2), expected("ssim_y"), 1e-9);
+  EXPECT_NEAR(infer::psnr(a, b, infer::Colour::rgb, 2), expected("psnr_rgb"), 1e-6);
+  EXPECT_NEAR(infer::psnr(a, b, infer::Colour::y, 2), expected("psnr_y"), 1e-6);
+  EXPECT_NEAR(infer::ssim(a, b, infer::Colour::rgb, 2), expected("ssim_rgb"), 1e-9);
+  EXPECT_NEAR(infer::ssim(a, b, infer::Colour::y, 2), expected("ssim_y"), 1e-9);
 }
 
 }  // namespace

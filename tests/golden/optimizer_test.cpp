@@ -1,5 +1,5 @@
-// Adam and AdamW against PyTorch: 25 steps of one float32 convolution.
-#include "train/optimizer.h"
+// Adam, AdamW and Ranger against PyTorch: 25 steps of one float32 convolution.
+#include "nn/optimizer.h"
 
 #include <cmath>
 
@@ -30,9 +30,11 @@ TEST_P(GoldenOptimizer, FollowsTheTrajectory) {
   b.set_requires_grad();
   const Tensor x = input("toy.x", {2, 3, 8, 8}, 1), t = input("toy.t", {2, 4, 8, 8}, 1);
 
-  const bool decoupled = GetParam() == "adamw";
-  train::Adam adam({{"weight", w}, {"bias", b}},
-                   {.weight_decay = decoupled ? 1e-2 : 1e-5, .decoupled = decoupled});
+  const std::map<std::string, nn::OptimizerOptions> options{
+      {"adam", {.weight_decay = 1e-5}},
+      {"adamw", {.type = nn::OptimizerType::adamw, .weight_decay = 1e-2}},
+      {"ranger", {.type = nn::OptimizerType::ranger, .beta1 = 0.95, .eps = 1e-5}}};
+  const auto optimizer = nn::make_optimizer({{"weight", w}, {"bias", b}}, options.at(GetParam()));
   const auto losses = expected(".loss").to_vector(), norms = expected(".norms").to_vector();
   const auto norm = [](const Tensor& v) { return std::sqrt(sum(square(v.detach())).item()); };
   for (std::size_t k = 0; k < losses.size(); ++k) {
@@ -41,7 +43,7 @@ TEST_P(GoldenOptimizer, FollowsTheTrajectory) {
     const Tensor loss = mse_loss(conv2d(x, w, b, {.padding = {1, 1}}), t);
     EXPECT_NEAR(loss.item(), losses[k], 1e-6 * losses[k]) << "step " << k;
     backward(loss);
-    adam.step(1e-2);
+    optimizer->step(1e-2);
     EXPECT_NEAR(norm(w), norms[2 * k], 2e-6 * norms[2 * k]) << "step " << k;
     EXPECT_NEAR(norm(b), norms[2 * k + 1], 2e-6 * norms[2 * k + 1]) << "step " << k;
   }
@@ -49,7 +51,7 @@ TEST_P(GoldenOptimizer, FollowsTheTrajectory) {
   EXPECT_LT(test::relative_error(b, expected(".bias")), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, GoldenOptimizer, testing::Values("adam", "adamw"),
+INSTANTIATE_TEST_SUITE_P(Optimizers, GoldenOptimizer, testing::Values("adam", "adamw", "ranger"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

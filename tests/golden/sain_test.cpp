@@ -18,7 +18,7 @@ namespace mini {
 namespace {
 
 struct Golden {
-  std::unique_ptr<models::Rescaler> net;
+  std::unique_ptr<models::Sain> net;
   io::TensorFile file;
   std::uint64_t salt = 0;
 
@@ -32,12 +32,12 @@ Golden load(const std::string& name, DType dtype) {
   golden.file = io::read_safetensors(*test::golden_folder() / (name + ".safetensors"));
   auto& meta = golden.file.metadata;
   if (meta.contains("salt")) golden.salt = std::stoull(meta.at("salt"));
-  models::RescalerConfig config;
+  models::SainOptions config;
   config.scale = std::stoll(meta.at("scale"));
   config.enhanced_blocks = std::stoll(meta.at("e_blocks"));
   config.vanilla_blocks = std::stoll(meta.at("v_blocks"));
   Generator generator{1};
-  golden.net = models::make_rescaler(config, generator);
+  golden.net = std::make_unique<models::Sain>(config, generator);
   golden.net->to(DType::float64);
   test::set_golden_weights(*golden.net, golden.salt);
   for (auto& [parameter, tensor] : golden.net->state_dict())
@@ -63,13 +63,13 @@ TEST_P(GoldenSain, MatchesTheOfficialImplementation) {
                          0.5, 0.5);
   ASSERT_LT(error(hr, "hr"), 1e-6);
   hr.set_requires_grad();
-  const models::Pass down = golden.net->forward(hr, true);
+  const models::FlowResult down = golden.net->forward(hr, true);
   EXPECT_LT(error(down.out, "out"), tolerance);
   EXPECT_LT(error(down.lr, "lr"), tolerance);
   EXPECT_LT(error(reshape(down.log_det, {1}), "jacobian"), tolerance);
 
   const Tensor z = golden.input("input.z", expected.at("z").shape(), dtype);
-  const models::Pass up = golden.net->inverse(concat({down.lr, z}, 1));
+  const models::FlowResult up = golden.net->inverse(concat({down.lr, z}, 1));
   EXPECT_LT(error(up.out, "rec"), tolerance);
   EXPECT_LT(error(up.lr, "lr_recon"), tolerance);
 
@@ -106,7 +106,7 @@ TEST_P(GoldenSain, MatchesTheOfficialImplementation) {
   EXPECT_LT(worst, dtype == DType::float32 ? 1e-3 : tolerance);
 
   const NoGrad no_grad;
-  const models::Pass back = golden.net->inverse(down.out.detach());
+  const models::FlowResult back = golden.net->inverse(down.out.detach());
   EXPECT_LT(error(back.out, "roundtrip"), tolerance);
 }
 
@@ -120,8 +120,8 @@ INSTANTIATE_TEST_SUITE_P(Scales, GoldenSain,
 
 TEST(SainSize, HasThePapersParameterCounts) {
   Generator generator{1};
-  EXPECT_EQ(models::make_rescaler({.scale = 2}, generator)->parameter_count(), 2'015'437);
-  EXPECT_EQ(models::make_rescaler({.scale = 4}, generator)->parameter_count(), 6'493'763);
+  EXPECT_EQ(models::Sain({.scale = 2}, generator).parameter_count(), 2'015'437);
+  EXPECT_EQ(models::Sain({.scale = 4}, generator).parameter_count(), 6'493'763);
 }
 
 }  // namespace

@@ -8,13 +8,12 @@
 #include "autograd/engine.h"
 #include "io/safetensors.h"
 #include "models/sain/sain.h"
+#include "nn/optimizer.h"
 #include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
 #include "tests/support/support.h"
-#include "train/objective.h"
-#include "train/optimizer.h"
-#include "train/schedule.h"
+#include "train/recipes/sain.h"
 
 namespace mini {
 namespace {
@@ -41,7 +40,8 @@ std::vector<std::string> lines_of(const Tensor& bytes) {
   return lines;
 }
 
-class GoldenTraining : public testing::TestWithParam<std::tuple<std::string, DType, Memory>> {};
+class GoldenTraining
+    : public testing::TestWithParam<std::tuple<std::string, DType, models::MemoryMode>> {};
 
 TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   if (!test::golden_folder()) GTEST_SKIP() << "no golden values (set MINI_GOLDEN)";
@@ -55,16 +55,13 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   const int quality = std::stoi(file.metadata.at("quality"));
 
   Generator generator{1};
-  models::RescalerConfig config;
-  config.scale = std::stoll(file.metadata.at("scale"));
-  config.enhanced_blocks = config.scale == 2 ? 5 : 10;
-  config.vanilla_blocks = config.scale == 2 ? 3 : 6;
-  models::Sain net(config, generator);
+  const models::SainOptions config{.scale = std::stoll(file.metadata.at("scale"))};
+  const auto network = std::make_shared<models::Sain>(config, generator);
+  models::Sain& net = *network;
   net.to(DType::float64);
   test::set_golden_weights(net, salt);
   net.to(dtype);
   net.to(test::device());
-  net.set_memory(memory);
 
   // uint8 NHWC -> [0,1] NCHW; the reference LR is a float32 NHWC already.
   constexpr std::array<int, 4> to_nchw{0, 3, 1, 2};
@@ -75,11 +72,12 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   const Tensor hr = ops::unary(Unary::affine, images("hr"), 1.0 / 255);
   const Tensor reference = images("lr_ref");
 
-  const train::SainObjective objective(
-      {.lambda_forw = config.scale == 2 ? 4.0 : 16.0,
-       .format = io::parse_image_format(file.metadata.at("format")),
-       .qualities = {quality}});
-  train::Adam adam(net.named_parameters(), {.weight_decay = 1e-5});
+  train::SainRecipe::Options options;
+  options.lambda_forw = config.scale == 2 ? 4 : 16;
+  options.memory = memory;
+  options.format = io::parse_image_format(file.metadata.at("format"));
+  const train::SainRecipe recipe(options, network, generator);
+  const auto adam = nn::make_optimizer(net.named_parameters(), {.weight_decay = 1e-5});
   const Shape noise{hr.size(0), 3 * (config.scale * config.scale - 1), reference.size(2),
                     reference.size(3), 5};
   const auto names = lines_of(expected.at("param_names"));
@@ -92,11 +90,11 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
     const Tensor z =
         net.mixture().sample(test::on_device(ops::cast(noise_exponential(key, noise, salt), dtype)),
                              test::on_device(ops::cast(noise_normal(key, noise, salt), dtype)));
-    const train::Losses losses = objective(net, hr, reference, z, quality);
+    const train::Losses losses = recipe.losses({hr, reference}, z, quality);
     backward(losses.total);
-    const double norm = train::gradient_norm(net.parameters());
+    const double norm = nn::gradient_norm(net.parameters());
     const auto reference_losses = expected.at(key + ".losses").to_vector();
-    adam.step(reference_losses[6], train::clip_factor(norm, 10));
+    adam->step(reference_losses[6], nn::clip_factor(norm, 10));
 
     ASSERT_EQ(losses.terms.size(), 5u);
     for (std::size_t i = 0; i < 5; ++i)
@@ -116,7 +114,8 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<std::tuple<std::string, DType, Memory>>& info) {
+std::string test_name(
+    const testing::TestParamInfo<std::tuple<std::string, DType, models::MemoryMode>>& info) {
   const auto& [name, dtype, memory] = info.param;
   constexpr std::array modes{"exact", "reversible", "checkpoint", "stored"};
   return concat_text(name, '_', name_of(dtype), '_', modes[static_cast<std::size_t>(memory)]);
@@ -129,25 +128,25 @@ constexpr const char* x4_jpeg = "train_sain_x4_jpeg";
 INSTANTIATE_TEST_SUITE_P(Runs, GoldenTraining,
                          testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
                                           testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::exact)),
+                                          testing::Values(models::MemoryMode::exact)),
                          test_name);
 INSTANTIATE_TEST_SUITE_P(Reversible, GoldenTraining,
                          testing::Combine(testing::Values(x2_jpeg, x2_webp, x4_jpeg),
                                           testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::reversible)),
+                                          testing::Values(models::MemoryMode::reversible)),
                          test_name);
-INSTANTIATE_TEST_SUITE_P(OtherModes, GoldenTraining,
-                         testing::Combine(testing::Values(x4_jpeg),
-                                          testing::Values(DType::float64, DType::float32),
-                                          testing::Values(Memory::checkpoint, Memory::stored)),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    OtherModes, GoldenTraining,
+    testing::Combine(testing::Values(x4_jpeg), testing::Values(DType::float64, DType::float32),
+                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
+    test_name);
 // These runs are long and have the same bits as exact mode (tests/models/memory_test.cpp), so they
 // run only with --gtest_also_run_disabled_tests.
-INSTANTIATE_TEST_SUITE_P(DISABLED_OtherModesLong, GoldenTraining,
-                         testing::Combine(testing::Values(x2_jpeg, x2_webp),
-                                          testing::Values(DType::float64),
-                                          testing::Values(Memory::checkpoint, Memory::stored)),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    DISABLED_OtherModesLong, GoldenTraining,
+    testing::Combine(testing::Values(x2_jpeg, x2_webp), testing::Values(DType::float64),
+                     testing::Values(models::MemoryMode::checkpoint, models::MemoryMode::stored)),
+    test_name);
 
 }  // namespace
 }  // namespace mini

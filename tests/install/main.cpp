@@ -4,14 +4,14 @@
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
-#include "models/rescaler.h"
+#include "models/registry.h"
 
 int main() {
   using namespace mini;
   Tensor x = Tensor::full({2, 3}, 2.0).set_requires_grad();
   backward(sum(square(x)));
   Generator generator{10};
-  const auto sain = models::make_rescaler({.network = "sain", .scale = 2}, generator);
+  const auto sain = models::NetworkConfig("sain").make(generator);
   const NoGrad no_grad;
   const Tensor hr = ops::uniform(generator, {1, 3, 16, 16});
   const Tensor again = sain->upscale(sain->downscale(hr));

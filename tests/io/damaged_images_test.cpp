@@ -406,28 +406,6 @@ TEST(DamagedImage, NothingIsLeftUninitialised) {
 
 // --- Writing ---
 
-TEST(WritePng, LevelsTradeTimeForSizeAndLoseNothing) {
-  Tensor image = Tensor::empty({64, 64, 3}, DType::uint8);
-  for (std::int64_t i = 0; i < image.numel(); ++i)
-    image.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * i / 977 + i % 7);
-  const std::size_t stored = encode(image, ImageFormat::png, 1, 0).size();
-  for (const int level : {0, 1, 6, 9}) {
-    const Bytes file = encode(image, ImageFormat::png, 1, level);
-    EXPECT_TRUE(test::equal_bits(decode(file), image)) << level;
-    EXPECT_TRUE(level == 0 || file.size() < stored) << level;
-  }
-  EXPECT_EQ(encode(image, ImageFormat::png, 1),
-            encode(image, ImageFormat::png, 1, default_png_level));
-  EXPECT_NE(test::error_of([&] { encode(image, ImageFormat::png, 1, 10); }).find("outside 0 to 9"),
-            std::string::npos);
-}
-
-// Longer than libpng takes by itself, and read back.
-TEST(WritePng, AnyLengthIsWrittenAndRead) {
-  const Tensor image = Tensor::full({1, 1'100'000, 3}, 7, DType::uint8);
-  EXPECT_TRUE(test::equal_bits(decode(encode(image, ImageFormat::png, 1, 1)), image));
-}
-
 TEST(WriteLimits, AreToldByTheSizeAlone) {
   EXPECT_NE(test::error_of([] {
               check_encodable(16384, 1, ImageFormat::webp);

@@ -4,41 +4,36 @@
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
-#include "models/rescaler.h"
+#include "nn/optimizer.h"
 #include "ops/elementwise.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
-#include "train/objective.h"
-#include "train/optimizer.h"
 
 namespace mini {
 namespace {
 
 using Network = std::pair<const char*, std::int64_t>;  // name, scale
 
-std::unique_ptr<models::Rescaler> make(const Network& network, std::int64_t blocks,
-                                       std::int64_t growth = 4) {
+std::shared_ptr<models::InvertibleRescaler> make(const Network& network, std::int64_t blocks,
+                                                 std::int64_t growth = 4) {
   Generator generator{5};
-  return models::make_rescaler({.network = network.first,
-                                .scale = network.second,
-                                .enhanced_blocks = blocks,
-                                .vanilla_blocks = blocks,
-                                .growth = growth},
-                               generator);
+  return test::make_network(network.first, {network.second, blocks, blocks, growth}, generator);
 }
 
 // The total loss and the gradients of all parameters of one step.
-Tensors step_gradients(models::Rescaler& net, const Tensor& hr, Memory memory) {
-  net.set_memory(memory);
-  net.zero_grad();
+Tensors step_gradients(const std::shared_ptr<models::InvertibleRescaler>& net, const Tensor& hr,
+                       models::MemoryMode memory) {
+  net->set_memory(memory);
+  net->zero_grad();
   Generator noise{3};
-  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
-  const Tensor loss = (*train::make_objective(net.name(), {}))(net, hr, reference, noise).total;
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net->scale()));
+  const Tensor loss = test::losses_of(net, hr, reference, noise).total;
   backward(loss);
   Tensors result{loss.detach()};
-  for (const Tensor& parameter : net.parameters()) result.push_back(parameter.grad());
+  for (const Tensor& parameter : net->parameters()) result.push_back(parameter.grad());
   return result;
 }
 
@@ -51,10 +46,11 @@ void expect_same_bits(const Tensors& a, const Tensors& b) {
   }
 }
 
-void expect_exact_equals_stored(models::Rescaler& net, const Tensor& hr) {
-  const Tensors stored = step_gradients(net, hr, Memory::stored);
-  expect_same_bits(step_gradients(net, hr, Memory::exact), stored);
-  expect_same_bits(step_gradients(net, hr, Memory::checkpoint), stored);
+void expect_exact_equals_stored(const std::shared_ptr<models::InvertibleRescaler>& net,
+                                const Tensor& hr) {
+  const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
+  expect_same_bits(step_gradients(net, hr, models::MemoryMode::exact), stored);
+  expect_same_bits(step_gradients(net, hr, models::MemoryMode::checkpoint), stored);
 }
 
 class MemoryModes : public testing::TestWithParam<Network> {
@@ -72,37 +68,36 @@ class MemoryModes : public testing::TestWithParam<Network> {
 
 TEST_P(MemoryModes, SameBitsAtTheStartAndWithAnyWeights) {
   const auto net = make(GetParam(), 3);
-  expect_exact_equals_stored(*net, image(2, 16));
+  expect_exact_equals_stored(net, image(2, 16));
   for (const double gain : {0.3, 1.0}) {
     test::set_golden_weights(*net, 0, gain);
-    expect_exact_equals_stored(*net, image(2, 16));
+    expect_exact_equals_stored(net, image(2, 16));
   }
   net->to(DType::float64);
-  expect_exact_equals_stored(*net, image(2, 16, DType::float64));
+  expect_exact_equals_stored(net, image(2, 16, DType::float64));
 }
 
 TEST_P(MemoryModes, SameBitsAfterTraining) {
   const auto net = make(GetParam(), 2);
   const Tensor hr = image(2, 16), reference = resize_bicubic(hr, 1.0 / double(net->scale()));
-  const auto objective = train::make_objective(net->name(), {});
-  train::Adam adam(net->named_parameters(), {});
+  const auto adam = nn::make_optimizer(net->named_parameters(), {});
   Generator noise{3};
   for (int step = 0; step < 200; ++step) {
     net->zero_grad();
-    backward((*objective)(*net, hr, reference, noise).total);
-    adam.step(1e-3, train::clip_factor(train::gradient_norm(net->parameters()), 10));
+    backward(test::losses_of(net, hr, reference, noise).total);
+    adam->step(1e-3, nn::clip_factor(nn::gradient_norm(net->parameters()), 10));
   }
-  expect_exact_equals_stored(*net, hr);
+  expect_exact_equals_stored(net, hr);
 }
 
 TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
   const auto net = make(GetParam(), 2);
   test::set_golden_weights(*net);
-  const auto gradients = [&](const Tensor& x, Memory memory) {
+  const auto gradients = [&](const Tensor& x, models::MemoryMode memory) {
     net->set_memory(memory);
     net->zero_grad();
-    const models::Pass down = net->forward(x);
-    const models::Pass up = net->inverse(down.out * 0.5);
+    const models::FlowResult down = net->forward(x);
+    const models::FlowResult up = net->inverse(down.out * 0.5);
     backward(sum(up.out) + sum(sigmoid(up.lr)) + sum(down.lr) + sum(abs(down.out)));
     Tensors result;
     for (const Tensor& parameter : net->parameters()) result.push_back(parameter.grad());
@@ -112,14 +107,15 @@ TEST_P(MemoryModes, SameBitsFromAdversarialImages) {
   for (const double size : {0.0, -0.0, 1e-45, 1e-38, 1e15, 1e30}) {
     SCOPED_TRACE(concat_text("images of size ", size));
     const Tensor x = noise * size;
-    expect_same_bits(gradients(x, Memory::exact), gradients(x, Memory::stored));
+    expect_same_bits(gradients(x, models::MemoryMode::exact),
+                     gradients(x, models::MemoryMode::stored));
   }
 }
 
 TEST_P(MemoryModes, SameBitsThrough128Blocks) {
   const auto net = make(GetParam(), GetParam().first == std::string("sain") ? 64 : 128, 2);
   test::set_golden_weights(*net, 0, 0.3);
-  expect_exact_equals_stored(*net, image(1, 8));
+  expect_exact_equals_stored(net, image(1, 8));
 }
 
 TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
@@ -128,8 +124,8 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
     net->to(dtype);
     test::set_golden_weights(*net, 0, 0.3);
     const Tensor hr = image(1, 32, dtype);
-    const Tensors stored = step_gradients(*net, hr, Memory::stored);
-    const Tensors reversible = step_gradients(*net, hr, Memory::reversible);
+    const Tensors stored = step_gradients(net, hr, models::MemoryMode::stored);
+    const Tensors reversible = step_gradients(net, hr, models::MemoryMode::reversible);
     double largest = 0;
     for (std::size_t i = 0; i < stored.size(); ++i)
       if (stored[i].defined())
@@ -140,25 +136,26 @@ TEST_P(MemoryModes, ReversibleDiffersByRoundingAtThePapersDepth) {
 }
 
 // The bytes that a step needs at its peak, besides those alive before it (gradients included).
-std::size_t activation_peak(models::Rescaler& net, const Tensor& hr, Memory memory) {
+std::size_t activation_peak(const std::shared_ptr<models::InvertibleRescaler>& net,
+                            const Tensor& hr, models::MemoryMode memory) {
   step_gradients(net, hr, memory);
-  net.set_memory(memory);
-  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net.scale()));
-  const auto objective = train::make_objective(net.name(), {});
+  net->set_memory(memory);
+  const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net->scale()));
   Generator noise{3};
   allocator({}).reset_peak();
   const std::size_t before = allocator({}).stats().live;
-  backward((*objective)(net, hr, reference, noise).total);
+  backward(test::losses_of(net, hr, reference, noise).total);
   return allocator({}).stats().peak - before;
 }
 
 TEST_P(MemoryModes, PeakGrowsAsDerived) {
   const Tensor hr = image(2, 16 * GetParam().second);
-  const auto peak = [&](std::int64_t blocks, Memory memory) {
-    return static_cast<double>(activation_peak(*make(GetParam(), blocks, 8), hr, memory));
+  const auto peak = [&](std::int64_t blocks, models::MemoryMode memory) {
+    return static_cast<double>(activation_peak(make(GetParam(), blocks, 8), hr, memory));
   };
   // Nothing is kept, so four times as many blocks need no more memory.
-  EXPECT_NEAR(peak(8, Memory::reversible) / peak(2, Memory::reversible), 1, 0.05);
+  EXPECT_NEAR(peak(8, models::MemoryMode::reversible) / peak(2, models::MemoryMode::reversible), 1,
+              0.05);
 
   // One byte per changed element, and a few elements stored aside. A vanilla block changes each
   // element once; an enhanced block changes the three image channels twice. A step passes each
@@ -169,13 +166,13 @@ TEST_P(MemoryModes, PeakGrowsAsDerived) {
   double changes = elements;  // for one more block of each kind
   if (sain) changes += elements + elements / s2;
   if (!sain && GetParam().second == 4) changes *= 2;  // for both levels
-  const double grown = peak(8, Memory::exact) - peak(2, Memory::exact);
+  const double grown = peak(8, models::MemoryMode::exact) - peak(2, models::MemoryMode::exact);
   EXPECT_GT(grown, 6 * 2 * changes);
   EXPECT_LT(grown, 6 * 2 * changes * 1.15);
 
   // For comparison, `stored` keeps the features of all subnets.
-  EXPECT_GT(peak(8, Memory::stored), 8 * peak(8, Memory::exact));
-  EXPECT_LT(peak(8, Memory::checkpoint), peak(8, Memory::stored) / 3);
+  EXPECT_GT(peak(8, models::MemoryMode::stored), 8 * peak(8, models::MemoryMode::exact));
+  EXPECT_LT(peak(8, models::MemoryMode::checkpoint), peak(8, models::MemoryMode::stored) / 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, MemoryModes,

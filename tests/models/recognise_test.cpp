@@ -1,69 +1,93 @@
 // Recognising the network from a state dict, and refusing a state dict of no known network.
-#include "models/rescaler.h"
+#include "models/irn/irn.h"
+#include "models/registry.h"
+#include "models/sain/sain.h"
 #include "tests/support/support.h"
 
 namespace mini::models {
 namespace {
 
-nn::StateDict weights_of(const RescalerConfig& config) {
+nn::StateDict weights_of(const NetworkConfig& config) {
   Generator generator{1, 0};
-  return make_rescaler(config, generator)->state_dict();
+  return config.make(generator)->state_dict();
 }
 
-TEST(RecogniseRescaler, KnowsItsNetworks) {
-  for (const RescalerConfig& config :
-       {RescalerConfig{"sain", 2, 2, 1, 8}, RescalerConfig{"sain", 4, 1, 3, 4},
-        RescalerConfig{"irn", 2, 0, 3, 8}, RescalerConfig{"irn", 4, 0, 2, 4}}) {
-    const RescalerConfig found = recognise_rescaler(weights_of(config));
-    EXPECT_EQ(found.network, config.network);
-    EXPECT_EQ(found.scale, config.scale);
-    EXPECT_EQ(found.enhanced_blocks, config.enhanced_blocks);
-    EXPECT_EQ(found.vanilla_blocks, config.vanilla_blocks);
-    EXPECT_EQ(found.growth, config.growth);
-  }
+// The options as text, in the order of the fields.
+std::string text_of(NetworkConfig config) {
+  std::string text = config.name();
+  for (const nn::Field& field : config.fields()) text += ' ' + nn::text_of(field);
+  return text;
 }
 
-TEST(RecogniseRescaler, RefusesOtherWeights) {
+TEST(RecogniseNetwork, KnowsItsNetworks) {
+  for (const NetworkConfig& config :
+       {NetworkConfig("sain", SainOptions{2, 2, 1, 8}),
+        NetworkConfig("sain", SainOptions{4, 1, 3, 4}), NetworkConfig("irn", IrnOptions{2, 3, 8}),
+        NetworkConfig("irn", IrnOptions{4, 2, 4})})
+    EXPECT_EQ(text_of(recognise_network(weights_of(config))), text_of(config));
+}
+
+TEST(RecogniseNetwork, RefusesOtherWeights) {
   EXPECT_EQ(test::error_of([] {
-              recognise_rescaler({{"layer.weight", Tensor::zeros({2})}});
+              recognise_network({{"layer.weight", Tensor::zeros({2})}});
             }),
             "model: the weights are of none of the networks here (sain, irn); their first name is "
             "layer.weight");
-  EXPECT_EQ(test::error_of([] { recognise_rescaler({}); }),
+  EXPECT_EQ(test::error_of([] { recognise_network({}); }),
             "model: the weights are of none of the networks here (sain, irn); their first name is "
             "missing: there are no tensors");
 }
 
-TEST(RecogniseRescaler, ASmallFileBuildsNoHugeNetwork) {
-  nn::StateDict state = weights_of({"sain", 2, 1, 1, 4});
+TEST(RecogniseNetwork, ASmallFileBuildsNoHugeNetwork) {
+  const NetworkConfig small("sain", SainOptions{2, 1, 1, 4});
+  nn::StateDict state = weights_of(small);
   state["down_operations.0.F.conv1.weight"] = Tensor::zeros({100'000, 1, 1, 1});
-  EXPECT_NE(test::error_of([&] { recognise_rescaler(state); }).find("do not fit"),
+  EXPECT_NE(test::error_of([&] { recognise_network(state); }).find("do not fit"),
             std::string::npos);
   state["down_operations.0.F.conv1.weight"] = Tensor::zeros({0, 9, 3, 3});
-  EXPECT_NE(test::error_of([&] { recognise_rescaler(state); }).find("do not fit"),
+  EXPECT_NE(test::error_of([&] { recognise_network(state); }).find("do not fit"),
             std::string::npos);
-  state = weights_of({"sain", 2, 1, 1, 4});
+  state = weights_of(small);
   for (int level = 1; level < 70; ++level)
     state[concat_text("haar_operations.", level, ".haar_weights")] = Tensor::zeros({1});
-  EXPECT_EQ(test::error_of([&] { recognise_rescaler(state); }),
+  EXPECT_EQ(test::error_of([&] { recognise_network(state); }),
             "model: the weights have 70 Haar levels; 1 (x2) and 2 (x4) are known");
 }
 
 // Zero blocks would be built as the paper's number, of whatever growth.
-TEST(RecogniseRescaler, NoBlocksAreNoNetwork) {
+TEST(RecogniseNetwork, NoBlocksAreNoNetwork) {
   nn::StateDict irn;
   for (const char* name :
        {"operations.0.haar_weights", "operations.1.haar_weights", "operations.1.F.conv1.weight"})
     irn[name] = Tensor::zeros({1000, 1, 1, 0});
-  EXPECT_EQ(test::error_of([&] { recognise_rescaler(irn); }), "model: the weights have no blocks");
-  nn::StateDict sain = weights_of({"sain", 2, 1, 1, 4});
+  EXPECT_EQ(test::error_of([&] { recognise_network(irn); }), "model: the weights have no blocks");
+  nn::StateDict sain = weights_of(NetworkConfig("sain", SainOptions{2, 1, 1, 4}));
   std::erase_if(sain, [](const auto& named) { return named.first.starts_with("comp_operations"); });
-  EXPECT_EQ(test::error_of([&] { recognise_rescaler(sain); }), "model: the weights have no blocks");
-  nn::StateDict uneven = weights_of({"irn", 4, 0, 1, 4});
+  EXPECT_EQ(test::error_of([&] { recognise_network(sain); }), "model: the weights have no blocks");
+  nn::StateDict uneven = weights_of(NetworkConfig("irn", IrnOptions{4, 1, 4}));
   for (const auto& [name, tensor] : nn::StateDict(uneven))
     if (name.starts_with("operations.3.")) uneven["operations.4." + name.substr(13)] = tensor;
-  EXPECT_EQ(test::error_of([&] { recognise_rescaler(uneven); }),
+  EXPECT_EQ(test::error_of([&] { recognise_network(uneven); }),
             "model: the weights have 3 blocks, which 2 levels cannot share");
+}
+
+TEST(NetworkConfig, HoldsOptionsOfItsNetworkAlone) {
+  EXPECT_EQ(NetworkConfig("irn").scale(), 2);
+  EXPECT_EQ(NetworkConfig("irn", IrnOptions{.scale = 4}).scale(), 4);
+  EXPECT_EQ(test::error_of([] { NetworkConfig("sain", IrnOptions{}); }),
+            "model: these are not the options of sain");
+  EXPECT_EQ(test::error_of([] { NetworkConfig("sane"); }),
+            "model: there is no network 'sane'; there are sain, irn");
+}
+
+// A copy's fields set the copy.
+TEST(NetworkConfig, IsAValue) {
+  const NetworkConfig config("sain", SainOptions{.growth = 8});
+  NetworkConfig copy = config;
+  for (const nn::Field& field : copy.fields())
+    if (field.path == "growth") *std::get<std::int64_t*>(field.value) = 16;
+  EXPECT_EQ(copy.options<SainOptions>().growth, 16);
+  EXPECT_EQ(config.options<SainOptions>().growth, 8);
 }
 
 }  // namespace

@@ -1,16 +1,15 @@
-// SAIN and IRN as a whole: exact inverses, log-determinants, initialisation, objectives.
+// SAIN and IRN as a whole: exact inverses, log-determinants, initialisation, losses.
 // tests/golden compares their values with the official implementation.
-#include "models/rescaler.h"
-
 #include <cmath>
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
+#include "models/invertible/invertible_rescaler.h"
 #include "ops/elementwise.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
-#include "train/objective.h"
 
 namespace mini {
 namespace {
@@ -22,18 +21,11 @@ struct Network {
 
 class Rescalers : public testing::TestWithParam<Network> {
  protected:
-  Rescalers() {
-    net_ = models::make_rescaler({.network = GetParam().name,
-                                  .scale = GetParam().scale,
-                                  .enhanced_blocks = 2,
-                                  .vanilla_blocks = 2,
-                                  .growth = 4},
-                                 generator_);
-  }
+  Rescalers() { net_ = test::make_network(GetParam().name, {GetParam().scale, 2, 2}, generator_); }
   Tensor image(DType dtype) { return ops::uniform(generator_, {2, 3, 16, 24}, dtype); }
 
   Generator generator_{5};
-  std::unique_ptr<models::Rescaler> net_;
+  std::shared_ptr<models::InvertibleRescaler> net_;
 };
 
 TEST_P(Rescalers, InvertExactlyWithAnyWeights) {
@@ -41,11 +33,11 @@ TEST_P(Rescalers, InvertExactlyWithAnyWeights) {
   test::set_golden_weights(*net_);
   const NoGrad no_grad;
   const Tensor x = image(DType::float64);
-  const models::Pass down = net_->forward(x, true);
+  const models::FlowResult down = net_->forward(x, true);
   const std::int64_t s = net_->scale();
   EXPECT_EQ(down.out.shape(), (Shape{2, 3 * s * s, 16 / s, 24 / s}));
   EXPECT_EQ(down.lr.shape(), (Shape{2, 3, 16 / s, 24 / s}));
-  const models::Pass up = net_->inverse(down.out, true);
+  const models::FlowResult up = net_->inverse(down.out, true);
   EXPECT_LT(test::relative_error(up.out, x), 1e-12);
   EXPECT_LT(test::relative_error(up.lr, down.lr), 1e-12);
   EXPECT_NEAR(up.log_det.item(), -down.log_det.item(), 1e-9 * std::abs(down.log_det.item()));
@@ -57,7 +49,7 @@ TEST_P(Rescalers, LogDeterminantIsThatOfTheJacobian) {
   test::set_golden_weights(*net_);
   const std::int64_t side = net_->scale();
   Tensor x = ops::uniform(generator_, {1, 3, side, side}, DType::float64).set_requires_grad();
-  const models::Pass down = net_->forward(x, true);
+  const models::FlowResult down = net_->forward(x, true);
   const auto n = static_cast<std::size_t>(x.numel());
   std::vector<std::vector<double>> rows;
   for (std::size_t i = 0; i < n; ++i) {
@@ -83,7 +75,7 @@ TEST_P(Rescalers, LogDeterminantIsThatOfTheJacobian) {
 TEST_P(Rescalers, StartAsTheHaarTransform) {
   const NoGrad no_grad;
   const Tensor x = image(DType::float32);
-  const models::Pass down = net_->forward(x);
+  const models::FlowResult down = net_->forward(x);
   // conv5 of every subnet is zero, so LR is the mean of 2x2 (or 4x4) pixels.
   Tensor means = x;
   for (std::int64_t s = net_->scale(); s > 1; s /= 2) means = avg_pool2d(means, {});
@@ -97,12 +89,11 @@ TEST_P(Rescalers, StartAsTheHaarTransform) {
   }
 }
 
-TEST_P(Rescalers, TheirObjectiveGivesEveryParameterAGradient) {
+TEST_P(Rescalers, TheirRecipeGivesEveryParameterAGradient) {
   test::set_golden_weights(*net_, 0, 0.3);
   const Tensor hr = ops::uniform(generator_, {2, 3, 32, 32});
   const Tensor reference = resize_bicubic(hr, 1.0 / static_cast<double>(net_->scale()));
-  const auto objective = train::make_objective(net_->name(), {});
-  const train::Losses losses = (*objective)(*net_, hr, reference, generator_);
+  const train::Losses losses = test::losses_of(net_, hr, reference, generator_);
   double sum_of_terms = 0;
   for (const train::LossTerm& term : losses.terms) {
     EXPECT_GT(term.value.item(), 0) << term.name;

@@ -4,20 +4,20 @@
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
-#include "models/rescaler.h"
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/support/golden.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 
 namespace mini::models {
 namespace {
 
 // Pushes x in strips of `rows` rows and concatenates the results.
-Tensor stream(const Flow& flow, Direction direction, const Tensor& x, const Tensor& latent,
+Tensor stream(const Flow& flow, Rescaling way, const Tensor& x, const Tensor& latent,
               std::int64_t rows) {
-  RowStream network(flow, direction, x.shape(), x.dtype());
+  FlowStream network(flow, way, x.shape(), x.dtype());
   Tensors out;
   for (std::int64_t first = 0; first < x.size(2); first += rows) {
     const std::int64_t count = std::min(rows, x.size(2) - first);
@@ -36,12 +36,8 @@ struct Network {
 class Strips : public testing::TestWithParam<Network> {
  protected:
   Strips() {
-    network_ = make_rescaler({.network = GetParam().name,
-                              .scale = GetParam().scale,
-                              .enhanced_blocks = 2,
-                              .vanilla_blocks = 1,
-                              .growth = GetParam().growth},
-                             generator_);
+    network_ = test::make_network(GetParam().name, {GetParam().scale, 2, 1, GetParam().growth},
+                                  generator_);
     test::set_golden_weights(*network_);
     network_->set_requires_grad(false);
   }
@@ -57,16 +53,16 @@ class Strips : public testing::TestWithParam<Network> {
     const Tensor large = network_->inverse(concat({lr, z}, 1)).out;
     const Tensor small = network_->forward(hr).lr;
     for (const std::int64_t rows : {1, 2, 3, 7, 64}) {
-      EXPECT_TRUE(test::equal_bits(stream(flow, Direction::upscale, lr, z, rows), large))
+      EXPECT_TRUE(test::equal_bits(stream(flow, Rescaling::upscale, lr, z, rows), large))
           << height << "x" << width << " by " << rows;
-      EXPECT_TRUE(test::equal_bits(stream(flow, Direction::downscale, hr, {}, rows), small))
+      EXPECT_TRUE(test::equal_bits(stream(flow, Rescaling::downscale, hr, {}, rows), small))
           << height << "x" << width << " by " << rows;
     }
   }
 
   int threads_ = max_threads();
   Generator generator_{5};
-  std::unique_ptr<Rescaler> network_;
+  std::unique_ptr<InvertibleRescaler> network_;
 };
 
 TEST_P(Strips, HaveTheBitsOfTheWhole) {
@@ -94,17 +90,17 @@ TEST_P(Strips, TakeTheMemoryThatIsForetold) {
   Allocator& memory = allocator({});
   memory.set_cache_limit(0);
   for (const int threads : {1, 2})
-    for (const Direction direction : {Direction::downscale, Direction::upscale}) {
+    for (const Rescaling way : {Rescaling::downscale, Rescaling::upscale}) {
       set_threads(threads);
-      const bool up = direction == Direction::upscale;
+      const bool up = way == Rescaling::upscale;
       const std::int64_t unit = up ? 1 : s;
       const Shape input{1, 3, height * unit, width * unit};
       for (const std::int64_t rows : {1, 2, 3, 16, 25, 26, 40}) {
         const std::size_t foretold =
-            strip_memory(flow, direction, input, DType::float32, rows * unit);
+            strip_memory(*network_, way, input, DType::float32, rows * unit);
         memory.reset_peak();
         const std::size_t before = memory.stats().live;
-        RowStream network(flow, direction, input, DType::float32);
+        FlowStream network(flow, way, input, DType::float32);
         for (std::int64_t first = 0; first < height; first += rows) {
           const std::int64_t count = std::min(rows, height - first);
           network.push(Tensor::zeros({1, 3, count * unit, width * unit}),
@@ -127,21 +123,20 @@ TEST_P(Strips, TakeTheMemoryThatIsForetold) {
 TEST_P(Strips, NeedNoMoreForAHigherImage) {
   const std::int64_t s = GetParam().scale;
   const auto needed = [&](std::int64_t height) {
-    return strip_memory(network_->flow(), Direction::downscale, {1, 3, height * s, 32 * s},
-                        DType::float32, 64 * s);
+    return strip_memory(*network_, Rescaling::downscale, {1, 3, height * s, 32 * s}, DType::float32,
+                        64 * s);
   };
   EXPECT_EQ(needed(6400), needed(64000));
 }
 
 TEST_P(Strips, AreAsHighAsTheMemoryAllows) {
   const std::int64_t s = GetParam().scale, height = 1000;
-  const Flow flow = network_->flow();
   const Shape input{1, 3, height * s, 32 * s};
   const auto memory = [&](std::int64_t rows) {
-    return strip_memory(flow, Direction::downscale, input, DType::float32, rows);
+    return strip_memory(*network_, Rescaling::downscale, input, DType::float32, rows);
   };
   const auto rows = [&](std::size_t bytes) {
-    return strip_rows(flow, Direction::downscale, input, DType::float32, s, bytes);
+    return strip_rows(*network_, Rescaling::downscale, input, DType::float32, s, bytes);
   };
   EXPECT_EQ(rows(memory(height * s)), height * s);
   EXPECT_EQ(rows(memory(8 * s)), 8 * s);
@@ -156,7 +151,7 @@ TEST_P(Strips, AreAsHighAsTheMemoryAllows) {
 TEST_P(Strips, RefuseWhatDoesNotFit) {
   const std::int64_t s = GetParam().scale;
   const Flow flow = network_->flow();
-  RowStream network(flow, Direction::upscale, {1, 3, 4, 4}, DType::float32);
+  FlowStream network(flow, Rescaling::upscale, {1, 3, 4, 4}, DType::float32);
   EXPECT_EQ(test::error_of([&] {
               network.push(Tensor::zeros({1, 3, 2, 4}));
             }),
@@ -166,7 +161,7 @@ TEST_P(Strips, RefuseWhatDoesNotFit) {
             }),
             "strips: 5 rows were pushed into an image of 4");
   EXPECT_NE(test::error_of([&] {
-              RowStream(flow, Direction::downscale, {1, 3, 4 * s, 4 * s + 1}, DType::float32);
+              FlowStream(flow, Rescaling::downscale, {1, 3, 4 * s, 4 * s + 1}, DType::float32);
             }).find("must be multiples of"),
             std::string::npos);
 }

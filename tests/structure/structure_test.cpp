@@ -22,8 +22,9 @@ const std::map<std::string, std::vector<std::string>> allowed = {
     {"autograd", {"tensor", "ops"}},
     {"nn", {"tensor", "ops", "autograd"}},
     {"models", {"tensor", "ops", "autograd", "nn"}},
-    {"train", {"tensor", "io", "ops", "autograd", "nn", "models"}},
-    {"tools", {"tensor", "io", "ops", "autograd", "nn", "models", "train"}},
+    {"infer", {"tensor", "io", "ops", "autograd", "nn", "models"}},
+    {"train", {"tensor", "io", "ops", "autograd", "nn", "models", "infer"}},
+    {"tools", {"tensor", "io", "ops", "autograd", "nn", "models", "infer", "train"}},
 };
 
 std::string read(const fs::path& path) {
@@ -33,6 +34,7 @@ std::string read(const fs::path& path) {
 
 template <class Visit>
 void for_each_source(const fs::path& folder, const Visit& visit) {
+  if (fs::is_regular_file(folder)) return visit(folder, read(folder));
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const std::string extension = entry.path().extension();
     if (extension == ".h" || extension == ".cpp" || extension == ".cu" || extension == ".inc")
@@ -57,6 +59,48 @@ TEST(Structure, IncludesPointOneWay) {
     });
   }
   EXPECT_GT(seen, 100u);
+}
+
+// Files of `folder` whose text has a match, other than those whose path begins with an exception.
+std::vector<std::string> with(const std::regex& pattern, const std::string& folder,
+                              const std::vector<std::string>& exceptions = {}) {
+  std::vector<std::string> found;
+  for_each_source(root / folder, [&](const fs::path& path, const std::string& text) {
+    const std::string name = path.lexically_relative(root);
+    const bool excepted =
+        std::any_of(exceptions.begin(), exceptions.end(),
+                    [&](const std::string& exception) { return name.starts_with(exception); });
+    if (!excepted && std::regex_search(text, pattern)) found.push_back(name);
+  });
+  return found;
+}
+
+const std::vector<std::string> none;
+
+TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
+  const std::regex concrete("#include \"models/(sain|irn)/");
+  EXPECT_EQ(with(concrete, "models", {"models/registry.cpp", "models/sain/", "models/irn/"}), none);
+  for (const char* folder : {"infer", "train", "tools"}) {
+    EXPECT_EQ(with(concrete, folder), none);
+    EXPECT_EQ(with(std::regex("\"(sain|irn)\""), folder, {"train/recipes/"}), none);
+  }
+  EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
+}
+
+TEST(Structure, TheLoopKnowsNoNetworkAndNoRecipe) {
+  for (const char* part : {"trainer", "step", "pass"})
+    for (const char* extension : {".h", ".cpp"})
+      EXPECT_EQ(with(std::regex("#include \"(models/|train/recipes/)"),
+                     std::string("train/") + part + extension),
+                none);
+  EXPECT_EQ(
+      with(std::regex("#include \"train/recipes/"), "train", {"train/recipes/", "train/config.h"}),
+      none);
+}
+
+TEST(Structure, InferenceKnowsNoTraining) {
+  for (const char* part : {"tools/mini_infer", "tools/mini_infer.cpp"})
+    EXPECT_EQ(with(std::regex("#include \"train/"), part), none);
 }
 
 TEST(Structure, FilesStayReadable) {

@@ -8,6 +8,7 @@
 #include "io/safetensors.h"
 #include "models/rescaler.h"
 #include "tensor/random.h"
+#include "tests/support/networks.h"
 #include "tests/support/support.h"
 
 namespace mini {
@@ -77,8 +78,7 @@ TEST_F(BenchTool, ProductsCountTheirMultiplyAdds) {
 
 TEST_F(BenchTool, StepWritesResultsAndAnswersRequests) {
   Generator generator{5, 0};
-  const auto network = models::make_rescaler(
-      {.scale = 2, .enhanced_blocks = 1, .vanilla_blocks = 1, .growth = 4}, generator);
+  const auto network = test::make_network("sain", {}, generator);
   io::TensorFile file{network->state_dict(), {}};
   file.tensors["bench.hr"] = ops::uniform(generator, {1, 3, 16, 16});
   EXPECT_EQ((io::write_safetensors(at("in"), file),

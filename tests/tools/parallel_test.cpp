@@ -116,7 +116,7 @@ TEST_F(ParallelTool, ASignalToOneStopsBothAndResumeGoesOnBitForBit) {
   EXPECT_NE(output().find("go on with --resume"), std::string::npos) << output();
 
   launcher_ = two_;
-  const std::int64_t stopped = train::load_checkpoint(train::find_checkpoint(out())).step;
+  const std::int64_t stopped = train::load_checkpoint(train::find_checkpoint(out())).position.step;
   const std::string end = std::to_string(stopped + 3);
   ASSERT_EQ(run_tiny(with({"--steps", end, "--resume"})), 0) << errors();
   ASSERT_EQ(run_tiny(with({"--steps", end, "--out", (out() / "whole").string()})), 0) << errors();

@@ -8,6 +8,7 @@
 #include "tests/tools/train_tool.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/recipes/sain.h"
 
 namespace mini {
 namespace {
@@ -35,7 +36,7 @@ TEST_F(TrainTool, SignalSavesAndResumeGoesOnBitForBit) {
   EXPECT_EQ(exit_code(child), 128 + SIGTERM) << errors();
   EXPECT_NE(output().find("go on with --resume"), std::string::npos) << output();
 
-  const std::int64_t stopped = train::load_checkpoint(train::find_checkpoint(out())).step;
+  const std::int64_t stopped = train::load_checkpoint(train::find_checkpoint(out())).position.step;
   EXPECT_GE(stopped, 3);
   const std::string end = std::to_string(stopped + 3);
   ASSERT_EQ(run_tiny(with({end, "--resume"})), 0) << errors();
@@ -144,11 +145,11 @@ TEST(Configs, AllOfTheProjectAreValid) {
 TEST(Configs, SainIsThePapers) {
   const train::TrainConfig x2 = train::load_config(configs / "sain.json");
   EXPECT_EQ(x2.data.folders.front(), fs::path(MINI_SOURCE_DIR) / "data/DIV2K/DIV2K_train_HR");
-  EXPECT_EQ(x2.objective.lambda_forw, 4);
+  EXPECT_EQ(x2.recipe.options<train::SainRecipe::Options>().lambda_forw, 4);
   EXPECT_EQ(learning_rate(x2.schedule, x2.lr, 250'000), 5e-5);
   const train::TrainConfig x4 = train::load_config(configs / "sain_x4.json");
-  EXPECT_EQ(x4.model.scale, 4);
-  EXPECT_EQ(x4.objective.lambda_forw, 16);
+  EXPECT_EQ(x4.model.scale(), 4);
+  EXPECT_EQ(x4.recipe.options<train::SainRecipe::Options>().lambda_forw, 16);
 }
 
 }  // namespace

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "infer/picture.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "tensor/random.h"
 #include "tests/support/support.h"
-#include "train/picture.h"
 
 namespace mini {
 namespace fs = std::filesystem;
@@ -35,7 +35,7 @@ class TrainTool : public ::testing::Test {
     Generator generator{1, 0};
     for (const int i : {0, 1, 2})
       io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      train::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
   }
 
   fs::path photos() const { return folder_.path() / "photos"; }

@@ -4,10 +4,10 @@
 #include <csignal>
 #include <sys/resource.h>
 
+#include "infer/weights.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"
-#include "train/weights.h"
 
 namespace mini::train {
 namespace {
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 Checkpoint example(std::int64_t step, std::int64_t size = 4) {
   Checkpoint checkpoint;
-  checkpoint.step = step;
+  checkpoint.position = {step, 0};
   checkpoint.validated = step / 2;
   checkpoint.noise = {.seed = 0xFFFFFFFFFFFFFFFFull, .offset = 12345678901234ull};
   checkpoint.best_score = 1.0 / 3;
@@ -28,7 +28,7 @@ Checkpoint example(std::int64_t step, std::int64_t size = 4) {
 }
 
 void expect_equal(const Checkpoint& a, const Checkpoint& b) {
-  EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.position, b.position);
   EXPECT_EQ(a.validated, b.validated);
   EXPECT_EQ(a.noise, b.noise);
   EXPECT_EQ(a.best_score, b.best_score);
@@ -74,7 +74,7 @@ TEST(Checkpoint, KeepsTheLastOnes) {
   const auto steps_left = [&] {
     std::vector<std::int64_t> steps;
     for (const fs::path& path : list_checkpoints(folder.path()))
-      steps.push_back(load_checkpoint(path).step);
+      steps.push_back(load_checkpoint(path).position.step);
     return steps;
   };
   for (const std::int64_t step : {10, 20, 30, 40})
@@ -136,11 +136,45 @@ TEST(ReadWeights, TakesTheModelOutOfACheckpoint) {
   test::TemporaryFolder folder;
   const fs::path path = folder.path() / "x.safetensors";
   save_checkpoint(path, example(3));
-  const nn::StateDict weights = read_weights(path);
+  const nn::StateDict weights = infer::read_weights(path);
   ASSERT_EQ(weights.size(), 2u);
   EXPECT_TRUE(weights.contains("conv.bias"));
   io::write_safetensors(path, {{{"model.w", Tensor::ones({3})}}, {}});
-  EXPECT_TRUE(read_weights(path).contains("model.w"));
+  EXPECT_TRUE(infer::read_weights(path).contains("model.w"));
+}
+
+// The newest checkpoint is broken: the Error names the one to take instead.
+TEST(EarlierCheckpoint, IsNamedWhereThereIsOne) {
+  const test::TemporaryFolder folder;
+  for (const std::int64_t step : {5, 10, 15, 20})
+    io::write_file_atomically(checkpoint_path(folder.path(), step), "broken");
+  const fs::path latest = find_checkpoint(folder.path());
+  const std::string hint =
+      "; the checkpoint before it is " + checkpoint_path(folder.path(), 15).string();
+  EXPECT_TRUE(test::error_of([&] { load_checkpoint(latest); }).ends_with(hint));
+  EXPECT_TRUE(test::error_of([&] { infer::read_weights(latest); }).ends_with(hint));
+  const fs::path first = checkpoint_path(folder.path(), 5),
+                 best = folder.path() / "best.safetensors";
+  io::write_file_atomically(best, "broken");
+  EXPECT_EQ(test::error_of([&] { load_checkpoint(first); }).find("before it"), std::string::npos);
+  EXPECT_EQ(test::error_of([&] { infer::read_weights(best); }).find("before it"),
+            std::string::npos);
+}
+
+// One changed bit in a tensor is noticed when the run goes on, not when the loss is infinite.
+TEST(EarlierCheckpoint, IsNamedForDamageInsideATensor) {
+  const test::TemporaryFolder folder;
+  Checkpoint checkpoint;
+  checkpoint.model = {{"w", Tensor::ones({100})}};
+  for (const std::int64_t step : {1, 2})
+    save_checkpoint(checkpoint_path(folder.path(), step), checkpoint);
+  const fs::path latest = find_checkpoint(folder.path());
+  io::Bytes bytes = io::read_file(latest);
+  bytes[bytes.size() - 50] ^= std::byte{0x40};
+  io::write_file_atomically(latest, bytes);
+  const std::string error = test::error_of([&] { load_checkpoint(latest); });
+  EXPECT_NE(error.find("tensor \"model.w\" is damaged"), std::string::npos) << error;
+  EXPECT_NE(error.find("the checkpoint before it is"), std::string::npos) << error;
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 
 #include <fstream>
 
+#include "models/irn/irn.h"
 #include "tests/support/support.h"
+#include "train/recipes/sain.h"
 
 namespace mini::train {
 namespace {
@@ -25,17 +27,68 @@ TEST(TrainConfig, DefaultsAreThePapers) {
   EXPECT_EQ(config.data.patch, 128);
   EXPECT_EQ(config.steps, 500'000);
   EXPECT_EQ(config.lr, 2e-4);
-  EXPECT_EQ(config.adam.beta1, 0.9);
-  EXPECT_EQ(config.adam.beta2, 0.999);
-  EXPECT_EQ(config.adam.weight_decay, 1e-5);
-  EXPECT_FALSE(config.adam.decoupled);
+  EXPECT_EQ(config.optimizer.beta1, 0.9);
+  EXPECT_EQ(config.optimizer.beta2, 0.999);
+  EXPECT_EQ(config.optimizer.weight_decay, 1e-5);
+  EXPECT_FALSE(config.optimizer.decoupled);
   EXPECT_EQ(config.clip_norm, 10);
-  EXPECT_EQ(config.objective.qualities, std::vector<int>{75});
+  EXPECT_EQ(config.recipe.options<SainRecipe::Options>().qualities, std::vector<int>{75});
   EXPECT_EQ(learning_rate(config.schedule, config.lr, 99'999), 2e-4);
   EXPECT_EQ(learning_rate(config.schedule, config.lr, 450'000), 2e-4 / 16);
 }
 
 TEST(TrainConfig, ScaleReachesTheData) { EXPECT_EQ(parse(least, {"model.scale=4"}).data.scale, 4); }
+
+TEST(TrainConfig, HasTheKeysOfItsNetwork) {
+  const TrainConfig config = parse(least, {"model.vanilla_blocks=3", "model.network=irn"});
+  EXPECT_EQ(config.model.name(), "irn");
+  EXPECT_EQ(config.model.options<models::IrnOptions>().vanilla_blocks, 3);
+  EXPECT_EQ(config_text(config).find("enhanced_blocks"), std::string::npos);
+  EXPECT_NE(config_text(parse(least)).find("enhanced_blocks"), std::string::npos);
+  EXPECT_EQ(error_in(least, {"model.network=sane"}),
+            "--set model.network=sane: model.network: must be \"sain\" or \"irn\", got \"sane\"");
+}
+
+// Those of another network, in a file from before each had its own.
+TEST(TrainConfig, ReadsKeysOfOtherNetworks) {
+  const TrainConfig config =
+      parse(R"({"model": {"network": "irn", "enhanced_blocks": 0}, "data": {"train": "photos"}})");
+  EXPECT_EQ(config.model.name(), "irn");
+  EXPECT_EQ(error_in(R"({"model": {"network": "irn", "enhanced_blocks": -1}})"),
+            "x.json: model.enhanced_blocks: must be in [0, 100], got -1");
+}
+
+TEST(TrainConfig, TheRecipeIsTheNetworksUnlessToldOtherwise) {
+  EXPECT_EQ(parse(least).recipe.name(), "sain");
+  EXPECT_EQ(parse(least, {"model.network=irn"}).recipe.name(), "irn");
+  const TrainConfig config =
+      parse(R"({"recipe": "sain", "model": {"network": "irn"}, "data": {"train": "photos"}})");
+  EXPECT_EQ(config.recipe.name(), "sain");
+  EXPECT_EQ(parse_config(config_text(config), "back", "/").recipe.name(), "sain");
+}
+
+// What is set of another recipe or network has no effect, and is told.
+TEST(TrainConfig, TellsWhatHasNoEffect) {
+  EXPECT_EQ(parse(least, {"loss.lambda_prior=2"}).unused,
+            std::vector<std::string>{"loss.lambda_prior"});
+  EXPECT_EQ(parse(least, {"loss.lambda_prior=1"}).unused, std::vector<std::string>());
+  EXPECT_EQ(
+      parse(least, {"model.network=irn", "codec.quality=30", "model.enhanced_blocks=2"}).unused,
+      (std::vector<std::string>{"model.enhanced_blocks", "codec.quality"}));
+}
+
+TEST(TrainConfig, ValidationHasACodecOfItsOwn) {
+  EXPECT_EQ(parse(least).validation.format, std::nullopt);
+  const TrainConfig config = parse(least, {"validation.format=png"});
+  EXPECT_EQ(config.validation.format, io::ImageFormat::png);
+  EXPECT_NE(config_text(config).find("\"format\": \"png\""), std::string::npos);
+}
+
+TEST(TrainConfig, HelpIsThatOfTheChosen) {
+  EXPECT_EQ(config_help().find("lambda_prior"), std::string::npos);
+  const std::vector<std::string> irn{"model.network=irn"};
+  EXPECT_NE(config_help(irn).find("lambda_prior"), std::string::npos);
+}
 
 TEST(TrainConfig, CosineTakesTheWholeRunUnlessTold) {
   const TrainConfig config = parse(least, {"train.schedule.type=cosine", "train.steps=100"});
@@ -47,7 +100,7 @@ TEST(TrainConfig, AssignmentsWinOverTheFile) {
   const TrainConfig config = parse(R"({"data": {"train": "a"}, "train": {"lr": 0.1}})",
                                    {"train.lr=1e-4", "codec.quality=30..90", "out=/tmp/x"});
   EXPECT_EQ(config.lr, 1e-4);
-  EXPECT_EQ(config.objective.qualities.size(), 61u);
+  EXPECT_EQ(config.recipe.options<SainRecipe::Options>().qualities.size(), 61u);
   EXPECT_EQ(config.out, "/tmp/x");
 }
 
@@ -96,6 +149,9 @@ TEST(TrainConfig, HelpIsAConfigItself) {
 TEST(TrainConfig, DifferencesAreThoseOfTheResults) {
   const TrainConfig a = parse(least), b = parse(least, {"train.lr=0.1", "out=/x", "log.every=1"});
   EXPECT_EQ(config_differences(a, b), std::vector<std::string>{"train.lr"});
+  EXPECT_EQ(config_differences(a, parse(least, {"model.network=irn"})),
+            (std::vector<std::string>{"codec.quality", "loss.lambda_prior", "model.enhanced_blocks",
+                                      "model.network", "recipe"}));
 }
 
 }  // namespace

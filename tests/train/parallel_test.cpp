@@ -4,11 +4,12 @@
 #include <cmath>
 
 #include "autograd/functions.h"
+#include "infer/picture.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "tests/support/support.h"
+#include "tests/train/altered_recipe.h"
 #include "tests/train/threads.h"
-#include "train/picture.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -23,7 +24,7 @@ class ParallelTest : public ::testing::Test {
     fs::create_directories(photos());
     for (const int i : {0, 1, 2, 3, 4})
       io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
+                      infer::enlarge(io::to_image(ops::uniform(generator, {1, 3, 8, 10})), 4));
   }
 
   fs::path photos() const { return folder_.path() / "photos"; }
@@ -174,54 +175,31 @@ TEST_F(ParallelTest, AllStartFromTheWeightsOfRankZero) {
     expect_same_bits(network, load_checkpoint(checkpoint_path(out("first"), 5)).model);
 }
 
-// SAIN's objective, except for one term in one step.
-class Spoiled : public Objective {
- public:
-  explicit Spoiled(std::int64_t step) : sain_({.qualities = {50, 75}}), steps_left_(step - 1) {}
-  int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
-    Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
-    if (steps_left_-- == 0) losses.terms[1].value = Tensor::scalar(std::nan(""));
-    return losses;
-  }
-
- private:
-  SainObjective sain_;
-  mutable std::int64_t steps_left_;
-};
-
 TEST_F(ParallelTest, ALossThatIsNotFiniteInOneStopsAll) {
   const auto spoil_rank_1 = [](TrainerOptions& options, Trainer*&, int rank) {
-    options.objective = std::make_unique<Spoiled>(rank == 1 ? 3 : 0);
+    options.recipe = altered([steps_left = rank == 1 ? 2 : -1](Recipe&, Losses losses) mutable {
+      if (steps_left-- == 0) losses.terms[1].value = Tensor::scalar(std::nan(""));
+      return losses;
+    });
   };
   const Ending end = train(2, config("bad"), spoil_rank_1);
   for (const std::string& error : end.errors)
     EXPECT_TRUE(error.starts_with("step 3: l_forw_fit2 is ")) << error;
-  EXPECT_EQ(load_checkpoint(find_checkpoint(out("bad"))).step, 2);
+  EXPECT_EQ(load_checkpoint(find_checkpoint(out("bad"))).position.step, 2);
   EXPECT_NE(content(out("bad") / "log.jsonl").find("\"event\":\"not_finite\",\"step\":2"),
             std::string::npos);
 }
 
-// One rank changes a weight of its own.
-class Cheat : public Objective {
- public:
-  int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
-    const Tensor weight = network.parameters().front();
-    if (share.index == 1) weight.data<double>()[0] = std::nextafter(weight.data<double>()[0], 1);
-    return sain_.losses(network, hr, lr_reference, variant, generator, share);
-  }
-
- private:
-  SainObjective sain_{ObjectiveOptions{}};
-};
-
+// One rank changes a weight behind the others' backs.
 TEST_F(ParallelTest, WeightsThatDifferAreFoundOut) {
-  const Ending end = train(2, config("bad"), [](TrainerOptions& options, Trainer*&, int) {
-    options.objective = std::make_unique<Cheat>();
-  });
+  const auto cheat = [](TrainerOptions& options, Trainer*&, int rank) {
+    options.recipe = altered([rank](Recipe& recipe, Losses losses) {
+      double& weight = *recipe.modules().parameters().front().data<double>();
+      if (rank == 1) weight = std::nextafter(weight, 1);
+      return losses;
+    });
+  };
+  const Ending end = train(2, config("bad"), cheat);
   for (const std::string& error : end.errors)
     EXPECT_TRUE(error.starts_with("train: after step 3 the weights of rank 1 are not those"))
         << error;

@@ -8,13 +8,14 @@
 #include <sstream>
 
 #include "autograd/functions.h"
+#include "infer/picture.h"
+#include "infer/weights.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "tensor/parallel.h"
 #include "tests/support/support.h"
-#include "train/picture.h"
-#include "train/weights.h"
+#include "tests/train/altered_recipe.h"
 
 namespace mini::train {
 namespace {
@@ -29,7 +30,7 @@ class TrainerTest : public ::testing::Test {
     for (const int i : {0, 1, 2}) {
       const Tensor noise = ops::uniform(generator, {1, 3, 8, 10});
       io::write_image(photos() / ("photo" + std::to_string(i) + ".png"),
-                      enlarge(io::to_image(noise), 4));
+                      infer::enlarge(io::to_image(noise), 4));
     }
   }
 
@@ -106,6 +107,31 @@ TEST_F(TrainerTest, ResumedRunsEqualTheOneNeverStopped) {
   expect_same_state(file_at(out("other"), 7), end);
 }
 
+TEST_F(TrainerTest, ResumedAveragesEqualTheOneNeverStopped) {
+  const std::vector<std::string> averaged{"train.ema=0.9"};
+  train(config("whole", averaged));
+  train(config("parts", averaged), {}, 1);
+  train(config("parts", averaged), {.resume = out("parts")}, 5);
+  train(config("parts", averaged), {.resume = out("parts")});
+  const io::TensorFile end = file_at(out("whole"), 7);
+  expect_same_state(file_at(out("parts"), 7), end);
+  expect_same_state(io::read_safetensors(out("parts") / "best.safetensors"),
+                    io::read_safetensors(out("whole") / "best.safetensors"));
+
+  // The weights themselves are those of a run without an average, and what is validated is not.
+  train(config("plain"));
+  const io::TensorFile plain = file_at(out("plain"), 7);
+  for (const auto& [name, tensor] : plain.tensors)
+    EXPECT_TRUE(test::equal_bits(tensor, end.tensors.at(name))) << name;
+  EXPECT_NE(plain.metadata.at("best_score"), end.metadata.at("best_score"));
+
+  // A run that had none begins one.
+  std::ostringstream text;
+  train(config("plain", {"train.ema=0.9", "train.steps=8"}),
+        {.resume = out("plain"), .out = &text});
+  EXPECT_NE(text.str().find("the average of the weights begins here"), std::string::npos);
+}
+
 TEST_F(TrainerTest, MemoryModesTrainTheSameWeights) {
   const std::vector<std::string> longer{"train.steps=100", "validation.every=100",
                                         "checkpoint.every=100"};
@@ -170,65 +196,47 @@ TEST_F(TrainerTest, LossFallsOnOnePicture) {
   EXPECT_LT(losses[2], 0.9 * losses[0]);
 }
 
-// SAIN's objective, except for one term in one step.
-class Spoiled : public Objective {
- public:
-  Spoiled(std::int64_t step, double value)
-      : sain_({.qualities = {50, 75}}), steps_left_(step - 1), value_(value) {}
-  int variant(Generator& generator) const override { return sain_.variant(generator); }
-  Losses losses(const models::Rescaler& network, const Tensor& hr, const Tensor& lr_reference,
-                int variant, Generator& generator, Share share) const override {
-    Losses losses = sain_.losses(network, hr, lr_reference, variant, generator, share);
-    if (steps_left_-- == 0) losses.terms[2].value = Tensor::scalar(value_);
+// The configured losses, but for one term of one step.
+auto spoiled(std::int64_t step, double value) {
+  return altered([steps_left = step - 1, value](Recipe&, Losses losses) mutable {
+    if (steps_left-- == 0) losses.terms[2].value = Tensor::scalar(value);
     return losses;
-  }
-
- private:
-  SainObjective sain_;
-  mutable std::int64_t steps_left_;
-  double value_;
-};
+  });
+}
 
 TEST_F(TrainerTest, LossNotFiniteStopsWithTheLastGoodWeights) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::string error = test::error_of(
-      [&] { train(config("bad"), {.objective = std::make_unique<Spoiled>(5, infinity)}); });
+  const std::string error =
+      test::error_of([&] { train(config("bad"), {.recipe = spoiled(5, infinity)}); });
   EXPECT_EQ(error, "step 5: l_reg is inf; the weights after step 4 are kept in " +
                        checkpoint_path(out("bad"), 4).string());
   EXPECT_NE(content(out("bad") / "log.jsonl").find("\"event\":\"not_finite\",\"step\":4"),
             std::string::npos);
-  // The state equals that of a run told to stop there, and training continues from it.
-  train(config("good"), {.objective = std::make_unique<Spoiled>(5, infinity)}, 4);
+  // The state is that of a run told to stop there, and training goes on from it.
+  train(config("good"), {.recipe = spoiled(5, infinity)}, 4);
   expect_same_state(file_at(out("bad"), 4), file_at(out("good"), 4));
-  EXPECT_EQ(train(config("bad"),
-                  {.resume = out("bad"), .objective = std::make_unique<Spoiled>(0, infinity)}),
+  EXPECT_EQ(train(config("bad"), {.resume = out("bad"), .recipe = spoiled(0, infinity)}),
             Outcome::finished);
 }
 
-// A finite loss with an infinite gradient: the root of 0·w.
-class Cusp : public Objective {
- public:
-  Losses losses(const models::Rescaler& network, const Tensor&, const Tensor&, int, Generator&,
-                Share) const override {
-    return {mini::sqrt(sum(network.parameters().front()) * 0.0), {}};
-  }
-};
-
+// A finite loss whose gradient is not: the root of 0·w.
 TEST_F(TrainerTest, GradientNotFiniteStops) {
-  const std::string error =
-      test::error_of([&] { train(config("bad"), {.objective = std::make_unique<Cusp>()}); });
+  const auto cusp = altered([](Recipe& recipe, const Losses&) -> Losses {
+    return {mini::sqrt(sum(recipe.modules().parameters().front()) * 0.0), {}};
+  });
+  const std::string error = test::error_of([&] { train(config("bad"), {.recipe = cusp}); });
   EXPECT_TRUE(error.starts_with("step 1: norm of the gradient is ")) << error;
 }
 
 TEST_F(TrainerTest, StartsFromWeights) {
   train(config("first"));
   train(config("second"), {.init = out("first") / "best.safetensors"}, 0);
-  const auto best = read_weights(out("first") / "best.safetensors");
+  const auto best = infer::read_weights(out("first") / "best.safetensors");
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("second"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, best.at(name))) << name;
   // From a folder, the latest checkpoint.
   train(config("third", {"validation.folders=[]"}), {.init = out("first")}, 0);
-  const auto latest = read_weights(checkpoint_path(out("first"), 7));
+  const auto latest = infer::read_weights(checkpoint_path(out("first"), 7));
   for (const auto& [name, tensor] : load_checkpoint(checkpoint_path(out("third"), 0)).model)
     EXPECT_TRUE(test::equal_bits(tensor, latest.at(name))) << name;
 }

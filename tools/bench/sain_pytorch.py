@@ -2,7 +2,7 @@
 
 Written from the paper ("Self-Asymmetric Invertible Network for Compression-Aware Image Rescaling",
 AAAI 2023), with the state-dict names of its checkpoints. The training step is that of
-train/objective.h; the JPEG simulator uses the tables in Annex K of the standard.
+train/recipes/sain.h; the JPEG simulator uses the tables in Annex K of the standard.
 """
 
 import concurrent.futures
@@ -211,7 +211,7 @@ def diff_jpeg(x, quality):
 
 
 def losses(network, hr, reference, quality, z=None):
-    """The objective and its terms, as defined and named in train/objective.h."""
+    """The objective and its terms, as defined and named in train/recipes/sain.h."""
     factor = 4 if network.scale == 2 else 16
     out, lr = network(hr)
     quantised = quantise(lr)

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/reversible.h"
+#include "models/invertible/chain.h"
+#include "models/registry.h"
 #include "ops/precision.h"
 #include "tensor/device.h"
 
@@ -35,15 +36,15 @@ struct ProductsOptions {
 };
 void run_products(const CommonOptions& common, const ProductsOptions& options);
 
-// SAIN or IRN with random weights and images, or with those of a file: weights by name, and "bench.hr"
+// A network with random weights and images, or with those of a file: weights by name, and "bench.hr"
 // [N,3,H,W], for a step also "bench.lr_reference" and "bench.z". What the network made of them goes
 // to `results` (safetensors), for comparison with another implementation.
 struct NetworkOptions {
-  std::string network = "sain";
+  std::string network = models::NetworkConfig().name();
   std::int64_t scale = 2, batch = 4, size = 128;
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   int quality = 75;
-  Memory memory = Memory::exact;
+  models::MemoryMode memory = models::MemoryMode::exact;
   bool replay = true;  // of the passes of training, on a GPU (train/pass.h)
   std::string from{}, results{};
   // One run for each line of standard input, answered by a line of JSON: somebody else interleaves
@@ -65,7 +66,7 @@ void run_kernels(const CommonOptions& common, const KernelsOptions& options);
 
 // What plain inversion of a network of one chain loses on a photograph, and what exact mode keeps.
 struct DriftOptions {
-  std::string network = "sain";
+  std::string network = models::NetworkConfig().name();
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   // Every convolution's weights uniform in ±gain/√(inputs of an output); 0: as at the start.
   double gain = 0;

@@ -2,7 +2,7 @@
 //
 // The chain is run on a photograph, every state inside it is kept, and the chain is walked back
 // twice: by inverting layer after layer, as in reversible mode, and with the corrections of exact
-// mode (autograd/reversible.h). Each restored state is compared with the true one.
+// mode (models/invertible/chain.h). Each restored state is compared with the true one.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,8 +11,9 @@
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
+#include "infer/checkpoints.h"
+#include "infer/weights.h"
 #include "io/image.h"
-#include "models/rescaler.h"
 #include "ops/correction.h"
 #include "ops/elementwise.h"
 #include "ops/image.h"
@@ -20,27 +21,26 @@
 #include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
-#include "train/checkpoint.h"
-#include "train/weights.h"
+#include "tools/mini_bench/networks.h"
 
 namespace mini::bench {
 namespace {
 
 using Halves = std::array<Tensor, 2>;
 
-std::unique_ptr<models::Rescaler> make_network(const DriftOptions& options) {
+std::unique_ptr<models::InvertibleRescaler> make_network(const DriftOptions& options) {
   Generator generator{10, 0};
   if (!options.from.empty()) {
-    const auto path = train::find_checkpoint(options.from);
-    const nn::StateDict state = train::read_weights(path);
-    auto network = models::make_rescaler(models::recognise_rescaler(state), generator);
-    train::load_weights(*network, state, path);
+    const auto path = infer::find_checkpoint(options.from);
+    const nn::StateDict state = infer::read_weights(path);
+    auto network = make_invertible(models::recognise_network(state), generator);
+    infer::load_weights(*network, state, path);
     return network;
   }
-  auto network = models::make_rescaler({.network = options.network,
-                                        .enhanced_blocks = options.enhanced,
-                                        .vanilla_blocks = options.vanilla},
-                                       generator);
+  auto network = make_invertible(
+      network_config(options.network,
+                     {.enhanced_blocks = options.enhanced, .vanilla_blocks = options.vanilla}),
+      generator);
   if (options.gain > 0)
     for (const Tensor& weight : network->parameters()) {
       if (weight.rank() != 4) continue;
@@ -68,8 +68,8 @@ Halves split(const Tensor& x) {
           narrow(x, 1, models::image_channels, x.size(1) - models::image_channels)};
 }
 
-Halves run_layer(const Coupling& layer, const Halves& x) {
-  const ChainResult y = run_chain({&layer, 1}, x[0], x[1]);
+Halves run_layer(const models::Coupling& layer, const Halves& x) {
+  const models::ChainResult y = models::run_chain({&layer, 1}, x[0], x[1]);
   return {y.x1, y.x2};
 }
 
@@ -127,7 +127,7 @@ class Cost {
   double elements_ = 0, bytes_ = 0;
 };
 
-bool affine(const Coupling& layer) { return layer.subnets.size() == 2; }
+bool affine(const models::Coupling& layer) { return layer.subnets.size() == 2; }
 
 // How many elements are not the same bit for bit.
 std::int64_t elements_that_differ(const Tensor& a, const Tensor& b) {
@@ -137,12 +137,12 @@ std::int64_t elements_that_differ(const Tensor& a, const Tensor& b) {
 }
 
 // Runs the chain, keeps the state in front of every layer, and walks back.
-nlohmann::json walk_back(const std::vector<Coupling>& chain, const Halves& input) {
+nlohmann::json walk_back(const std::vector<models::Coupling>& chain, const Halves& input) {
   const NoGrad guard;
   std::vector<Halves> states{input};
   std::vector<ops::Correction> corrections;
   Cost additive_cost, affine_cost, all;
-  for (const Coupling& layer : chain) {
+  for (const models::Coupling& layer : chain) {
     const auto changed = static_cast<std::size_t>(layer.changed);
     const Tensor x = states.back()[changed];
     states.push_back(run_layer(layer, states.back()));
@@ -177,16 +177,16 @@ nlohmann::json walk_back(const std::vector<Coupling>& chain, const Halves& input
 
 // How far the parameters' gradients are from those of stored mode, all together, for some gradient
 // of the result.
-double gradient_error(const std::vector<Coupling>& chain, const Halves& input,
-                      const Tensors& parameters, Memory memory) {
+double gradient_error(const std::vector<models::Coupling>& chain, const Halves& input,
+                      const Tensors& parameters, models::MemoryMode memory) {
   Generator generator{11, 0};
   const Tensors probe{ops::normal(generator, input[0].shape(), input[0].dtype()),
                       ops::normal(generator, input[1].shape(), input[1].dtype())};
-  const auto gradients = [&](Memory mode) {
-    const ChainResult y = run_chain(chain, input[0], input[1], {.memory = mode});
+  const auto gradients = [&](models::MemoryMode mode) {
+    const models::ChainResult y = models::run_chain(chain, input[0], input[1], {.memory = mode});
     return grad({y.x1, y.x2}, parameters, probe);
   };
-  return error_of(gradients(memory), gradients(Memory::stored)).relative;
+  return error_of(gradients(memory), gradients(models::MemoryMode::stored)).relative;
 }
 
 void print(const nlohmann::json& report) {
@@ -217,27 +217,29 @@ void run_drift(const CommonOptions& common, const DriftOptions& options) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     network->to(dtype);
     const models::Flow flow = network->flow();
-    check(flow.levels.size() == 1, "drift: takes a network with one chain, SAIN or IRN x2");
+    check(flow.levels.size() == 1, "drift: takes a network with one chain; ", network->name(), " x",
+          network->scale(), " has ", flow.levels.size());
     Tensor x = ops::cast(image, dtype);
     for (int i = 0; i < flow.levels[0].haar; ++i) x = ops::haar(x);
-    const std::vector<Coupling>& down = flow.levels[0].chain;
+    const std::vector<models::Coupling>& down = flow.levels[0].chain;
     // Down, and up from what is left of it for upscaling.
     Generator generator{12, 0};
     const Halves up_input{network->downscale(ops::cast(image, dtype)).detach(),
                           network->sample_latent(split(x)[1].shape(), generator).detach()};
-    const std::tuple<const char*, std::vector<Coupling>, Halves> passes[] = {
-        {"down", down, split(x)}, {"up", inverse(down), up_input}};
+    const std::tuple<const char*, std::vector<models::Coupling>, Halves> passes[] = {
+        {"down", down, split(x)}, {"up", models::inverse(down), up_input}};
     for (const auto& [name, chain, input] : passes) {
       nlohmann::json part = walk_back(chain, input);
       part["dtype"] = concat_text(dtype);
       part["pass"] = name;
       Tensors parameters;
-      for (const Coupling& layer : chain)
-        for (const Subnet& subnet : layer.subnets)
+      for (const models::Coupling& layer : chain)
+        for (const models::Subnet& subnet : layer.subnets)
           parameters.insert(parameters.end(), subnet.parameters.begin(), subnet.parameters.end());
       part["reversible_gradient_error"] =
-          gradient_error(chain, input, parameters, Memory::reversible);
-      part["exact_gradient_error"] = gradient_error(chain, input, parameters, Memory::exact);
+          gradient_error(chain, input, parameters, models::MemoryMode::reversible);
+      part["exact_gradient_error"] =
+          gradient_error(chain, input, parameters, models::MemoryMode::exact);
       report["parts"].push_back(part);
     }
   }

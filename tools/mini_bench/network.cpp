@@ -1,4 +1,5 @@
 // mini_bench step and mini_bench roundtrip.
+#include <algorithm>
 #include <fmt/format.h>
 #include <iostream>
 #include <sys/resource.h>
@@ -6,21 +7,23 @@
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/safetensors.h"
-#include "models/rescaler.h"
+#include "nn/optimizer.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
 #include "tools/mini_bench/measure.h"
-#include "train/objective.h"
-#include "train/optimizer.h"
+#include "tools/mini_bench/networks.h"
+#include "train/fields.h"
 #include "train/pass.h"
+#include "train/recipes/registry.h"
+#include "train/recipes/sain.h"
 
 namespace mini::bench {
 namespace {
 
 // The network and what goes in.
 struct Setting {
-  std::unique_ptr<models::Rescaler> network;
+  std::shared_ptr<models::InvertibleRescaler> network;
   Tensor hr, lr_reference, z;
 };
 
@@ -29,11 +32,9 @@ Setting make_setting_on_host(const NetworkOptions& options) {
   const std::int64_t side = options.size, small = side / options.scale;
   if (options.from.empty()) {
     check(side % options.scale == 0, "size ", side, " is no multiple of scale ", options.scale);
-    auto network = models::make_rescaler({.network = options.network,
-                                          .scale = options.scale,
-                                          .enhanced_blocks = options.enhanced,
-                                          .vanilla_blocks = options.vanilla},
-                                         generator);
+    auto network = make_invertible(
+        network_config(options.network, {options.scale, options.enhanced, options.vanilla}),
+        generator);
     const Tensor hr = ops::uniform(generator, {options.batch, 3, side, side});
     return {std::move(network), hr, resize_bicubic(hr, 1.0 / static_cast<double>(options.scale)),
             ops::normal(generator,
@@ -46,7 +47,7 @@ Setting make_setting_on_host(const NetworkOptions& options) {
   };
   Setting setting{nullptr, take("bench.hr"), take("bench.lr_reference"), take("bench.z")};
   check(setting.hr.defined(), options.from, ": holds no bench.hr");
-  setting.network = models::make_rescaler(models::recognise_rescaler(tensors), generator);
+  setting.network = make_invertible(models::recognise_network(tensors), generator);
   setting.network->load_state_dict(tensors);
   return setting;
 }
@@ -64,12 +65,27 @@ Setting make_setting(const NetworkOptions& options, Device device) {
 double gflop_of(const models::Flow& flow, std::int64_t scale, const Tensor& hr) {
   double weights = 0;
   for (const models::Flow::Level& level : flow.levels)
-    for (const Coupling& layer : level.chain)
-      for (const Subnet& subnet : layer.subnets)
+    for (const models::Coupling& layer : level.chain)
+      for (const models::Subnet& subnet : layer.subnets)
         for (const Tensor& tensor : subnet.parameters)
           if (tensor.rank() == 4) weights += static_cast<double>(tensor.numel());
   const double pixels = static_cast<double>(hr.numel()) / 3 / static_cast<double>(scale * scale);
   return 2e-9 * weights * pixels;
+}
+
+// What the network's paper trains it by.
+std::unique_ptr<train::Recipe> make_recipe(const Setting& setting, const NetworkOptions& options) {
+  train::RecipeConfig config(models::find_network(setting.network->name()).recipe);
+  const std::vector<nn::Field> fields = config.fields();
+  const auto set = [&](const std::string& key, std::int64_t value) {
+    if (std::any_of(fields.begin(), fields.end(),
+                    [&](const nn::Field& field) { return field.path == key; }))
+      train::set_field(fields, concat_text(key, '=', value), {});
+  };
+  set("loss.lambda_forw", setting.network->scale() == 4 ? 16 : 4);
+  set("codec.quality", options.quality);
+  Generator unused{0, 0};
+  return config.make(setting.network, unused);
 }
 
 // Highest resident memory of the process so far, in bytes.
@@ -129,17 +145,17 @@ void run(const char* name, double gflop, const CommonOptions& common, const Netw
 
 void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const Setting setting = make_setting(options, common.device);
-  const models::Rescaler& network = *setting.network;
+  const models::InvertibleRescaler& network = *setting.network;
+  const std::unique_ptr<train::Recipe> recipe = make_recipe(setting, options);
   setting.network->set_memory(options.memory);
-  const train::ObjectiveOptions weights{.lambda_forw = network.scale() == 4 ? 16.0 : 4.0,
-                                        .qualities = {options.quality}};
+  const train::Batch batch{setting.hr, setting.lr_reference};
   if (!options.results.empty()) {
-    const train::SainObjective objective(weights);
     // One step's losses and gradients for the given latent; no update.
+    const auto* const sain = dynamic_cast<const train::SainRecipe*>(recipe.get());
+    check(sain != nullptr, "--results: are of SAIN's training alone");
     check(setting.z.defined() && setting.lr_reference.defined(), options.from,
           ": holds no bench.z or no bench.lr_reference");
-    const train::Losses losses =
-        objective(network, setting.hr, setting.lr_reference, setting.z, options.quality);
+    const train::Losses losses = sain->losses(batch, setting.z, options.quality);
     backward(losses.total);
     io::TensorFile file;
     for (const auto& term : losses.terms)
@@ -150,10 +166,13 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     io::write_safetensors(options.results, file);
     setting.network->zero_grad();
   }
-  const auto objective = train::make_objective(network.name(), weights);
-  train::Adam adam(network.named_parameters(), {.weight_decay = 1e-5});
-  train::TrainingPass pass(network, *objective, {.replay = options.replay});
+  const auto adam = nn::make_optimizer(network.named_parameters(), {.weight_decay = 1e-5});
+  train::Pass pass(options.replay);
   Generator generator{10, 0};
+  train::Work work{.parameters = network.parameters()};
+  work.losses = [&](const train::Batch& images, Generator& random) {
+    return recipe->losses(0, images, work.variant, random, {});
+  };
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   const bool replayed = options.replay && common.device.is_cuda();
@@ -161,10 +180,11 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     // Gradients keep their memory, so that it counts as what is there between steps; those of a
     // replayed pass do so anyway.
     if (replayed) setting.network->zero_grad();
-    for (const Tensor& parameter : network.parameters())
+    for (const Tensor& parameter : work.parameters)
       if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);
-    const auto values = pass.run(setting.hr, setting.lr_reference, generator);
-    adam.step(2e-4, train::clip_factor(values.back().second, 10));
+    work.variant = recipe->variant(0, generator);
+    const train::PassResult result = pass.run(work, batch, generator);
+    adam->step(2e-4, nn::clip_factor(result.gradient_norm, 10));
   });
 }
 

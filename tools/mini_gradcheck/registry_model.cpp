@@ -1,5 +1,6 @@
 // Functions that SAIN needs: coupling, mixture, JPEG simulator, losses.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -126,20 +127,28 @@ double soft_round(double v) {
   return result;
 }
 
+// The coefficients of one block of a plane [H,W].
+Array coefficients_of(const Array& plane, const Shape& block) {
+  Array coefficients({8, 8});
+  for_each({8, 8}, [&](const Shape& f) {
+    for_each({8, 8}, [&](const Shape& p) {
+      coefficients[f] += dct(f[0], p[0]) * dct(f[1], p[1]) *
+                         (plane[{8 * block[0] + p[0], 8 * block[1] + p[1]}] - 128);
+    });
+  });
+  return coefficients;
+}
+
 // Codes and decodes one plane [H,W], block by block.
 void code_plane(Array& plane, bool chroma, double quality) {
   for_each({plane.shape[0] / 8, plane.shape[1] / 8}, [&](const Shape& block) {
     const auto pixel = [&](std::int64_t i, std::int64_t j) -> double& {
       return plane[{8 * block[0] + i, 8 * block[1] + j}];
     };
-    Array coefficients({8, 8});
+    Array coefficients = coefficients_of(plane, block);
     for_each({8, 8}, [&](const Shape& f) {
-      double sum = 0;
-      for_each({8, 8}, [&](const Shape& p) {
-        sum += dct(f[0], p[0]) * dct(f[1], p[1]) * (pixel(p[0], p[1]) - 128);
-      });
       const double step = quantisation_step(chroma, f[0], f[1], quality);
-      coefficients[f] = step * soft_round(sum / step);
+      coefficients[f] = step * soft_round(coefficients[f] / step);
     });
     for_each({8, 8}, [&](const Shape& p) {
       double sum = 128;
@@ -150,22 +159,32 @@ void code_plane(Array& plane, bool chroma, double quality) {
   });
 }
 
-Array jpeg_reference(const Array& x, const std::vector<double>& quality) {
+double quality_of(const std::vector<double>& quality, std::int64_t n) {
+  return quality[quality.size() == 1 ? 0 : static_cast<std::size_t>(n)];
+}
+
+// Y, Cb and Cr of image n, padded to multiples of 16 by repeating the last row and column.
+std::array<Array, 3> jpeg_planes(const Array& x, std::int64_t n) {
   const std::int64_t h = (x.shape[2] + 15) / 16 * 16, w = (x.shape[3] + 15) / 16 * 16;
+  Array y({h, w}), cb({h / 2, w / 2}), cr = cb;
+  for_each({h, w}, [&](const Shape& i) {
+    const auto colour = [&](std::int64_t c) {
+      return 255 * x[{n, c, std::min(i[0], x.shape[2] - 1), std::min(i[1], x.shape[3] - 1)}];
+    };
+    const double r = colour(0), g = colour(1), b = colour(2);
+    y[i] = 0.299 * r + 0.587 * g + 0.114 * b;
+    const Shape half{i[0] / 2, i[1] / 2};
+    cb[half] += (-0.168736 * r - 0.331264 * g + 0.5 * b + 128) / 4;
+    cr[half] += (0.5 * r - 0.418688 * g - 0.081312 * b + 128) / 4;
+  });
+  return {y, cb, cr};
+}
+
+Array jpeg_reference(const Array& x, const std::vector<double>& quality) {
   Array result(x.shape);
   for (std::int64_t n = 0; n < x.shape[0]; ++n) {
-    const double q = quality[quality.size() == 1 ? 0 : static_cast<std::size_t>(n)];
-    Array y({h, w}), cb({h / 2, w / 2}), cr = cb;
-    for_each({h, w}, [&](const Shape& i) {  // repeats the last row and column
-      const auto colour = [&](std::int64_t c) {
-        return 255 * x[{n, c, std::min(i[0], x.shape[2] - 1), std::min(i[1], x.shape[3] - 1)}];
-      };
-      const double r = colour(0), g = colour(1), b = colour(2);
-      y[i] = 0.299 * r + 0.587 * g + 0.114 * b;
-      const Shape half{i[0] / 2, i[1] / 2};
-      cb[half] += (-0.168736 * r - 0.331264 * g + 0.5 * b + 128) / 4;
-      cr[half] += (0.5 * r - 0.418688 * g - 0.081312 * b + 128) / 4;
-    });
+    const double q = quality_of(quality, n);
+    auto [y, cb, cr] = jpeg_planes(x, n);
     code_plane(y, false, q);
     code_plane(cb, true, q);
     code_plane(cr, true, q);
@@ -215,6 +234,54 @@ Row jpeg_row(bool one_quality) {
               diff_jpeg(zeros({1, 3, 16, 16}), std::vector<double>{50, 60});
             },
             "diff_jpeg: "}}};
+}
+
+Array jpeg_bits_reference(const Array& x, const std::vector<double>& quality) {
+  Array bits({x.shape[0]});
+  for (std::int64_t n = 0; n < x.shape[0]; ++n) {
+    const auto planes = jpeg_planes(x, n);
+    for (std::size_t plane = 0; plane < 3; ++plane)
+      for_each({planes[plane].shape[0] / 8, planes[plane].shape[1] / 8}, [&](const Shape& block) {
+        const Array coefficients = coefficients_of(planes[plane], block);
+        bits[{n}] += 7.23;
+        for_each({8, 8}, [&](const Shape& f) {
+          const double step = std::clamp(
+              std::round(quantisation_step(plane > 0, f[0], f[1], quality_of(quality, n))), 1.0,
+              255.0);
+          if (f[0] + f[1] > 0)
+            bits[{n}] += 3.15 * std::log2(0.8 + std::hypot(coefficients[f] / step, 0.2));
+        });
+      });
+  }
+  return bits;
+}
+
+Row jpeg_bits_row(bool one_quality) {
+  const auto sample = [=](Sampler& s) {
+    const Shape shape{s.extent(2), 3, s.extent(2), s.round() == 2 ? 17 : s.extent(3)};
+    std::vector<double> quality;
+    for (std::int64_t n = 0; n < (one_quality ? 1 : shape[0]); ++n)
+      quality.push_back(static_cast<double>(s.between(5, 95)));
+    std::string text;
+    for (const double q : quality) text += concat_text(" q", q);
+    return make_case(
+        {s.input(shape, uniform(0, 1))},
+        [=](const Tensors& x) {
+          return one_quality ? jpeg_bits(x[0], quality[0]) : jpeg_bits(x[0], quality);
+        },
+        [=](const Arrays& x) { return jpeg_bits_reference(x[0], quality); }, text);
+  };
+  return {"jpeg_bits",
+          sample,
+          {.smallest = 3},
+          {{[] {
+              jpeg_bits(zeros({1, 1, 16, 16}), 75);
+            },
+            "jpeg_bits: input must be RGB [N,3,H,W]"},
+           {[] {
+              jpeg_bits(zeros({1, 3, 16, 16}), 101);
+            },
+            "diff_jpeg: quality"}}};
 }
 
 // ── Losses ───────────────────────────────────────────────────────────────────────────────────────
@@ -303,6 +370,8 @@ std::vector<Row> model_rows() {
          "sample_mixture: noise must be two tensors [..,5]"}}},
       jpeg_row(true),
       jpeg_row(false),
+      jpeg_bits_row(true),
+      jpeg_bits_row(false),
   };
 }
 

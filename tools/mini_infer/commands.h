@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "infer/evaluate.h"
 #include "io/image.h"
 #include "tools/mini_infer/model.h"
-#include "train/evaluate.h"
 
 namespace mini::infer {
 
@@ -19,7 +19,11 @@ struct ScaleOptions {
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path output;
   io::ImageFormat format = io::ImageFormat::png;  // of files written into a folder
-  int quality = 95;                               // of JPEG and WebP
+  io::EncodeOptions encode{};
+  std::int64_t target_bytes =
+      0;                  // of each file: the highest quality that fits; 0: as `encode` says
+  double target_bpp = 0;  // the same in bits for each pixel of the file
+  bool strip = false;     // leave Exif data and colour profiles out
 };
 int scale_images(const ModelOptions& model, const ScaleOptions& options);
 
@@ -37,7 +41,7 @@ struct EvaluateFiles {
   std::vector<std::filesystem::path> places;
   std::filesystem::path json, markdown;  // empty: not written
 };
-int evaluate_model(const ModelOptions& model, const train::EvaluateOptions& options,
+int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
                    const EvaluateFiles& files);
 
 // info (info.cpp)

@@ -1,11 +1,10 @@
 // Describes a file of weights. Its names and texts are a stranger's: every line is made printable.
 #include <fmt/core.h>
 
+#include "infer/weights.h"
 #include "io/tensor_file.h"
-#include "models/rescaler.h"
+#include "models/registry.h"
 #include "tools/mini_infer/commands.h"
-#include "train/checkpoint.h"
-#include "train/weights.h"
 
 namespace mini::infer {
 namespace {
@@ -19,20 +18,20 @@ void print_line(fmt::format_string<Parts...> format, Parts&&... parts) {
 }
 
 void describe_network(const nn::StateDict& state) {
-  models::RescalerConfig config;
+  models::NetworkConfig config;
   try {
-    config = models::recognise_rescaler(state);
+    config = models::recognise_network(state);
   } catch (const Error&) {
     print_line("network     none that mini_infer runs");
     return;
   }
-  std::string blocks;
-  if (config.enhanced_blocks > 0) blocks = fmt::format("{} enhanced and ", config.enhanced_blocks);
-  print_line("network     {} x{}, {}{} vanilla blocks, growth {}", config.network, config.scale,
-             blocks, config.vanilla_blocks, config.growth);
+  std::string options;
+  for (const nn::Field& field : config.fields())
+    if (field.path != "scale") options += fmt::format(", {} {}", field.path, nn::text_of(field));
+  print_line("network     {} x{}{}", config.name(), config.scale(), options);
   try {
     Generator generator{0, 0};
-    const auto network = models::make_rescaler(config, generator);
+    const auto network = config.make(generator);
     network->load_state_dict(state);
     print_line("parameters  {}", network->parameter_count());
   } catch (const Error& error) {
@@ -67,13 +66,14 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
     bytes += tensor.bytes();
     width = std::max(width, std::min(printable(name).size(), widest_name));
   }
-  const bool checkpoint = train::is_checkpoint(file);
+  const bool checkpoint = is_checkpoint(file);
   print_line("file        {}", path.string());
   print_line("format      {}{}", io::name_of(io::tensor_format(path)),
              checkpoint ? ", checkpoint of mini_train" : "");
-  if (checkpoint) print_line("step        {}", train::load_checkpoint(path).step);
-  const train::FoundWeights found = train::find_weights(
-      checkpoint ? train::model_of(file) : file.tensors, weights_key, is_network, path);
+  if (const auto step = file.metadata.find("step"); checkpoint && step != file.metadata.end())
+    print_line("step        {}", step->second);
+  const FoundWeights found =
+      find_weights(checkpoint ? network_of(file) : file.tensors, weights_key, is_network, path);
   if (!found.key.empty()) print_line("found       {}", found.note());
   describe_network(found.state);
   print_line("tensors     {}, {} elements, {:.1f} MiB", file.tensors.size(), elements,

@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 #include <map>
 
+#include "infer/images.h"
 #include "io/image.h"
 #include "tensor/error.h"
-#include "train/image_set.h"
 
 namespace mini::infer {
 namespace fs = std::filesystem;
@@ -32,7 +32,7 @@ std::vector<Job> plan_folder_jobs(const std::vector<fs::path>& inputs, const fs:
         ": is a file, a folder is needed for the results");
   std::vector<Job> jobs;
   for (const fs::path& input : inputs)
-    for (const fs::path& image : train::find_images({input})) {
+    for (const fs::path& image : find_images({input})) {
       const fs::path name =
           fs::is_directory(input) ? image.lexically_relative(input) : image.filename();
       jobs.push_back({image, (folder / name).replace_extension(extension)});
@@ -48,12 +48,16 @@ std::vector<Job> plan_jobs(const std::vector<fs::path>& inputs, const fs::path& 
   return checked({{inputs.front(), output}});
 }
 
-Tensor read_input(const fs::path& path) {
+void tell(const fs::path& path, const std::string& text) {
+  fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(text));
+}
+
+Input read_input(const fs::path& path) {
   std::vector<std::string> notices;
-  const Tensor image = io::read_image(path, {.notices = &notices});
-  for (const std::string& notice : notices)
-    fmt::print(stderr, "mini_infer: {}: {}\n", path.string(), notice);
-  return image;
+  Input input;
+  input.image = io::read_image(path, {.notices = &notices, .metadata = &input.metadata});
+  for (const std::string& notice : notices) tell(path, notice);
+  return input;
 }
 
 int run_jobs(const std::vector<Job>& jobs, const std::function<void(const Job&)>& work) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/metadata.h"
 #include "tensor/tensor.h"
 
 namespace mini::infer {
@@ -24,8 +25,15 @@ std::vector<Job> plan_folder_jobs(const std::vector<std::filesystem::path>& inpu
                                   const std::filesystem::path& folder,
                                   const std::string& extension);
 
-// io::read_image; what it notices is told on stderr.
-Tensor read_input(const std::filesystem::path& path);
+// Says something about a file on stderr.
+void tell(const std::filesystem::path& path, const std::string& text);
+
+// io::read_image; what it notices is told.
+struct Input {
+  Tensor image;
+  io::Metadata metadata;
+};
+Input read_input(const std::filesystem::path& path);
 
 // Does the jobs in order; the folder of an output is made before the job is done. A job that fails
 // is reported on stderr and does not stop the others. Returns the exit code: 1 if any failed.

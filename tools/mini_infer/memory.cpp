@@ -30,7 +30,7 @@ void keep_memory_tight() {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-train::MemoryLimit set_memory_limit(std::size_t bytes) {
+MemoryLimit set_memory_limit(std::size_t bytes) {
   constexpr std::size_t reserve = 8'000'000;  // stacks of threads, small blocks
   const MemoryStats tensors = allocator({}).stats();
   const std::size_t in_tensors = tensors.live + tensors.cached;

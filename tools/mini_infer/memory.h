@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "train/scaler.h"
+#include "infer/scaler.h"
 
 namespace mini::infer {
 
@@ -16,6 +16,6 @@ void keep_memory_tight();
 
 // The limit for a scaler that will be used from now on. Also limits what the allocator keeps for
 // reuse.
-train::MemoryLimit set_memory_limit(std::size_t bytes);
+MemoryLimit set_memory_limit(std::size_t bytes);
 
 }  // namespace mini::infer

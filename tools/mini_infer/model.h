@@ -6,15 +6,16 @@
 #include <memory>
 #include <string>
 
+#include "infer/scaler.h"
 #include "models/rescaler.h"
-#include "train/scaler.h"
 
 namespace mini::infer {
 
 struct ModelOptions {
   std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
   std::string weights_key = {};   // below which they stand in the file; empty: found
-  std::string model;              // sain, irn, bicubic; empty: what the weights are
+  bool raw_weights = false;       // of a checkpoint, also where it has an average of them
+  std::string model;              // a network or bicubic; empty: what the weights are
   std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
   bool sample_latent = false;
   std::uint64_t seed = 0;
@@ -24,7 +25,7 @@ struct ModelOptions {
 
 struct Model {
   std::unique_ptr<models::Rescaler> network;  // null: bicubic
-  std::unique_ptr<train::Scaler> scaler;
+  std::unique_ptr<Scaler> scaler;
 };
 
 // Whether they are of a network that mini_infer runs.

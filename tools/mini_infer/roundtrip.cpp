@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
+#include "infer/metrics.h"
+#include "infer/picture.h"
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/jobs.h"
-#include "train/metrics.h"
-#include "train/picture.h"
 
 namespace mini::infer {
 namespace fs = std::filesystem;
@@ -23,39 +23,38 @@ const char* extension_of(io::ImageFormat format) {
   return "";
 }
 
-void print_line(const std::string& image, const std::string& codec, const train::Scaler& scaler,
-                const Tensor& original, const train::RoundTrip& trip) {
+void print_line(const std::string& image, const std::string& codec, const Scaler& scaler,
+                const Tensor& original, const RoundTrip& trip) {
   const std::int64_t border = scaler.scale();
   // SSIM has a window of 11 pixels.
   const bool large = std::min(original.size(0), original.size(1)) >= 11 + 2 * border;
   const auto text = [&](const auto& metric, int digits) {
-    return large
-               ? fmt::format("{:.{}f}", metric(original, trip.hr, train::Colour::y, border), digits)
-               : std::string("-");
+    return large ? fmt::format("{:.{}f}", metric(original, trip.hr, Colour::y, border), digits)
+                 : std::string("-");
   };
   const auto pixels = static_cast<double>(trip.lr.size(0) * trip.lr.size(1));
   fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6.3f}\n", printable(image), codec,
-             scaler.name(), text(train::psnr, 3), text(train::ssim, 4), trip.file.size(),
+             scaler.name(), text(psnr, 3), text(ssim, 4), trip.file.size(),
              8 * static_cast<double>(trip.file.size()) / pixels);
 }
 
 // One image through one codec by every method; `stem` begins the names of the files.
-void round_trip_one(const std::vector<const train::Scaler*>& methods, const Job& job,
+void round_trip_one(const std::vector<const Scaler*>& methods, const Job& job,
                     const Tensor& original, io::ImageFormat format, int quality) {
   const std::string codec = fmt::format("{}{}", io::name_of(format), quality);
   const std::string stem = fs::path(job.output).replace_extension().string() + "_" + codec;
   std::vector<Tensor> pictures = {original}, differences;
-  train::RoundTrip last;
-  for (const train::Scaler* method : methods) {
-    last = train::round_trip(*method, original, format, quality);
+  RoundTrip last;
+  for (const Scaler* method : methods) {
+    last = round_trip(*method, original, format, quality);
     print_line(job.input.filename().string(), codec, *method, original, last);
     pictures.push_back(last.hr);
-    differences.push_back(train::difference_map(original, last.hr, gain));
+    differences.push_back(difference_map(original, last.hr, gain));
   }
   io::write_file_atomically(stem + "_lr" + extension_of(format), last.file);
   io::write_image(stem + "_restored.png", last.hr);
-  io::write_image(stem + "_compare.png", train::side_by_side(pictures));
-  io::write_image(stem + "_difference.png", train::side_by_side(differences));
+  io::write_image(stem + "_compare.png", side_by_side(pictures));
+  io::write_image(stem + "_difference.png", side_by_side(differences));
 }
 
 }  // namespace
@@ -64,13 +63,13 @@ int round_trips(const ModelOptions& model_options, const RoundTripOptions& optio
   const auto jobs = plan_folder_jobs(options.inputs, options.output, ".png");
   if (jobs.size() == 1) io::read_image(jobs.front().input);  // a wrong name is told at once
   const Model model = load_model(model_options);
-  const auto bicubic = train::bicubic_scaler(model.scaler->scale());
-  std::vector<const train::Scaler*> methods = {bicubic.get()};
+  const auto bicubic = bicubic_scaler(model.scaler->scale());
+  std::vector<const Scaler*> methods = {bicubic.get()};
   if (model.network != nullptr) methods.push_back(model.scaler.get());
   fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6}\n", "image", "codec", "method", "PSNR-Y",
              "SSIM-Y", "LR bytes", "bpp");
   return run_jobs(jobs, [&](const Job& job) {
-    const Tensor original = read_input(job.input);
+    const Tensor original = read_input(job.input).image;
     for (const io::ImageFormat format : options.formats)
       for (const int quality : options.qualities)
         round_trip_one(methods, job, original, format, quality);

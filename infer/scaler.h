@@ -1,0 +1,62 @@
+// Making photographs small and large again, in 8 bits: one interface for a network and for bicubic
+// interpolation, so that whatever compares them treats them alike.
+// Read next: infer/evaluate.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/image.h"
+#include "models/rescaler.h"
+
+namespace mini::infer {
+
+// Images are uint8 [H,W,3].
+class Scaler {
+ public:
+  virtual ~Scaler() = default;
+  virtual std::string name() const = 0;
+  virtual std::int64_t scale() const = 0;
+
+  // [H,W,3] of any size -> [ceil(H/s),ceil(W/s),3]. A side that is no multiple of s is continued by
+  // repeating its last pixels.
+  Tensor downscale(const Tensor& image) const;
+  // [h,w,3] -> [s·h,s·w,3].
+  Tensor upscale(const Tensor& image) const;
+
+ protected:
+  virtual Tensor down(const Tensor& image) const = 0;
+  virtual Tensor up(const Tensor& image) const = 0;
+};
+
+// MATLAB's imresize both ways.
+std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale);
+
+// How much memory a process may have: a network then runs in strips (RowStream in
+// models/rescaler.h). The pixels do not depend on it.
+struct MemoryLimit {
+  std::size_t bytes = std::numeric_limits<std::size_t>::max();
+  std::size_t outside = 0;  // of these, what is not in tensors: the program, its stacks
+};
+// The network, which must outlive the scaler. The latent is zero, or drawn from `latent_seed`: the
+// same for every image of one size. An image that cannot be scaled within the limit is an Error,
+// which names the least that would do.
+std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
+                                       std::optional<std::uint64_t> latent_seed = std::nullopt,
+                                       const MemoryLimit& limit = {});
+
+// What becomes of an image that is made small, stored, and made large again.
+struct RoundTrip {
+  Tensor lr;       // as sent to the codec
+  io::Bytes file;  // what is stored
+  Tensor decoded;  // LR as the codec gives it back
+  Tensor hr;       // of the original's size
+};
+RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
+                     int quality);
+
+}  // namespace mini::infer

@@ -1,0 +1,33 @@
+#include "tools/mini_bench/networks.h"
+
+#include <algorithm>
+
+#include "train/fields.h"
+
+namespace mini::bench {
+
+models::NetworkConfig network_config(const std::string& name, const NetworkSize& size) {
+  models::NetworkConfig config(name);
+  const std::vector<nn::Field> fields = config.fields();
+  const auto set = [&](const char* key, std::int64_t value) {
+    const bool known = std::any_of(fields.begin(), fields.end(),
+                                   [&](const nn::Field& field) { return field.path == key; });
+    if (known && value != 0) train::set_field(fields, concat_text(key, '=', value), {});
+  };
+  set("scale", size.scale);
+  set("enhanced_blocks", size.enhanced_blocks);
+  set("vanilla_blocks", size.vanilla_blocks);
+  return config;
+}
+
+std::unique_ptr<models::InvertibleRescaler> make_invertible(const models::NetworkConfig& config,
+                                                            Generator& generator) {
+  std::unique_ptr<models::Rescaler> network = config.make(generator);
+  auto* const invertible = dynamic_cast<models::InvertibleRescaler*>(network.get());
+  check(invertible != nullptr, network->name(), " is no invertible network; mini_bench measures ",
+        "those alone");
+  network.release();
+  return std::unique_ptr<models::InvertibleRescaler>(invertible);
+}
+
+}  // namespace mini::bench

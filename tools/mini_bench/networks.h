@@ -1,0 +1,21 @@
+// The networks that mini_bench measures: invertible ones, whose parts it looks into.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "models/invertible/invertible_rescaler.h"
+#include "models/registry.h"
+
+namespace mini::bench {
+
+// Zeros stand for the paper's values; what a network does not have is left out.
+struct NetworkSize {
+  std::int64_t scale = 2, enhanced_blocks = 0, vanilla_blocks = 0;
+};
+models::NetworkConfig network_config(const std::string& name, const NetworkSize& size);
+// Throws for a network that is not invertible.
+std::unique_ptr<models::InvertibleRescaler> make_invertible(const models::NetworkConfig& config,
+                                                            Generator& generator);
+
+}  // namespace mini::bench

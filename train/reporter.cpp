@@ -1,0 +1,107 @@
+#include "train/reporter.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ostream>
+
+#include "io/file.h"
+#include "train/checkpoint.h"
+
+namespace mini::train {
+namespace {
+namespace fs = std::filesystem;
+
+// "jpeg 75: 31.02 dB (bicubic 29.80)"
+std::string validation_text(const infer::Evaluation& table) {
+  std::string text;
+  char numbers[64];
+  for (std::size_t i = 0; i + 1 < table.rows.size(); i += 2) {
+    const infer::EvaluationRow &ours = table.rows[i], &bicubic = table.rows[i + 1];
+    std::snprintf(numbers, sizeof numbers, "%.3f dB (bicubic %.3f)", ours.mean.psnr_y,
+                  bicubic.mean.psnr_y);
+    text +=
+        concat_text(i == 0 ? "" : ", ", io::name_of(ours.format), " ", ours.quality, ": ", numbers);
+  }
+  return text;
+}
+
+}  // namespace
+
+void Means::add(const Values& values) {
+  for (const auto& [name, value] : values) {
+    auto sum = std::find_if(sums_.begin(), sums_.end(),
+                            [&, &wanted = name](const Sum& one) { return one.name == wanted; });
+    if (sum == sums_.end()) sum = sums_.insert(sum, Sum{.name = name});
+    sum->sum += value;
+    ++sum->count;
+  }
+}
+
+Means::Values Means::means() const {
+  Values means;
+  for (const Sum& one : sums_) means.emplace_back(one.name, one.sum / one.count);
+  return means;
+}
+
+Reporter::Reporter(ReporterOptions options)
+    : options_(std::move(options)), nowhere_(std::make_unique<std::ostream>(nullptr)) {
+  std::ostream& out = options_.out != nullptr ? *options_.out : *nowhere_;
+  progress_ = std::make_unique<Progress>(out, options_.columns, options_.first_step, options_.steps,
+                                         options_.processes);
+  if (options_.folder.empty()) return;
+  // A new run starts a new log, whatever a run that ended before its first checkpoint left.
+  log_ = std::make_unique<JsonLog>(options_.folder / "log.jsonl",
+                                   options_.resumed ? options_.first_step : std::int64_t{-1});
+  if (options_.log.tensorboard)
+    board_ =
+        std::make_unique<TensorBoard>(options_.folder / "tensorboard", options_.first_step + 1);
+}
+
+Reporter::~Reporter() = default;
+
+void Reporter::message(const std::string& text) { progress_->message(text); }
+
+void Reporter::event(const std::string& name, std::int64_t step, const LogRecord& record) {
+  if (log_) log_->write(name, step, record);
+}
+
+void Reporter::step(std::int64_t step, const Means::Values& values, double lr) {
+  means_.add(values);
+  const Means::Values means = means_.means();
+  const bool line_due = step % options_.log.every == 0 || step == options_.steps;
+  progress_->update(step, means, line_due);
+  if (!line_due) return;
+  LogRecord record(means.begin(), means.end());
+  record.emplace_back("lr", lr);
+  event("train", step, record);
+  if (board_) {
+    for (const auto& [name, value] : means) board_->scalar("train/" + name, value, step);
+    board_->scalar("train/lr", lr, step);
+  }
+  means_ = {};
+}
+
+void Reporter::validation(std::int64_t step, const Validation& result) {
+  LogRecord record;
+  for (const infer::EvaluationRow& row : result.table.rows) {
+    const std::string key =
+        concat_text("psnr_y_", row.method, "_", io::name_of(row.format), row.quality);
+    record.emplace_back(key, row.mean.psnr_y);
+    if (board_) board_->scalar("validation/" + key, row.mean.psnr_y, step);
+  }
+  event("validation", step, record);
+  message(concat_text("step ", step, ", PSNR-Y ", validation_text(result.table)));
+  if (options_.folder.empty() || result.pictures.empty()) return;
+
+  const fs::path folder = options_.folder / "pictures" / checkpoint_path("", step).stem();
+  fs::create_directories(folder);
+  for (const Picture& picture : result.pictures) {
+    const io::Bytes png = io::encode(picture.image, io::ImageFormat::png, 100);
+    io::write_file_atomically(folder / (picture.name + ".png"), png);
+    if (board_)
+      board_->image("validation/" + picture.name, png, picture.image.size(0), picture.image.size(1),
+                    step);
+  }
+}
+
+}  // namespace mini::train

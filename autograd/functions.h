@@ -26,6 +26,7 @@ Tensor square(const Tensor& x);
 Tensor reciprocal(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor atan(const Tensor& x);
 Tensor relu(const Tensor& x);  // gradient 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 // x where x > 0, else slope·x; slope [C] has one value for each channel, dimension 1 of x.
@@ -87,11 +88,14 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // int64 labels [..] -> [..,classes] of ones and zeros; no gradient.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
 
-// ── Products (functions/matmul.cpp) ──────────────────────────────────────────────────────────────
+// ── Matrices (functions/matmul.cpp) ──────────────────────────────────────────────────────────────
 // [..,M,K] x [..,K,N] -> [..,M,N]; leading dimensions broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x [..,in], weight [out,in], bias [out] or undefined -> x·weightᵀ + bias [..,out]
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+// Of a square matrix [K,K]. A singular one has an inverse that is not finite, and log|det| -inf.
+Tensor inverse(const Tensor& matrix);
+Tensor log_abs_det(const Tensor& matrix);  // []
 
 // ── Convolution and pooling (functions/conv.cpp, functions/pool.cpp) ─────────────────────────────
 // x [N,C,H,W], weight [O,C/groups,kh,kw], bias [O] or undefined.
@@ -113,8 +117,13 @@ Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biase
                    double slope = 0.2);
 Tensor max_pool2d(const Tensor& x, const Pool2dParams& params);
 Tensor avg_pool2d(const Tensor& x, const Pool2dParams& params);  // counts the zeros of the padding
+// y[n,c,i] = x[n,c,indices[n,c,i]] for x [N,C,H,W], int64 indices [N,C,h,w] of h·W + w.
+Tensor gather_planes(const Tensor& x, const Tensor& indices);
+// The adjoint: y [N,C,H,W] = `shape`, zero where no index points.
+Tensor scatter_planes(const Tensor& x, const Tensor& indices, const Shape& shape);
 
-// ── Images (functions/image.cpp, functions/jpeg.cpp) ─────────────────────────────────────────────
+// ── Images (functions/image.cpp, resample.cpp, jpeg.cpp)
+// ─────────────────────────────────────────────
 Tensor pad2d(const Tensor& x, const Padding2d& padding, PadMode mode = PadMode::zero);
 // The adjoint of pad2d: [N,C,H+top+bottom,W+left+right] -> [N,C,H,W].
 Tensor pad2d_adjoint(const Tensor& x, const Padding2d& padding, PadMode mode);
@@ -130,6 +139,11 @@ Tensor resize_bicubic(const Tensor& x, double scale);
 // align_corners, points of which the outermost stay where they are.
 Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width,
                        bool align_corners = false);
+// The content-adaptive resampler (ops/resample.h): image [N,C,H,W], kernels and offsets [N,k²,h,w]
+// -> [N,C,h,w]. Each result is a weighted sum of k×k places, which lie `scale` pixels apart from
+// result to result and are moved by scale·offset; in between, the image is interpolated.
+Tensor adaptive_resample(const Tensor& image, const Tensor& kernels, const Tensor& offsets_h,
+                         const Tensor& offsets_v, std::int64_t scale);
 // The differentiable JPEG simulator (ops/jpeg.h has the formula): RGB [N,3,H,W] in [0,1] of
 // any size, quality 1..100. `quality` may be one number for the batch or one per image.
 Tensor diff_jpeg(const Tensor& x, std::span<const double> quality);

@@ -5,6 +5,10 @@
 
 #include "models/irn/irn.h"
 #include "models/sain/sain.h"
+#include "models/upscale/edsr.h"
+#include "models/upscale/rcan.h"
+#include "models/upscale/rdn.h"
+#include "models/upscale/rrdb_net.h"
 
 namespace mini::models {
 namespace {
@@ -37,7 +41,8 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 const std::vector<Network>& networks() {
-  static const std::vector<Network> all{entry<Sain>(), entry<Irn>()};
+  static const std::vector<Network> all{entry<Sain>(), entry<Irn>(),  entry<Edsr>(),
+                                        entry<Rdn>(),  entry<Rcan>(), entry<RrdbNet>()};
   return all;
 }
 

@@ -1,6 +1,7 @@
 #include "nn/init.h"
 
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "ops/elementwise.h"
@@ -33,6 +34,22 @@ Tensor xavier_normal(const Shape& shape, double gain, Generator& generator) {
 Tensor kaiming_normal(const Shape& shape, double gain, Generator& generator) {
   check(shape.rank() >= 2, "kaiming_normal: needs a weight of two or more dimensions, got ", shape);
   return normal(shape, gain * std::sqrt(2 / fan_in(shape)), generator);
+}
+
+Tensor orthogonal(std::int64_t size, Generator& generator) {
+  Tensor result = ops::cast(ops::normal(generator, {size, size}), DType::float64);
+  double* const rows = result.data<double>();
+  for (std::int64_t i = 0; i < size;
+       ++i) {  // Gram-Schmidt: each row loses its part along the others
+    double* const row = rows + i * size;
+    for (std::int64_t k = 0; k < i; ++k) {
+      const double along = std::inner_product(row, row + size, rows + k * size, 0.0);
+      for (std::int64_t j = 0; j < size; ++j) row[j] -= along * rows[k * size + j];
+    }
+    const double length = std::sqrt(std::inner_product(row, row + size, row, 0.0));
+    for (std::int64_t j = 0; j < size; ++j) row[j] /= length;
+  }
+  return ops::cast(result, DType::float32);
 }
 
 void initialise_as_pytorch(Module& module, Generator& generator) {

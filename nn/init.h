@@ -18,6 +18,9 @@ Tensor xavier_normal(const Shape& shape, double gain, Generator& generator);
 // deep into rectifiers", ICCV 2015).
 Tensor kaiming_normal(const Shape& shape, double gain, Generator& generator);
 
+// A random orthogonal matrix [size,size].
+Tensor orthogonal(std::int64_t size, Generator& generator);
+
 // What PyTorch's convolutions and linear layers start with: each weight of two or more dimensions
 // in `module`, and the bias beside it, from U(-1/√fan_in, 1/√fan_in). Other parameters stay.
 void initialise_as_pytorch(Module& module, Generator& generator);

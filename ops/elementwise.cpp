@@ -93,6 +93,8 @@ const char* name_of(Unary op) {
       return "sigmoid";
     case Unary::tanh:
       return "tanh";
+    case Unary::atan:
+      return "atan";
     case Unary::relu:
       return "relu";
     case Unary::softplus:

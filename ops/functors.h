@@ -45,6 +45,8 @@ struct UnaryOp {
       return functors::sigmoid(x);
     else if constexpr (op == Unary::tanh)
       return std::tanh(x);
+    else if constexpr (op == Unary::atan)
+      return std::atan(x);
     else if constexpr (op == Unary::relu)
       return x > T(0) || std::isnan(x) ? x : T(0);
     else if constexpr (op == Unary::softplus)
@@ -99,6 +101,8 @@ MINI_HOST_DEVICE inline void visit(Unary op, const F& f) {
       return f.template operator()<Unary::sigmoid>();
     case Unary::tanh:
       return f.template operator()<Unary::tanh>();
+    case Unary::atan:
+      return f.template operator()<Unary::atan>();
     case Unary::relu:
       return f.template operator()<Unary::relu>();
     case Unary::softplus:

@@ -24,6 +24,7 @@ enum class Unary {
   reciprocal,
   sigmoid,
   tanh,
+  atan,
   relu,
   softplus,
   leaky_relu,  // a: negative slope

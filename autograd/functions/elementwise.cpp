@@ -104,6 +104,11 @@ Tensor tanh(const Tensor& x) {
                          [](const Tensor& y, const Tensor& dy) { return dy - dy * square(y); });
 }
 
+Tensor atan(const Tensor& x) {
+  return unary(Unary::atan, x,
+               [](const Tensor& v, const Tensor& dy) { return dy / (square(v) + 1.0); });
+}
+
 Tensor relu(const Tensor& x) {
   return unary_by_output(Unary::relu, x, [](const Tensor& y, const Tensor& dy) {
     return dy * ops::unary(Unary::step, y);

@@ -1,9 +1,10 @@
-// Matrix products. For Y = A·B the gradients are dA = dY·Bᵀ and dB = Aᵀ·dY, each summed over the
+// Matrix products and inverses. For Y = A·B the gradients are dA = dY·Bᵀ and dB = Aᵀ·dY, each summed over the
 // batch dimensions along which its operand was broadcast.
 #include "ops/matmul.h"
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
+#include "ops/inverse.h"
 
 namespace mini {
 
@@ -27,6 +28,25 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   result[x.rank() - 1] = weight.size(0);
   const Tensor y = reshape(matmul(reshape(x, rows), transpose(weight, 0, 1)), result);
   return bias.defined() ? add(y, bias) : y;
+}
+
+// dM⁻¹ = -M⁻¹·dM·M⁻¹, and so the gradient is -M⁻ᵀ·dy·M⁻ᵀ.
+Tensor inverse(const Tensor& matrix) {
+  return record(
+      "inverse", {matrix}, ops::inverse(matrix).matrix,
+      [](const Backward& context, const Tensor& dy) {
+        const Tensor transposed = transpose(context.output(), 0, 1);
+        return Tensors{neg(matmul(matmul(transposed, dy), transposed))};
+      },
+      Save::output);
+}
+
+// d log|det M| = trace(M⁻¹·dM)
+Tensor log_abs_det(const Tensor& matrix) {
+  return record("log_abs_det", {matrix}, ops::inverse(matrix).log_abs_det,
+                [matrix](const Backward&, const Tensor& dy) {
+                  return Tensors{dy * transpose(inverse(matrix), 0, 1)};
+                });
 }
 
 }  // namespace mini

@@ -7,9 +7,6 @@
 #include "autograd/node.h"
 
 namespace mini {
-namespace {
-
-Tensor scatter_planes(const Tensor& x, const Tensor& indices, const Shape& shape);
 
 Tensor gather_planes(const Tensor& x, const Tensor& indices) {
   return record("gather_planes", {x}, ops::gather_planes(x, indices),
@@ -23,6 +20,8 @@ Tensor scatter_planes(const Tensor& x, const Tensor& indices, const Shape& shape
       "scatter_planes", {x}, ops::scatter_planes(x, indices, shape),
       [indices](const Backward&, const Tensor& dy) { return Tensors{gather_planes(dy, indices)}; });
 }
+
+namespace {
 
 Tensor avg_pool2d_gradient(const Tensor& dy, const Shape& shape, const Pool2dParams& params) {
   return record(

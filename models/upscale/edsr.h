@@ -3,8 +3,11 @@
 // models/upscale/residual_upscaler.h. Names are those of EDSR-PyTorch.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "models/upscale/residual_upscaler.h"
-#include "tensor/random.h"
+#include "nn/field.h"
 
 namespace mini::models {
 
@@ -18,7 +21,14 @@ struct EdsrOptions {
 
 class Edsr : public ResidualUpscaler {
  public:
-  Edsr(const EdsrOptions& options, Generator& generator);
+  using Options = EdsrOptions;
+  static constexpr const char *network = "edsr", *recipe = "upscaling";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  Edsr(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
   nn::KeyTable basicsr_keys() const override;
 };
 

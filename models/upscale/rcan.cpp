@@ -1,6 +1,8 @@
 #include "models/upscale/rcan.h"
 
+#include "models/invertible/recognise.h"
 #include "models/upscale/channel_attention.h"
+#include "models/upscale/recognise.h"
 #include "models/upscale/residual.h"
 #include "nn/init.h"
 
@@ -25,7 +27,35 @@ class ResidualGroup : public Residual {
 
 }  // namespace
 
-Rcan::Rcan(const RcanOptions& options, Generator& generator)
+std::vector<nn::Field> Rcan::fields(Options& options) {
+  return {
+      {"scale", &options.scale, "HR side / LR side", {}, {"2", "3", "4"}},
+      {"groups", &options.groups, "residual groups", nn::between(1, 1000)},
+      {"blocks", &options.blocks, "blocks in each group", nn::between(1, 1000)},
+      {"features", &options.features, "channels", nn::between(1, 4096)},
+      {"reduction", &options.reduction, "channels per hidden channel of the attention",
+       nn::between(1, 4096)},
+      {"range", &options.range, "value of white inside the network", nn::more_than(0)},
+  };
+}
+
+std::optional<RcanOptions> Rcan::recognise(const nn::StateDict& state) {
+  const std::string attention = "body.0.body.0.body.3.conv_du.0.weight";
+  if (!state.contains("head.0.weight") || !state.contains(attention)) return std::nullopt;
+  Options options{.groups = count_blocks(state, "body", "body.0.body.0.weight"),
+                  .blocks = count_blocks(state, "body.0.body", "body.0.weight"),
+                  .features = outputs_of(state, "head.0.weight")};
+  options.scale = shuffled_scale(state, "tail.0", 0, options.features);
+  options.reduction = options.features / outputs_of(state, attention);
+  options.range = range_of(state);
+  const auto features = static_cast<double>(options.features);
+  check_plausible(state,
+                  18 * features * features * static_cast<double>(options.groups * options.blocks),
+                  network);
+  return options;
+}
+
+Rcan::Rcan(const Options& options, Generator& generator)
     : ResidualUpscaler(options.scale, options.features, options.range, "rcan"),
       blocks_(options.blocks) {
   check(options.groups > 0 && options.blocks > 0, "rcan: needs at least one group and block, got ",

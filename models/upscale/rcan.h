@@ -6,8 +6,11 @@
 // matrices, which are loaded as they are and not trained further.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "models/upscale/residual_upscaler.h"
-#include "tensor/random.h"
+#include "nn/field.h"
 
 namespace mini::models {
 
@@ -20,7 +23,14 @@ struct RcanOptions {
 
 class Rcan : public ResidualUpscaler {
  public:
-  Rcan(const RcanOptions& options, Generator& generator);
+  using Options = RcanOptions;
+  static constexpr const char *network = "rcan", *recipe = "upscaling";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  Rcan(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
   nn::KeyTable basicsr_keys() const override;
 
  private:

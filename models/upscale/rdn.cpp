@@ -1,14 +1,49 @@
 #include "models/upscale/rdn.h"
 
 #include "autograd/functions.h"
+#include "models/invertible/recognise.h"
+#include "models/upscale/recognise.h"
 #include "models/upscale/residual_dense_block.h"
 #include "models/upscale/upsampler.h"
 #include "nn/init.h"
 
 namespace mini::models {
 
-Rdn::Rdn(const RdnOptions& options, Generator& generator)
-    : range_(options.range),
+std::vector<nn::Field> Rdn::fields(Options& options) {
+  return {
+      {"scale", &options.scale, "HR side / LR side", {}, {"2", "3", "4"}},
+      {"blocks", &options.blocks, "residual dense blocks; 16 of 8 layers (B) or 20 of 6 (A)",
+       nn::between(1, 1000)},
+      {"layers", &options.layers, "layers of a block", nn::between(1, 1000)},
+      {"growth", &options.growth, "channels that each layer adds; 64 (B) or 32 (A)",
+       nn::between(1, 4096)},
+      {"features", &options.features, "channels between the blocks", nn::between(1, 4096)},
+      {"range", &options.range, "value of white inside the network", nn::more_than(0)},
+      {"mean_shift", &options.mean_shift,
+       "take the mean colour away first, as the authors' code does and EDSR-PyTorch's does not"},
+  };
+}
+
+std::optional<RdnOptions> Rdn::recognise(const nn::StateDict& state) {
+  if (!state.contains("SFENet1.weight") || !state.contains("GFF.0.weight")) return std::nullopt;
+  Options options{.blocks = count_blocks(state, "RDBs", "LFF.weight"),
+                  .layers = count_blocks(state, "RDBs.0.convs", "conv.0.weight"),
+                  .growth = outputs_of(state, "RDBs.0.convs.0.conv.0.weight"),
+                  .features = outputs_of(state, "SFENet1.weight")};
+  options.scale = shuffled_scale(state, "UPNet", 1, options.growth);
+  const auto layers = static_cast<double>(options.layers * options.blocks);
+  const auto growth = static_cast<double>(options.growth);
+  const auto features = static_cast<double>(options.features);
+  check_plausible(
+      state,
+      9 * growth * layers * (features + growth * static_cast<double>(options.layers - 1) / 2),
+      network);
+  return options;
+}
+
+Rdn::Rdn(const Options& options, Generator& generator)
+    : Upscaler(options.scale),
+      range_(options.range),
       mean_shift_(options.mean_shift),
       sub_mean_(-options.range),
       add_mean_(options.range),
@@ -37,8 +72,8 @@ Rdn::Rdn(const RdnOptions& options, Generator& generator)
   nn::initialise_as_pytorch(*this, generator);
 }
 
-Tensor Rdn::operator()(const Tensor& x) const {
-  const Tensor shallow = shallow1_(mean_shift_ ? sub_mean_(x * range_) : x * range_);
+Tensor Rdn::operator()(const Tensor& lr) const {
+  const Tensor shallow = shallow1_(mean_shift_ ? sub_mean_(lr * range_) : lr * range_);
   Tensors outputs;
   Tensor features = shallow2_(shallow);
   for (std::size_t i = 0; i < blocks_.size(); ++i)

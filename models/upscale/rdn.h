@@ -7,10 +7,14 @@
 // Images are in [0,1]; inside they are in [0,range]. Names are those of EDSR-PyTorch.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "models/upscale/mean_shift.h"
+#include "models/upscale/upscaler.h"
+#include "nn/field.h"
 #include "nn/layers.h"
 #include "nn/sequential.h"
-#include "tensor/random.h"
 
 namespace mini::models {
 
@@ -25,11 +29,17 @@ struct RdnOptions {
   bool mean_shift = false;
 };
 
-class Rdn : public nn::Module {
+class Rdn : public Upscaler {
  public:
-  Rdn(const RdnOptions& options, Generator& generator);
-  // x [N,3,H,W] -> [N,3,scale·H,scale·W]
-  Tensor operator()(const Tensor& x) const;
+  using Options = RdnOptions;
+  static constexpr const char *network = "rdn", *recipe = "upscaling";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  Rdn(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
+  Tensor operator()(const Tensor& lr) const override;
 
  private:
   double range_;

@@ -7,7 +7,7 @@ namespace mini::models {
 
 ResidualUpscaler::ResidualUpscaler(std::int64_t scale, std::int64_t features, double range,
                                    const char* network)
-    : range_(range), sub_mean_(-range), add_mean_(range) {
+    : Upscaler(scale), range_(range), sub_mean_(-range), add_mean_(range) {
   check(features > 0 && range > 0, network, ": features and range must be above 0, got ", features,
         " and ", range);
   register_module("sub_mean", sub_mean_);
@@ -20,8 +20,8 @@ ResidualUpscaler::ResidualUpscaler(std::int64_t scale, std::int64_t features, do
   tail_.append<nn::Conv2d>(features, 3, 3, nn::same_size(3));
 }
 
-Tensor ResidualUpscaler::operator()(const Tensor& x) const {
-  const Tensor features = head_(sub_mean_(x * range_));
+Tensor ResidualUpscaler::operator()(const Tensor& lr) const {
+  const Tensor features = head_(sub_mean_(lr * range_));
   return add_mean_(tail_(body_(features) + features)) / range_;
 }
 
@@ -30,6 +30,15 @@ std::vector<nn::KeyTable::Row> ResidualUpscaler::frame_keys() const {
           {concat_text("body.", body_.size() - 1), "conv_after_body"},
           {"tail.0.#", "upsample.#"},
           {"tail.1", "conv_last"}};
+}
+
+double ResidualUpscaler::range_of(const nn::StateDict& state) {
+  const auto bias = state.find("sub_mean.bias");
+  if (bias == state.end() || bias->second.numel() != 3) return 255;
+  double sum = 0;
+  for (const double value : bias->second.to_vector()) sum -= value;
+  // Published networks work in [0,1] or in [0,255]; RCAN's trained means are near those.
+  return sum > 0 && sum < 20 ? 1 : 255;
 }
 
 nn::StateDict ResidualUpscaler::translate(const nn::StateDict& state) const {

@@ -7,15 +7,15 @@
 #pragma once
 
 #include "models/upscale/mean_shift.h"
+#include "models/upscale/upscaler.h"
 #include "nn/key_table.h"
 #include "nn/sequential.h"
 
 namespace mini::models {
 
-class ResidualUpscaler : public nn::Module {
+class ResidualUpscaler : public Upscaler {
  public:
-  // x [N,3,H,W] -> [N,3,scale·H,scale·W]
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& lr) const override;
 
   // The names of the same weights in BasicSR's files, which lack sub_mean and add_mean.
   virtual nn::KeyTable basicsr_keys() const = 0;
@@ -24,6 +24,8 @@ class ResidualUpscaler : public nn::Module {
   nn::StateDict translate(const nn::StateDict& state) const;
 
  protected:
+  // The range that sub_mean in these weights speaks of; 255 if it is missing or of no use.
+  static double range_of(const nn::StateDict& state);
   ResidualUpscaler(std::int64_t scale, std::int64_t features, double range, const char* network);
   // The rows of basicsr_keys() for all but the body.
   std::vector<nn::KeyTable::Row> frame_keys() const;

@@ -1,6 +1,8 @@
 #include "models/upscale/rrdb_net.h"
 
 #include "autograd/functions.h"
+#include "models/invertible/recognise.h"
+#include "models/upscale/recognise.h"
 #include "nn/init.h"
 
 namespace mini::models {
@@ -15,8 +17,37 @@ std::int64_t unshuffle_of(std::int64_t scale) {
 
 }  // namespace
 
-RrdbNet::RrdbNet(const RrdbOptions& options, Generator& generator)
-    : unshuffle_(unshuffle_of(options.scale)),
+std::vector<nn::Field> RrdbNet::fields(Options& options) {
+  return {
+      {"scale", &options.scale, "HR side / LR side", {}, {"1", "2", "4"}},
+      {"blocks", &options.blocks, "RRDBs", nn::between(1, 1000)},
+      {"features", &options.features, "channels", nn::between(1, 4096)},
+      {"growth", &options.growth, "channels that each convolution of a dense block adds",
+       nn::between(1, 4096)},
+  };
+}
+
+std::optional<RrdbOptions> RrdbNet::recognise(const nn::StateDict& state) {
+  const auto first = state.find("conv_first.weight");
+  if (first == state.end() || !state.contains("body.0.rdb1.conv1.weight")) return std::nullopt;
+  Options options{.blocks = count_blocks(state, "body", "rdb1.conv1.weight"),
+                  .features = outputs_of(state, "conv_first.weight"),
+                  .growth = outputs_of(state, "body.0.rdb1.conv1.weight")};
+  const std::int64_t channels = first->second.size(1);
+  check(channels == 3 || channels == 12 || channels == 48, "model: conv_first reads ", channels,
+        " channels; 3 (x4), 12 (x2) and 48 (x1) are known");
+  options.scale = channels == 3 ? 4 : channels == 12 ? 2 : 1;
+  const auto blocks = static_cast<double>(options.blocks);
+  const auto growth = static_cast<double>(options.growth);
+  const auto features = static_cast<double>(options.features);
+  // Three dense blocks of 5 convolutions each.
+  check_plausible(state, 3 * 9 * blocks * growth * (5 * features + 6 * growth), network);
+  return options;
+}
+
+RrdbNet::RrdbNet(const Options& options, Generator& generator)
+    : Upscaler(options.scale),
+      unshuffle_(unshuffle_of(options.scale)),
       first_(3 * unshuffle_ * unshuffle_, options.features, 3, nn::same_size(3)),
       conv_body_(options.features, options.features, 3, nn::same_size(3)),
       up1_(options.features, options.features, 3, nn::same_size(3)),
@@ -38,8 +69,8 @@ RrdbNet::RrdbNet(const RrdbOptions& options, Generator& generator)
     nn::initialise_as_pytorch(*conv, generator);
 }
 
-Tensor RrdbNet::operator()(const Tensor& x) const {
-  const Tensor shallow = first_(unshuffle_ == 1 ? x : pixel_unshuffle(x, unshuffle_));
+Tensor RrdbNet::operator()(const Tensor& lr) const {
+  const Tensor shallow = first_(unshuffle_ == 1 ? lr : pixel_unshuffle(lr, unshuffle_));
   Tensor y = shallow + conv_body_(body_(shallow));
   for (const nn::Conv2d* up : {&up1_, &up2_}) y = leaky_relu((*up)(upsample_nearest(y, 2)), slope);
   return last_(leaky_relu(hr_(y), slope));

@@ -8,7 +8,12 @@
 // pixels becoming channels, and the same network follows. Images are in [0,1]; names are BasicSR's.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "models/upscale/rrdb.h"
+#include "models/upscale/upscaler.h"
+#include "nn/field.h"
 #include "nn/key_table.h"
 #include "nn/sequential.h"
 
@@ -19,11 +24,18 @@ struct RrdbOptions {
   std::int64_t blocks = 23, features = 64, growth = 32;
 };
 
-class RrdbNet : public nn::Module {
+class RrdbNet : public Upscaler {
  public:
-  RrdbNet(const RrdbOptions& options, Generator& generator);
-  // x [N,3,H,W] -> [N,3,scale·H,scale·W]; at scales 2 and 1, H and W are multiples of 2 and 4.
-  Tensor operator()(const Tensor& x) const;
+  using Options = RrdbOptions;
+  static constexpr const char *network = "rrdb", *recipe = "upscaling";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  RrdbNet(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
+  // At scales 2 and 1, the sides of lr are multiples of 2 and 4.
+  Tensor operator()(const Tensor& lr) const override;
 
   // The names of the same weights in ESRGAN's files, and in its oldest ones.
   nn::KeyTable esrgan_keys() const;

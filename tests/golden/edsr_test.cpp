@@ -28,7 +28,7 @@ TEST_P(GoldenEdsr, MatchesTheOfficialImplementation) {
       const auto spelling = [&](const std::string& name) {
         return form == 'b' ? table.to_theirs(name) : name;
       };
-      golden.prepare(net, false, spelling);
+      golden.prepare(net, spelling);
       golden.check(net, test::in_range(net, form == 'p' ? 255 : 1), spelling);
     }
 }

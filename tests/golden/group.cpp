@@ -22,13 +22,10 @@ std::int64_t GoldenGroup::number(const std::string& key) const {
 }
 double GoldenGroup::real(const std::string& key) const { return std::stod(file_.metadata.at(key)); }
 
-void GoldenGroup::prepare(nn::Module& net, bool buffers, const Spelling& spelling) const {
+void GoldenGroup::prepare(nn::Module& net, const Spelling& spelling) const {
   const NoGrad no_grad;
   net.to(DType::float64);
-  auto tensors = net.named_parameters();
-  if (buffers)
-    for (const nn::NamedTensor& buffer : net.named_buffers()) tensors.push_back(buffer);
-  for (const auto& [name, tensor] : tensors)
+  for (const auto& [name, tensor] : net.named_parameters())
     fill_golden(spelling ? spelling(name) : name, tensor, salt_, gain_);
   net.to(dtype_);
   net.to(device());

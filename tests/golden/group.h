@@ -34,12 +34,14 @@ class GoldenGroup {
 
   std::int64_t number(const std::string& key) const;  // of the metadata
   double real(const std::string& key) const;
+  const std::string& text(const std::string& key) const { return file_.metadata.at(key); }
   std::uint64_t salt() const { return salt_; }
+  const Tensor& expected(const std::string& key) const { return file_.tensors.at(key); }
 
   using Spelling = std::function<std::string(const std::string&)>;
   // Fills the parameters by the rule of the golden files, in float64, with the names as the file
-  // spells them; buffers only if asked. Then converts and moves the network.
-  void prepare(nn::Module& net, bool buffers, const Spelling& spelling = {}) const;
+  // spells them. Then converts and moves the network.
+  void prepare(nn::Module& net, const Spelling& spelling = {}) const;
 
   // Gradients of parameters with `part` in their names may differ this much in float32.
   void tolerate32(const std::string& part, double tolerance) {
@@ -52,8 +54,6 @@ class GoldenGroup {
              const Spelling& spelling = {}, const std::string& input_of = "") const;
 
  private:
-  const Tensor& expected(const std::string& key) const { return file_.tensors.at(key); }
-
   io::TensorFile file_;
   std::string group_;
   DType dtype_;

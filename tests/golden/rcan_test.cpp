@@ -35,7 +35,7 @@ TEST_P(GoldenRcan, MatchesTheOfficialImplementation) {
       const auto spelling = [&](const std::string& name) {
         return form == 'b' ? table.to_theirs(name) : name;
       };
-      golden.prepare(net, false, spelling);
+      golden.prepare(net, spelling);
       if (form == 'p')
         for (auto& [name, tensor] : net.named_buffers()) Tensor(tensor).set_requires_grad();
       golden.check(net, test::in_range(net, form == 'p' ? 255 : 1), spelling);

@@ -19,7 +19,7 @@ TEST_P(GoldenRdn, MatchesTheOfficialImplementation) {
                      .growth = golden.number("G"),
                      .features = golden.number("G0")},
                     generator);
-    golden.prepare(net, false);
+    golden.prepare(net);
     golden.check(net, test::in_range(net, 255));
   }
 }

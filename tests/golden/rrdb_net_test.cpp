@@ -24,7 +24,7 @@ TEST_P(GoldenRrdb, MatchesTheOfficialImplementation) {
     const auto spelling = [&](const std::string& name) {
       return group[0] == 'o' ? table.to_theirs(name) : name;
     };
-    golden.prepare(net, false, spelling);
+    golden.prepare(net, spelling);
     golden.check(
         net, [&](const Tensor& x) { return net(x); }, spelling);
   }

@@ -18,13 +18,13 @@ TEST_P(GoldenSrcnn, MatchesTheOfficialImplementation) {
     for (const auto& [name, border] : borders) {
       const GoldenGroup golden("srcnn", concat_text("k9", middle, "5.", name), GetParam());
       models::Srcnn net({.kernels = {9, middle, 5}, .border = border}, generator);
-      golden.prepare(net, false);
+      golden.prepare(net);
       golden.check(
           net, [&](const Tensor& x) { return net(x); }, {}, "k915.zero");
     }
   const GoldenGroup golden("srcnn", "k955rgb.zero", GetParam());
   models::Srcnn net({.channels = 3, .border = Border::zero}, generator);
-  golden.prepare(net, false);
+  golden.prepare(net);
   golden.check(net, [&](const Tensor& x) { return net(x); });
 }
 

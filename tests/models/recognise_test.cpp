@@ -2,6 +2,10 @@
 #include "models/irn/irn.h"
 #include "models/registry.h"
 #include "models/sain/sain.h"
+#include "models/upscale/edsr.h"
+#include "models/upscale/rcan.h"
+#include "models/upscale/rdn.h"
+#include "models/upscale/rrdb_net.h"
 #include "tests/support/support.h"
 
 namespace mini::models {
@@ -19,11 +23,28 @@ std::string text_of(NetworkConfig config) {
   return text;
 }
 
+// "sain, irn, ..."
+const std::string listed = [] {
+  std::string text;
+  for (const std::string& name : network_names()) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}();
+
 TEST(RecogniseNetwork, KnowsItsNetworks) {
   for (const NetworkConfig& config :
        {NetworkConfig("sain", SainOptions{2, 2, 1, 8}),
         NetworkConfig("sain", SainOptions{4, 1, 3, 4}), NetworkConfig("irn", IrnOptions{2, 3, 8}),
-        NetworkConfig("irn", IrnOptions{4, 2, 4})})
+        NetworkConfig("irn", IrnOptions{4, 2, 4}),
+        NetworkConfig("edsr", EdsrOptions{.scale = 2, .blocks = 2, .features = 68}),
+        NetworkConfig("edsr", EdsrOptions{3, 1, 4, 1, 1}),
+        NetworkConfig("edsr", EdsrOptions{4, 3, 4, 1}),
+        NetworkConfig("rdn", RdnOptions{3, 2, 3, 4, 6}),
+        NetworkConfig("rdn", RdnOptions{4, 1, 2, 6, 4}),
+        NetworkConfig("rcan", RcanOptions{2, 2, 3, 8, 4}),
+        NetworkConfig("rcan", RcanOptions{4, 1, 2, 4, 2}),
+        NetworkConfig("rrdb", RrdbOptions{1, 1, 4, 2}),
+        NetworkConfig("rrdb", RrdbOptions{2, 2, 4, 2}),
+        NetworkConfig("rrdb", RrdbOptions{4, 1, 6, 4})})
     EXPECT_EQ(text_of(recognise_network(weights_of(config))), text_of(config));
 }
 
@@ -31,11 +52,11 @@ TEST(RecogniseNetwork, RefusesOtherWeights) {
   EXPECT_EQ(test::error_of([] {
               recognise_network({{"layer.weight", Tensor::zeros({2})}});
             }),
-            "model: the weights are of none of the networks here (sain, irn); their first name is "
-            "layer.weight");
+            "model: the weights are of none of the networks here (" + listed +
+                "); their first name is layer.weight");
   EXPECT_EQ(test::error_of([] { recognise_network({}); }),
-            "model: the weights are of none of the networks here (sain, irn); their first name is "
-            "missing: there are no tensors");
+            "model: the weights are of none of the networks here (" + listed +
+                "); their first name is missing: there are no tensors");
 }
 
 TEST(RecogniseNetwork, ASmallFileBuildsNoHugeNetwork) {
@@ -52,6 +73,21 @@ TEST(RecogniseNetwork, ASmallFileBuildsNoHugeNetwork) {
     state[concat_text("haar_operations.", level, ".haar_weights")] = Tensor::zeros({1});
   EXPECT_EQ(test::error_of([&] { recognise_network(state); }),
             "model: the weights have 70 Haar levels; 1 (x2) and 2 (x4) are known");
+}
+
+TEST(RecogniseNetwork, ASmallFileBuildsNoHugeUpscaler) {
+  const std::pair<NetworkConfig, const char*> wide[] = {
+      {NetworkConfig("edsr", EdsrOptions{.blocks = 1, .features = 4}), "head.0.weight"},
+      {NetworkConfig("rdn", RdnOptions{2, 1, 2, 4, 4}), "SFENet1.weight"},
+      {NetworkConfig("rcan", RcanOptions{2, 1, 1, 4, 2}), "head.0.weight"},
+      {NetworkConfig("rrdb", RrdbOptions{4, 1, 4, 2}), "conv_first.weight"}};
+  for (const auto& [config, weight] : wide) {
+    nn::StateDict state = weights_of(config);
+    state[weight] = Tensor::zeros({100'000, 3, 1, 1});
+    EXPECT_NE(test::error_of([&] { recognise_network(state); }).find("do not fit"),
+              std::string::npos)
+        << config.name();
+  }
 }
 
 // Zero blocks would be built as the paper's number, of whatever growth.
@@ -77,7 +113,7 @@ TEST(NetworkConfig, HoldsOptionsOfItsNetworkAlone) {
   EXPECT_EQ(test::error_of([] { NetworkConfig("sain", IrnOptions{}); }),
             "model: these are not the options of sain");
   EXPECT_EQ(test::error_of([] { NetworkConfig("sane"); }),
-            "model: there is no network 'sane'; there are sain, irn");
+            "model: there is no network 'sane'; there are " + listed);
 }
 
 // A copy's fields set the copy.

@@ -193,6 +193,14 @@ TEST(Init, KaimingNormalHasItsVariance) {
   EXPECT_NEAR(std::sqrt(square / static_cast<double>(w.numel())), expected, 0.02 * expected);
 }
 
+TEST(Init, OrthogonalRowsAreUnitVectorsAtRightAngles) {
+  Generator generator{3};
+  const Tensor q = nn::orthogonal(21, generator);
+  const auto product = matmul(q, transpose(q, 0, 1)).to_vector();
+  for (std::size_t i = 0; i < product.size(); ++i)
+    EXPECT_NEAR(product[i], i % 22 == 0 ? 1 : 0, 1e-6);
+}
+
 // ── Names ────────────────────────────────────────────────────────────────────────────────────────
 TEST(KeyTable, TranslatesNumbersInOrderAndLeavesTheRest) {
   const nn::KeyTable table({{"last", "trunk.3"}, {"body.#.rdb#", "trunk.#.sub.RDB#"}});

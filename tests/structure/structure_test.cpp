@@ -78,11 +78,15 @@ std::vector<std::string> with(const std::regex& pattern, const std::string& fold
 const std::vector<std::string> none;
 
 TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
-  const std::regex concrete("#include \"models/(sain|irn)/");
-  EXPECT_EQ(with(concrete, "models", {"models/registry.cpp", "models/sain/", "models/irn/"}), none);
+  const std::regex concrete("#include \"models/(sain|irn|upscale|car|hcflow)/");
+  EXPECT_EQ(with(concrete, "models",
+                 {"models/registry.cpp", "models/sain/", "models/irn/", "models/upscale/",
+                  "models/car/", "models/hcflow/"}),
+            none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder), none);
-    EXPECT_EQ(with(std::regex("\"(sain|irn)\""), folder, {"train/recipes/"}), none);
+    EXPECT_EQ(with(std::regex("\"(sain|irn|edsr|rdn|rcan|rrdb)\""), folder, {"train/recipes/"}),
+              none);
   }
   EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
 }

@@ -45,8 +45,9 @@ TEST(TrainConfig, HasTheKeysOfItsNetwork) {
   EXPECT_EQ(config.model.options<models::IrnOptions>().vanilla_blocks, 3);
   EXPECT_EQ(config_text(config).find("enhanced_blocks"), std::string::npos);
   EXPECT_NE(config_text(parse(least)).find("enhanced_blocks"), std::string::npos);
-  EXPECT_EQ(error_in(least, {"model.network=sane"}),
-            "--set model.network=sane: model.network: must be \"sain\" or \"irn\", got \"sane\"");
+  const std::string error = error_in(least, {"model.network=sane"});
+  EXPECT_TRUE(error.starts_with("--set model.network=sane: model.network: must be \"sain\", "));
+  EXPECT_TRUE(error.ends_with(", got \"sane\"")) << error;
 }
 
 // Those of another network, in a file from before each had its own.

@@ -1,5 +1,7 @@
 // Products and convolutions. The references are plain sums of products. The convolution trio is
 // linear in each input and exact on integers.
+#include <cmath>
+
 #include "autograd/functions.h"
 #include "tools/mini_gradcheck/row.h"
 
@@ -61,6 +63,71 @@ Case sample_linear(Sampler& s) {
         });
       },
       biased ? "bias" : "");
+}
+
+// ── Inverses ─────────────────────────────────────────────────────────────────────────────────────
+// The determinant by expansion along the first row, without the given rows and columns.
+double determinant(const Array& m, std::vector<std::int64_t> rows,
+                   const std::vector<std::int64_t>& columns) {
+  if (rows.empty()) return 1;
+  const std::int64_t first = rows.front();
+  rows.erase(rows.begin());
+  double sum = 0;
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    std::vector<std::int64_t> rest = columns;
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(j));
+    sum += (j % 2 == 0 ? 1 : -1) * m[{first, columns[j]}] * determinant(m, rows, rest);
+  }
+  return sum;
+}
+
+// 0, 1, ..., size - 1, without one of them.
+std::vector<std::int64_t> all_but(std::int64_t size, std::int64_t left_out = -1) {
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 0; i < size; ++i)
+    if (i != left_out) result.push_back(i);
+  return result;
+}
+
+// Matrices [N,K,K], of which the functions get the first. In each row one element outweighs the
+// others, not on the diagonal, so that rows must be exchanged.
+Input regular_matrices(Sampler& s) {
+  const std::int64_t size = s.extent(4);
+  const auto draw = [size, place = std::int64_t{0}](Generator& random) mutable {
+    const std::int64_t row = place / size % size, column = place++ % size;
+    return 2 * random.next_uniform() - 1 + (column == (row + 1) % size ? 4 : 0);
+  };
+  return s.input({s.extent(2), size, size}, draw);
+}
+
+Array first_of(const Array& matrices) {
+  return generate({matrices.shape[1], matrices.shape[2]}, [&](const Shape& i) {
+    return matrices[{0, i[0], i[1]}];
+  });
+}
+
+Case sample_inverse(Sampler& s) {
+  return make_case(
+      {regular_matrices(s)}, [](const Tensors& x) { return inverse(select(x[0], 0, 0)); },
+      [](const Arrays& x) {
+        const Array m = first_of(x[0]);
+        const std::int64_t size = m.shape[0];
+        const double whole = determinant(m, all_but(size), all_but(size));
+        return generate(m.shape, [&](const Shape& i) {  // Cramer's rule
+          return ((i[0] + i[1]) % 2 == 0 ? 1 : -1) *
+                 determinant(m, all_but(size, i[1]), all_but(size, i[0])) / whole;
+        });
+      });
+}
+
+Case sample_log_abs_det(Sampler& s) {
+  return make_case(
+      {regular_matrices(s)}, [](const Tensors& x) { return log_abs_det(select(x[0], 0, 0)); },
+      [](const Arrays& x) {
+        const Array m = first_of(x[0]);
+        const auto all = all_but(m.shape[0]);
+        return Array(Shape{}, std::log(std::abs(determinant(m, all, all))));
+      });
 }
 
 // ── Convolutions ─────────────────────────────────────────────────────────────────────────────────
@@ -263,6 +330,17 @@ std::vector<Row> convolution_rows() {
            linear(zeros({2, 3}), zeros({4, 3}), zeros({3}));
          },
          "linear: bias of shape [3] for 4 outputs"}}},
+      {"inverse",
+       sample_inverse,
+       {},
+       {{[] {
+           inverse(zeros({2, 3}));
+         },
+         "inverse: needs a square matrix [K,K], got [2,3]"}}},
+      {"log_abs_det",
+       sample_log_abs_det,
+       {},
+       {{[] { log_abs_det(zeros({4})); }, "inverse: needs a square matrix [K,K], got [4]"}}},
       {"conv2d",
        sample_conv2d,
        products,

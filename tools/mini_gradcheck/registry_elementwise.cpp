@@ -106,6 +106,7 @@ std::vector<Row> elementwise_rows() {
       unary(
           "sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, uniform(-5, 5)),
       unary("tanh", tanh, [](double x) { return 1 - 2 / (std::exp(2 * x) + 1); }),
+      unary("atan", atan, [](double x) { return std::asin(x / std::sqrt(1 + x * x)); }),
       unary(
           "relu", relu, [](double x) { return x > 0 ? x : 0; }, away_from({0})),
       {"leaky_relu",

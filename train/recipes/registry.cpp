@@ -5,6 +5,7 @@
 
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
+#include "train/recipes/upscaling.h"
 
 namespace mini::train {
 namespace {
@@ -31,7 +32,8 @@ RecipeEntry entry() {
 }  // namespace
 
 const std::vector<RecipeEntry>& recipes() {
-  static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>()};
+  static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>(),
+                                            entry<UpscalingRecipe>()};
   return all;
 }
 

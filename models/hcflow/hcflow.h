@@ -1,0 +1,54 @@
+// HCFlow (J. Liang, A. Lugmayr, K. Zhang, M. Danelljan, L. Van Gool, R. Timofte, "Hierarchical
+// conditional flow: A unified framework for image super-resolution and image rescaling", ICCV
+// 2021), the rescaling network ×4.
+//
+//   HR ─ Haar ─ steps ─┬─ y1 (6) ─ Haar ─ steps ─┬─ LR (3)
+//                      └─ a1 (6)                 └─ a2 (21)
+//
+// a2 becomes noise z2 given LR, a1 becomes z1 given y1 and what level 1 saw in LR
+// (models/hcflow/conditional_flow.h). Images are in [0,1]; names are the authors'.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "models/hcflow/conditional_flow.h"
+#include "models/invertible/haar.h"
+
+namespace mini::models {
+
+struct HcFlowOptions {
+  std::int64_t steps = 8;    // of the main chain, at each level
+  std::int64_t growth = 32;  // of the dense blocks there
+  ConditionalFlowOptions conditional;
+};
+
+class HcFlow : public nn::Module {
+ public:
+  HcFlow(const HcFlowOptions& options, Generator& generator);
+
+  struct Result {
+    Tensor lr;       // [N,3,H/4,W/4], not clamped
+    Tensor z1, z2;   // [N,6,H/2,W/2], [N,21,H/4,W/4]
+    Tensor log_det;  // [N], of the whole map; undefined unless asked for
+  };
+  // hr [N,3,H,W]; H and W are multiples of 4.
+  Result forward(const Tensor& hr, bool with_log_det = false) const;
+  // The HR image, not clamped, for noise of the shapes above; zeros give the same one every time.
+  Tensor inverse(const Tensor& lr, const Tensor& z1, const Tensor& z2) const;
+
+ private:
+  struct Level {
+    std::unique_ptr<HaarDownsampling> haar;
+    std::vector<std::unique_ptr<FlowStep>> steps;
+
+    Tensor forward(const Tensor& x, Tensor* log_det) const;
+    Tensor inverse(const Tensor& y) const;
+  };
+
+  std::array<Level, 2> levels_;
+  ConditionalFlow detail0_, detail1_;
+};
+
+}  // namespace mini::models

@@ -70,18 +70,19 @@ function(mini_add_kernels target)
     if(MINI_PCH)
       target_precompile_headers(${kernels} PRIVATE ${mini_headers})
     endif()
+    set(objects "$<FILTER:$<TARGET_OBJECTS:${kernels}>,INCLUDE,[.]o$>")  # not the precompiled headers
     if(isa STREQUAL plain)
-      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${kernels}>)
+      target_sources(${target} PRIVATE ${objects})
       continue()
     endif()
     string(LENGTH ${isa} length)  # in objects mini::cpu::avx2 is spelled _ZN4mini3cpu4avx2
     set(joined ${CMAKE_CURRENT_BINARY_DIR}/${kernels}_joined.o)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${kernels}.o)
     add_custom_command(OUTPUT ${object}
-      COMMAND ${MINI_LD} -r --force-group-allocation -o ${joined} $<TARGET_OBJECTS:${kernels}>
+      COMMAND ${MINI_LD} -r --force-group-allocation -o ${joined} ${objects}
       COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=_ZN4mini3cpu${length}${isa}*
               ${joined} ${object}
-      DEPENDS $<TARGET_OBJECTS:${kernels}>
+      DEPENDS ${objects}
       COMMENT "Joining the kernels of ${isa}" COMMAND_EXPAND_LISTS VERBATIM)
     target_sources(${target} PRIVATE ${object})
     set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)

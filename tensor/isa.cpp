@@ -12,23 +12,20 @@ namespace {
 constexpr std::array all_isas{Isa::plain, Isa::avx2, Isa::avx512};
 
 // cmake/MiniIsas.cmake defines the macros.
-bool is_built(Isa isa) {
-  switch (isa) {
+constexpr auto built_isas = std::to_array({
 #ifdef MINI_HAS_PLAIN
-    case Isa::plain:
-      return true;
+    Isa::plain,
 #endif
 #ifdef MINI_HAS_AVX2
-    case Isa::avx2:
-      return true;
+    Isa::avx2,
 #endif
 #ifdef MINI_HAS_AVX512
-    case Isa::avx512:
-      return true;
+    Isa::avx512,
 #endif
-    default:
-      return false;
-  }
+});
+
+bool is_built(Isa isa) {
+  return std::find(built_isas.begin(), built_isas.end(), isa) != built_isas.end();
 }
 
 // Asks for the extensions that cmake/MiniIsas.cmake lets the compiler use. The compiler's function also
@@ -87,8 +84,7 @@ std::string name_of(Isa isa) {
 const std::vector<Isa>& available_isas() {
   static const std::vector<Isa> available = [] {
     std::vector<Isa> isas;
-    std::copy_if(all_isas.begin(), all_isas.end(), std::back_inserter(isas),
-                 [](Isa isa) { return is_built(isa) && is_executed(isa); });
+    std::copy_if(built_isas.begin(), built_isas.end(), std::back_inserter(isas), is_executed);
     return isas;
   }();
   return available;

@@ -119,7 +119,7 @@ template <class T>
 struct Vec {
   static constexpr int lanes = 16 / sizeof(T);
   using Mask = int;  // how many of the first lanes
-  typedef T Native __attribute__((vector_size(lanes * sizeof(T))));
+  using Native [[gnu::vector_size(lanes * sizeof(T))]] = T;
   Native value;
 
   static Mask first(int count) { return count; }

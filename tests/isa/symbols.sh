@@ -23,7 +23,7 @@ strangers=$(grep -v "^$namespace" <<<"$visible" | grep -vxE "$whole" | sort -u |
 # Variables, thread-local ones, and what runs before main. (A sanitizer has some of each.)
 if [ -z "$sanitized" ]; then
   state=$(objdump --section-headers "$object" | awk '
-    $2 ~ /^\.(bss|tbss|tdata|data|init_array|ctors)/ && $2 !~ /^\.data\.rel\.(ro|local\.DW)/ &&
+    $2 ~ /^\.(bss|tbss|tdata|data|init_array|ctors)/ && $2 !~ /^\.data\.rel\.ro|DW\.ref/ &&
     $3 !~ /^0+$/ { print $2, "0x" $3 }')
   [ -z "$state" ] || complain "these sections are state, of which each set would have its own" <<<"$state"
 fi

@@ -96,7 +96,8 @@ void Trainer::resume(const fs::path& path) {
     if (config_.ema > 0) {
       average_.emplace(recipe_->network(), config_.ema);
       if (checkpoint.average.empty())
-        notes_.push_back("note: the average of the weights begins here; the checkpoint has none");
+        notes_.emplace_back(
+            "note: the average of the weights begins here; the checkpoint has none");
       else
         average_->load_state(checkpoint.average);
     }

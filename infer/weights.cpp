@@ -96,7 +96,7 @@ FoundWeights find_weights(const nn::StateDict& all, const std::string& key, cons
 void load_weights(nn::Module& module, const nn::StateDict& weights,
                   const std::filesystem::path& path) {
   try {
-    module.load_state_dict(weights);
+    module.load_state_dict(module.translate(weights));
     // As loaded: a finite float64 may be too large for float32.
     for (const auto& [name, tensor] : module.state_dict())
       check(is_finite(tensor), name,
@@ -110,7 +110,8 @@ void load_weights(nn::Module& module, const nn::StateDict& weights,
 std::string load_weights(nn::Module& module, const std::filesystem::path& path,
                          const std::string& key) {
   const nn::StateDict own = module.state_dict();
-  const auto same_names = [&](const nn::StateDict& state) {
+  const auto same_names = [&](const nn::StateDict& given) {
+    const nn::StateDict state = module.translate(given);
     return std::equal(own.begin(), own.end(), state.begin(), state.end(),
                       [](const auto& a, const auto& b) { return a.first == b.first; });
   };

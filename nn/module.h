@@ -52,6 +52,10 @@ class Module {
   };
   Mismatch load_state_dict(const StateDict& state, bool strict = true);
 
+  // The state dict of such a module by the names of this one, where other projects spell them in
+  // another way (nn/key_table.h).
+  virtual StateDict translate(const StateDict& state) const { return state; }
+
   // Converts every parameter and floating buffer. Tensors obtained earlier keep the old values.
   void to(DType dtype);
   // Moves every parameter and buffer to `device`; as above, earlier tensors keep the old values.

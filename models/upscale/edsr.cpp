@@ -21,6 +21,8 @@ std::vector<nn::Field> Edsr::fields(Options& options) {
 }
 
 std::optional<EdsrOptions> Edsr::recognise(const nn::StateDict& state) {
+  if (state.contains("conv_first.weight") && state.contains("body.0.conv1.weight"))
+    return recognise(basicsr_keys(count_blocks(state, "body", "conv1.weight")).to_ours(state));
   if (!state.contains("head.0.weight") || !state.contains("body.0.body.0.weight"))
     return std::nullopt;
   Options options{.blocks = count_blocks(state, "body", "body.0.weight"),
@@ -43,8 +45,8 @@ Edsr::Edsr(const Options& options, Generator& generator)
   nn::initialise_as_pytorch(*this, generator);
 }
 
-nn::KeyTable Edsr::basicsr_keys() const {
-  std::vector<nn::KeyTable::Row> rows = frame_keys();
+nn::KeyTable Edsr::basicsr_keys(std::int64_t blocks) {
+  std::vector<nn::KeyTable::Row> rows = frame_keys(blocks);
   rows.push_back({"body.#.body.0", "body.#.conv1"});
   rows.push_back({"body.#.body.2", "body.#.conv2"});
   return nn::KeyTable(rows);

@@ -29,7 +29,13 @@ class Edsr : public ResidualUpscaler {
   Edsr(const Options& options, Generator& generator);
 
   std::string name() const override { return network; }
-  nn::KeyTable basicsr_keys() const override;
+  // The names in BasicSR's files of a network of so many blocks.
+  static nn::KeyTable basicsr_keys(std::int64_t blocks);
+
+ protected:
+  nn::KeyTable own_basicsr_keys() const override {
+    return basicsr_keys(static_cast<std::int64_t>(body_.size()) - 1);
+  }
 };
 
 }  // namespace mini::models

@@ -40,6 +40,10 @@ std::vector<nn::Field> Rcan::fields(Options& options) {
 }
 
 std::optional<RcanOptions> Rcan::recognise(const nn::StateDict& state) {
+  if (state.contains("body.0.residual_group.0.rcab.0.weight"))
+    return recognise(basicsr_keys(count_blocks(state, "body", "conv.weight"),
+                                  count_blocks(state, "body.0.residual_group", "rcab.0.weight"))
+                         .to_ours(state));
   const std::string attention = "body.0.body.0.body.3.conv_du.0.weight";
   if (!state.contains("head.0.weight") || !state.contains(attention)) return std::nullopt;
   Options options{.groups = count_blocks(state, "body", "body.0.body.0.weight"),
@@ -68,9 +72,9 @@ Rcan::Rcan(const Options& options, Generator& generator)
   nn::initialise_as_pytorch(*this, generator);
 }
 
-nn::KeyTable Rcan::basicsr_keys() const {
-  std::vector<nn::KeyTable::Row> rows = frame_keys();
-  rows.push_back({concat_text("body.#.body.", blocks_), "body.#.conv"});
+nn::KeyTable Rcan::basicsr_keys(std::int64_t groups, std::int64_t blocks) {
+  std::vector<nn::KeyTable::Row> rows = frame_keys(groups);
+  rows.push_back({concat_text("body.#.body.", blocks), "body.#.conv"});
   rows.push_back({"body.#.body.#.body.3.conv_du.0", "body.#.residual_group.#.rcab.3.attention.1"});
   rows.push_back({"body.#.body.#.body.3.conv_du.2", "body.#.residual_group.#.rcab.3.attention.3"});
   rows.push_back({"body.#.body.#.body.#", "body.#.residual_group.#.rcab.#"});

@@ -31,7 +31,13 @@ class Rcan : public ResidualUpscaler {
   Rcan(const Options& options, Generator& generator);
 
   std::string name() const override { return network; }
-  nn::KeyTable basicsr_keys() const override;
+  // The names in BasicSR's files of a network of so many groups and blocks.
+  static nn::KeyTable basicsr_keys(std::int64_t groups, std::int64_t blocks);
+
+ protected:
+  nn::KeyTable own_basicsr_keys() const override {
+    return basicsr_keys(static_cast<std::int64_t>(body_.size()) - 1, blocks_);
+  }
 
  private:
   std::int64_t blocks_;

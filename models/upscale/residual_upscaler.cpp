@@ -25,9 +25,9 @@ Tensor ResidualUpscaler::operator()(const Tensor& lr) const {
   return add_mean_(tail_(body_(features) + features)) / range_;
 }
 
-std::vector<nn::KeyTable::Row> ResidualUpscaler::frame_keys() const {
+std::vector<nn::KeyTable::Row> ResidualUpscaler::frame_keys(std::int64_t blocks) {
   return {{"head.0", "conv_first"},
-          {concat_text("body.", body_.size() - 1), "conv_after_body"},
+          {concat_text("body.", blocks), "conv_after_body"},
           {"tail.0.#", "upsample.#"},
           {"tail.1", "conv_last"}};
 }
@@ -43,7 +43,7 @@ double ResidualUpscaler::range_of(const nn::StateDict& state) {
 
 nn::StateDict ResidualUpscaler::translate(const nn::StateDict& state) const {
   nn::StateDict result =
-      state.contains("conv_first.weight") ? basicsr_keys().to_ours(state) : state;
+      state.contains("conv_first.weight") ? own_basicsr_keys().to_ours(state) : state;
   for (const auto& [name, tensor] : named_buffers()) result.emplace(name, tensor);
   return result;
 }

@@ -17,18 +17,17 @@ class ResidualUpscaler : public Upscaler {
  public:
   Tensor operator()(const Tensor& lr) const override;
 
-  // The names of the same weights in BasicSR's files, which lack sub_mean and add_mean.
-  virtual nn::KeyTable basicsr_keys() const = 0;
-  // A state dict in either spelling in this one's, with this network's sub_mean and add_mean where
-  // it has none.
-  nn::StateDict translate(const nn::StateDict& state) const;
+  // From BasicSR's names, too. Its files lack sub_mean and add_mean: then this network's stay.
+  nn::StateDict translate(const nn::StateDict& state) const override;
 
  protected:
   // The range that sub_mean in these weights speaks of; 255 if it is missing or of no use.
   static double range_of(const nn::StateDict& state);
   ResidualUpscaler(std::int64_t scale, std::int64_t features, double range, const char* network);
-  // The rows of basicsr_keys() for all but the body.
-  std::vector<nn::KeyTable::Row> frame_keys() const;
+  // The names of this network's weights in BasicSR's files.
+  virtual nn::KeyTable own_basicsr_keys() const = 0;
+  // The rows of such a table for all but the inner names of a body of so many blocks.
+  static std::vector<nn::KeyTable::Row> frame_keys(std::int64_t blocks);
 
   nn::Sequential body_;
 

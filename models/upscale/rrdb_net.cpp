@@ -15,6 +15,16 @@ std::int64_t unshuffle_of(std::int64_t scale) {
   return 4 / scale;
 }
 
+// A state dict in any of the three spellings in ours.
+nn::StateDict by_our_names(const nn::StateDict& state) {
+  if (state.contains("RRDB_trunk.0.RDB1.conv1.weight"))
+    return RrdbNet::esrgan_keys().to_ours(state);
+  if (state.contains("model.1.sub.0.RDB1.conv1.0.weight"))
+    return RrdbNet::oldest_keys(count_blocks(state, "model.1.sub", "RDB1.conv1.0.weight"))
+        .to_ours(state);
+  return state;
+}
+
 }  // namespace
 
 std::vector<nn::Field> RrdbNet::fields(Options& options) {
@@ -27,7 +37,8 @@ std::vector<nn::Field> RrdbNet::fields(Options& options) {
   };
 }
 
-std::optional<RrdbOptions> RrdbNet::recognise(const nn::StateDict& state) {
+std::optional<RrdbOptions> RrdbNet::recognise(const nn::StateDict& given) {
+  const nn::StateDict state = by_our_names(given);
   const auto first = state.find("conv_first.weight");
   if (first == state.end() || !state.contains("body.0.rdb1.conv1.weight")) return std::nullopt;
   Options options{.blocks = count_blocks(state, "body", "rdb1.conv1.weight"),
@@ -76,27 +87,23 @@ Tensor RrdbNet::operator()(const Tensor& lr) const {
   return last_(leaky_relu(hr_(y), slope));
 }
 
-nn::KeyTable RrdbNet::esrgan_keys() const {
+nn::KeyTable RrdbNet::esrgan_keys() {
   return nn::KeyTable({{"body.#.rdb#", "RRDB_trunk.#.RDB#"},
                        {"conv_body", "trunk_conv"},
                        {"conv_up#", "upconv#"},
                        {"conv_hr", "HRconv"}});
 }
 
-nn::KeyTable RrdbNet::oldest_keys() const {
+nn::KeyTable RrdbNet::oldest_keys(std::int64_t blocks) {
   return nn::KeyTable({{"conv_first", "model.0"},
                        {"body.#.rdb#.conv#", "model.1.sub.#.RDB#.conv#.0"},
-                       {"conv_body", concat_text("model.1.sub.", body_.size())},
+                       {"conv_body", concat_text("model.1.sub.", blocks)},
                        {"conv_up1", "model.3"},
                        {"conv_up2", "model.6"},
                        {"conv_hr", "model.8"},
                        {"conv_last", "model.10"}});
 }
 
-nn::StateDict RrdbNet::translate(const nn::StateDict& state) const {
-  if (state.contains("model.0.weight")) return oldest_keys().to_ours(state);
-  if (state.contains("trunk_conv.weight")) return esrgan_keys().to_ours(state);
-  return state;
-}
+nn::StateDict RrdbNet::translate(const nn::StateDict& state) const { return by_our_names(state); }
 
 }  // namespace mini::models

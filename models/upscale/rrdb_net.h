@@ -37,11 +37,10 @@ class RrdbNet : public Upscaler {
   // At scales 2 and 1, the sides of lr are multiples of 2 and 4.
   Tensor operator()(const Tensor& lr) const override;
 
-  // The names of the same weights in ESRGAN's files, and in its oldest ones.
-  nn::KeyTable esrgan_keys() const;
-  nn::KeyTable oldest_keys() const;
-  // A state dict in any of the three spellings in this one's.
-  nn::StateDict translate(const nn::StateDict& state) const;
+  // The names of the same weights in ESRGAN's files, and in its oldest ones of so many blocks.
+  static nn::KeyTable esrgan_keys();
+  static nn::KeyTable oldest_keys(std::int64_t blocks);
+  nn::StateDict translate(const nn::StateDict& state) const override;
 
  private:
   std::int64_t unshuffle_;

@@ -24,7 +24,7 @@ TEST_P(GoldenEdsr, MatchesTheOfficialImplementation) {
                        generator);
       net.to(DType::float64);
       test::set_exact_means(net, range);
-      const nn::KeyTable table = net.basicsr_keys();
+      const nn::KeyTable table = models::Edsr::basicsr_keys(golden.number("n_resblocks"));
       const auto spelling = [&](const std::string& name) {
         return form == 'b' ? table.to_theirs(name) : name;
       };

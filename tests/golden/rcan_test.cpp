@@ -31,7 +31,8 @@ TEST_P(GoldenRcan, MatchesTheOfficialImplementation) {
           const double amount = name.ends_with("weight") ? 0.1 : 1;
           ops::add_(tensor, test::hash_uniform(name, tensor.shape(), golden.salt()), amount);
         }
-      const nn::KeyTable table = net.basicsr_keys();
+      const nn::KeyTable table =
+          models::Rcan::basicsr_keys(golden.number("n_resgroups"), golden.number("n_resblocks"));
       const auto spelling = [&](const std::string& name) {
         return form == 'b' ? table.to_theirs(name) : name;
       };

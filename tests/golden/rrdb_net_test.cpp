@@ -20,7 +20,7 @@ TEST_P(GoldenRrdb, MatchesTheOfficialImplementation) {
                          .features = golden.number("nf"),
                          .growth = golden.number("gc")},
                         generator);
-    const nn::KeyTable table = net.esrgan_keys();
+    const nn::KeyTable table = models::RrdbNet::esrgan_keys();
     const auto spelling = [&](const std::string& name) {
       return group[0] == 'o' ? table.to_theirs(name) : name;
     };

@@ -31,8 +31,10 @@ TEST(Edsr, EnlargesAndTrainsEveryParameter) {
 }
 
 TEST(Edsr, ReadsTheNamesOfBasicSr) {
-  test::expect_basicsr_loads<Edsr>(small, "body.1.body.2.weight", "body.1.conv2.weight");
-  test::expect_basicsr_loads<Edsr>(small, "body.2.weight", "conv_after_body.weight");
+  test::expect_basicsr_loads<Edsr>(small, Edsr::basicsr_keys(2), "body.1.body.2.weight",
+                                   "body.1.conv2.weight");
+  test::expect_basicsr_loads<Edsr>(small, Edsr::basicsr_keys(2), "body.2.weight",
+                                   "conv_after_body.weight");
 }
 
 TEST(Edsr, SaysWhichOptionIsWrong) {

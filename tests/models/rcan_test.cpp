@@ -26,9 +26,11 @@ TEST(Rcan, EnlargesAndTrainsEveryParameter) {
 }
 
 TEST(Rcan, ReadsTheNamesOfBasicSr) {
-  test::expect_basicsr_loads<Rcan>(small, "body.1.body.0.body.3.conv_du.2.bias",
+  test::expect_basicsr_loads<Rcan>(small, Rcan::basicsr_keys(2, 2),
+                                   "body.1.body.0.body.3.conv_du.2.bias",
                                    "body.1.residual_group.0.rcab.3.attention.3.bias");
-  test::expect_basicsr_loads<Rcan>(small, "body.1.body.2.bias", "body.1.conv.bias");
+  test::expect_basicsr_loads<Rcan>(small, Rcan::basicsr_keys(2, 2), "body.1.body.2.bias",
+                                   "body.1.conv.bias");
 }
 
 TEST(Rcan, SaysWhichOptionIsWrong) {

@@ -30,12 +30,13 @@ TEST(RrdbNet, ReadsAllThreeSpellings) {
   Generator generator{1};
   const RrdbNet net(small, generator);
   const nn::StateDict state = net.state_dict();
-  EXPECT_EQ(net.esrgan_keys().to_theirs("body.1.rdb3.conv5.bias"), "RRDB_trunk.1.RDB3.conv5.bias");
-  EXPECT_EQ(net.oldest_keys().to_theirs("body.1.rdb3.conv5.bias"),
+  EXPECT_EQ(RrdbNet::esrgan_keys().to_theirs("body.1.rdb3.conv5.bias"),
+            "RRDB_trunk.1.RDB3.conv5.bias");
+  EXPECT_EQ(RrdbNet::oldest_keys(2).to_theirs("body.1.rdb3.conv5.bias"),
             "model.1.sub.1.RDB3.conv5.0.bias");
-  EXPECT_EQ(net.oldest_keys().to_theirs("conv_body.bias"), "model.1.sub.2.bias");
-  EXPECT_EQ(net.oldest_keys().to_theirs("conv_hr.bias"), "model.8.bias");
-  for (const nn::KeyTable& table : {net.esrgan_keys(), net.oldest_keys()})
+  EXPECT_EQ(RrdbNet::oldest_keys(2).to_theirs("conv_body.bias"), "model.1.sub.2.bias");
+  EXPECT_EQ(RrdbNet::oldest_keys(2).to_theirs("conv_hr.bias"), "model.8.bias");
+  for (const nn::KeyTable& table : {RrdbNet::esrgan_keys(), RrdbNet::oldest_keys(2)})
     EXPECT_EQ(test::names(net.translate(test::respelled(
                   state, [&](const std::string& name) { return table.to_theirs(name); }))),
               test::names(state));

@@ -51,12 +51,11 @@ inline std::vector<std::string> names(const nn::StateDict& state) {
 }
 
 template <class Net, class Options>
-void expect_basicsr_loads(const Options& options, const std::string& ours,
-                          const std::string& theirs) {
+void expect_basicsr_loads(const Options& options, const nn::KeyTable& table,
+                          const std::string& ours, const std::string& theirs) {
   Generator generator{1};
   const Net from(options, generator);
   Net to(options, generator);
-  const nn::KeyTable table = from.basicsr_keys();
   EXPECT_EQ(table.to_theirs(ours), theirs);
   nn::StateDict file =
       respelled(from.state_dict(), [&](const std::string& name) { return table.to_theirs(name); });
@@ -69,6 +68,9 @@ void expect_basicsr_loads(const Options& options, const std::string& ours,
   for (const auto& [name, tensor] : from.state_dict())
     EXPECT_TRUE(equal_bits(to.state_dict().at(name), tensor)) << name;
   EXPECT_EQ(names(to.translate(from.state_dict())), names(from.state_dict()));
+  const auto recognised = Net::recognise(file);
+  ASSERT_TRUE(recognised.has_value());
+  EXPECT_EQ(names(Net(*recognised, generator).state_dict()), names(from.state_dict()));
 }
 
 }  // namespace mini::test

@@ -32,7 +32,7 @@ void describe_network(const nn::StateDict& state) {
   try {
     Generator generator{0, 0};
     const auto network = config.make(generator);
-    network->load_state_dict(state);
+    network->load_state_dict(network->translate(state));
     print_line("parameters  {}", network->parameter_count());
   } catch (const Error& error) {
     print_line("            but it does not load: {}", error.what());

@@ -4,7 +4,7 @@
 #include "ops/functors_inverse.h"
 #include "ops/kernels.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 
 void inverse(const Tensor& x, const Tensor& y, const Tensor& log_abs_det) {
   visit_real(x.dtype(), "inverse", [&](auto type) {
@@ -17,4 +17,4 @@ void inverse(const Tensor& x, const Tensor& y, const Tensor& log_abs_det) {
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

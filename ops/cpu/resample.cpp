@@ -8,7 +8,7 @@
 #include "ops/kernels.h"
 #include "tensor/parallel.h"
 
-namespace mini::cpu {
+namespace mini::cpu::MINI_ISA {
 namespace {
 
 // What the three kernels have in common.
@@ -150,4 +150,4 @@ void adaptive_resample_image_gradient(const Tensor& dy, const Tensor& kernels,
   });
 }
 
-}  // namespace mini::cpu
+}  // namespace mini::cpu::MINI_ISA

@@ -57,8 +57,9 @@ function(mini_add_cuda target)
   if(mini_cuda STREQUAL EMULATED)
     file(GLOB emulator CONFIGURE_DEPENDS tests/cuda_emulator/*.cpp)
     list(APPEND sources ${emulator})
-    # Host compilers know no "#pragma unroll". What is emulated runs on this machine only.
-    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX
+    # Host compilers know no "#pragma unroll". What is emulated runs on this machine only, for whose
+    # processor the precompiled headers were not made.
+    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX SKIP_PRECOMPILE_HEADERS ON
                                 COMPILE_OPTIONS "-Wno-unknown-pragmas;-march=native")
     target_include_directories(${target} PRIVATE tests/cuda_emulator)
     target_compile_definitions(${target} PRIVATE MINI_CUDA_EMULATED)

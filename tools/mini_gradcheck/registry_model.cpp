@@ -184,7 +184,8 @@ Array jpeg_reference(const Array& x, const std::vector<double>& quality) {
   Array result(x.shape);
   for (std::int64_t n = 0; n < x.shape[0]; ++n) {
     const double q = quality_of(quality, n);
-    auto [y, cb, cr] = jpeg_planes(x, n);
+    std::array<Array, 3> planes = jpeg_planes(x, n);
+    Array &y = planes[0], &cb = planes[1], &cr = planes[2];
     code_plane(y, false, q);
     code_plane(cb, true, q);
     code_plane(cr, true, q);

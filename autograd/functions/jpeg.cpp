@@ -106,8 +106,8 @@ Tensor block_bits(const Tensor& x, const double (&table)[64], std::span<const do
   const Tensor coefficients = matmul(matmul(dct, to_blocks(x)), transpose(dct, 0, 1));
   const Tensor amount = sqrt(square(coefficients / step) + rounding * rounding);  // about |v|
   const Tensor octaves = log(amount + (1 - rounding)) * constant(weights, {8, 8}, x);
-  const auto blocks = static_cast<double>(x.size(1) * x.size(2) * x.size(3) / 64);
-  return sum(octaves, std::array{1, 2, 3, 4, 5}) + bits_of_block * blocks;
+  const std::int64_t blocks = x.size(1) * x.size(2) * x.size(3) / 64;
+  return sum(octaves, std::array{1, 2, 3, 4, 5}) + bits_of_block * static_cast<double>(blocks);
 }
 
 }  // namespace

@@ -39,9 +39,10 @@ struct Positions {
 Tensor starts(std::int64_t side, std::int64_t positions, std::int64_t step, bool vertical) {
   std::vector<double> values;
   for (std::int64_t t = 0; t < side * side; ++t)
-    for (std::int64_t i = 0; i < positions; ++i)
-      values.push_back(
-          static_cast<double>(i * step + (step - 1) / 2 + (vertical ? t / side : t % side)));
+    for (std::int64_t i = 0; i < positions; ++i) {
+      const std::int64_t tap = vertical ? t / side : t % side, middle = (step - 1) / 2;
+      values.push_back(static_cast<double>(i * step + middle + tap));
+    }
   return Tensor::from(
       values, vertical ? Shape{1, side * side, positions, 1} : Shape{1, side * side, 1, positions});
 }

@@ -21,8 +21,9 @@ TEST_P(GoldenRrdb, MatchesTheOfficialImplementation) {
                          .growth = golden.number("gc")},
                         generator);
     const nn::KeyTable table = models::RrdbNet::esrgan_keys();
+    const bool is_esrgans = group[0] == 'o';
     const auto spelling = [&](const std::string& name) {
-      return group[0] == 'o' ? table.to_theirs(name) : name;
+      return is_esrgans ? table.to_theirs(name) : name;
     };
     golden.prepare(net, spelling);
     golden.check(

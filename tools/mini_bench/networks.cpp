@@ -26,7 +26,7 @@ std::unique_ptr<models::InvertibleRescaler> make_invertible(const models::Networ
   auto* const invertible = dynamic_cast<models::InvertibleRescaler*>(network.get());
   check(invertible != nullptr, network->name(), " is no invertible network; mini_bench measures ",
         "those alone");
-  network.release();
+  static_cast<void>(network.release());  // the same object, owned below
   return std::unique_ptr<models::InvertibleRescaler>(invertible);
 }
 

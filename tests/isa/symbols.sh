@@ -15,8 +15,8 @@ complain() {
 visible=$(nm --defined-only --extern-only --format=posix "$object" | cut -d' ' -f1)
 kernels=$(grep -c "^${namespace}6conv2d" <<<"$visible" || true)
 [ "$kernels" -eq 1 ] || complain "of conv2d there should be one" <<<"$kernels"
-# Of the whole program, and no code: whether AddressSanitizer knows the globals, OpenMP's named locks.
-whole='___asan_globals_registered|\.gomp_critical_user_.*'
+# Of the whole program, and no code: whether AddressSanitizer knows the globals.
+whole='___asan_globals_registered'
 strangers=$(grep -v "^$namespace" <<<"$visible" | grep -vxE "$whole" | sort -u || true)
 [ -z "$strangers" ] || c++filt <<<"$strangers" | complain "the linker may take these for other code"
 

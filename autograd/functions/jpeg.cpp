@@ -58,12 +58,6 @@ Tensor code_blocks(const Tensor& x, const double (&table)[64], std::span<const d
   return from_blocks(matmul(matmul(inverse, (v - amount * sines) * step), dct));
 }
 
-// Repeats each pixel 2x2 times: [N,C,H,W] -> [N,C,2H,2W].
-Tensor repeat2x2(const Tensor& x) {
-  const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
-  return reshape(expand(reshape(x, {n, c, h, 1, w, 1}), {n, c, h, 2, w, 2}), {n, c, 2 * h, 2 * w});
-}
-
 // What JPEG codes of x [N,3,H,W], padded to whole blocks: Y, and Cb and Cr averaged over 2x2 pixels,
 // all centred at 0.
 struct Planes {
@@ -81,9 +75,10 @@ Planes planes_of(const Tensor& x) {
 Tensor composed_jpeg(const Tensor& x, std::span<const double> scales) {
   const std::int64_t h = x.size(2), w = x.size(3);
   const auto [luma, chroma] = planes_of(x);
-  const Tensor coded = concat({code_blocks(luma, functors::luminance_steps, scales) + 128.0,
-                               repeat2x2(code_blocks(chroma, functors::chrominance_steps, scales))},
-                              1);
+  const Tensor coded =
+      concat({code_blocks(luma, functors::luminance_steps, scales) + 128.0,
+              upsample_nearest(code_blocks(chroma, functors::chrominance_steps, scales), 2)},
+             1);
   const Tensor rgb = clamp(mix_channels(functors::ycc_to_rgb, coded), 0, 255) / 255.0;
   return narrow(narrow(rgb, 2, 0, h), 3, 0, w);
 }

@@ -38,7 +38,10 @@ if [ -z "${MINI_BARE_ROOT:-}" ]; then
   unshare --mount --propagation private --pid --fork --kill-child \
     tools/test_bare.sh --release "$release" --part "$part" ${mirror:+--mirror "$mirror"} &
   inside=$!
-  trap 'kill -KILL $inside 2>/dev/null; wait 2>/dev/null; rm -rf --one-file-system "$MINI_BARE_ROOT"' EXIT
+  # What fails in here would become the script's exit status: kill does where the work has ended by itself.
+  trap 'kill -KILL $inside 2>/dev/null || true
+        wait || true
+        rm -rf --one-file-system "$MINI_BARE_ROOT"' EXIT
   trap 'exit 130' INT TERM
   wait $inside
   exit

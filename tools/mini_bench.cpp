@@ -38,7 +38,7 @@ int main(int argc, char** argv) try {
          "--device",
          [&common](const std::string& name) {
            common.device = mini::parse_device(name);
-           mini::allocator(common.device);  // is there such a device?
+           mini::allocator(common.device);  // throws where there is no such device
          },
          "where to compute: cpu (the default), cuda, or cuda:N")
       ->type_name("DEVICE");
@@ -121,7 +121,7 @@ int main(int argc, char** argv) try {
 
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& stop) {  // also asking for help
+  } catch (const CLI::ParseError& stop) {  // thrown for --help, too
     return app.exit(stop) == 0 ? 0 : 1;
   }
   if (threads > 0) mini::set_threads(threads);

@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
       mini::check(
           std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; }),
           "mini_gradcheck: no function is called '", name, "'; --list prints them");
-    mini::allocator(device);  // is there such a device?
+    mini::allocator(device);  // throws where there is no such device
     fmt::print("{:<24}{:>8}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}\n", "function", "shapes", "forward",
                "gradient", "second", "adjoint", "checks", "entries");
     std::int64_t checks = 0, entries = 0;
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     fmt::print("{} rows, {} checks, {} entries of Jacobians compared, {} rows failed\n", run,
                checks, entries, failed);
     return failed == 0 ? 0 : 1;
-  } catch (const CLI::ParseError& stop) {  // also asking for help
+  } catch (const CLI::ParseError& stop) {  // thrown for --help, too
     return app.exit(stop) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());

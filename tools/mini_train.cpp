@@ -96,25 +96,25 @@ void describe(CLI::App& app, Arguments& arguments) {
       "with --set model.network=... or recipe=...");
 }
 
-// Columns of the terminal that standard output is, or 0.
+// How many columns the terminal has that standard output goes to; 0 where it goes elsewhere.
 int terminal_columns() {
   if (isatty(STDOUT_FILENO) == 0) return 0;
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-// "cuda" names no single GPU: of several processes on a machine each takes one of its own.
+// "cuda" names no single GPU. Where several processes share a machine, each takes another GPU.
 Device device_of(const std::string& name, const Processes* processes) {
   Device device = parse_device(name);
   if (name == "cuda" && processes != nullptr) device.index = processes->local_rank();
   return device;
 }
 
-// One of several processes, or the only one (null).
+// Trains in one of several processes, or in the only one, where `processes` is null.
 int train(const Arguments& arguments, Processes* processes) {
   check(!arguments.config.empty(), "CONFIG is missing; see mini_train --help");
   const Device device = device_of(arguments.device, processes);
-  allocator(device);  // before anything is read: is there such a device?
+  allocator(device);  // throws where there is no such device, before anything is read
   const train::TrainConfig config = train::load_config(arguments.config, arguments.assignments);
   if (config.threads > 0) set_threads(static_cast<int>(config.threads));
 
@@ -137,7 +137,7 @@ int train(const Arguments& arguments, Processes* processes) {
   const InterruptGuard guard;
   if (trainer.run() == train::Outcome::finished) return 0;
   int signal = InterruptGuard::signal();
-  if (processes != nullptr)  // which perhaps another process got
+  if (processes != nullptr)  // the signal may have reached another process only
     for (const double one : processes->all_gather(std::array{static_cast<double>(signal)}))
       signal = std::max(signal, static_cast<int>(one));
   return 128 + signal;
@@ -152,7 +152,7 @@ int train(const Arguments& arguments) {
     if (device.is_cuda()) on_gpu = on_gpus(*processes, device);
     return train(arguments, on_gpu ? on_gpu.get() : processes.get());
   } catch (const std::exception& error) {
-    // The others wait for this one, so they end with it.
+    // The other processes would wait for this one for ever, so it ends them, too.
     fmt::print(stderr, "mini_train: rank {}: {}\n", processes->rank(), printable(error.what()));
     processes->abort();
     return 1;

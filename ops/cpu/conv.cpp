@@ -55,13 +55,13 @@ struct Correlation {
   std::int64_t filter_size() const;
   void pack_wide(T* out) const;
   void pack_narrow(T* out) const;
-  // A region of image n from input pixels `input`, rows `pitch` apart; from x itself; from a padded
-  // copy.
+  // Each computes one region of image n. compute reads input pixels at `input`, whose rows are `pitch`
+  // apart; compute_in_place lets it read x itself, compute_padded a padded copy of a part of x.
   void compute(const T* filter, const T* input, std::int64_t pitch, std::int64_t n,
                const Region& region) const;
   void compute_in_place(const T* filter, std::int64_t n, const Region& region) const;
   void compute_padded(const T* filter, std::int64_t n, const Region& region) const;
-  // The outputs that see nothing, by a kernel without elements.
+  // Sets all outputs to zero, for a kernel without elements.
   void clear() const;
 };
 
@@ -240,8 +240,8 @@ Axis forward_axis(const Conv2dParams& params, const Shape& x, const Shape& w, co
           .before = params.padding[axis]};
 }
 
-// Of one axis of the input's gradient: dx(first + i·stride) for all i is a correlation of dy with
-// every step-th element of the kernel, from `begin` on, turned round.
+// One axis of the input's gradient: dx(first + i·stride), for all i, is a correlation of dy with
+// every step-th element of the kernel from `begin` on, in reverse order.
 struct Phase {
   Axis axis;
   std::int64_t first, begin, step;
@@ -312,7 +312,7 @@ void conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
           to.data = to.pixel(0, row.first, column.first);
           to.row *= params.stride[0];
           to.column *= params.stride[1];
-          // Read from the last tap backwards, input and output channels exchanged.
+          // The kernel is read from its last tap backwards, with input and output channels exchanged.
           const std::int64_t a = row.begin + (row.axis.kernel - 1) * row.step;
           const std::int64_t b = column.begin + (column.axis.kernel - 1) * column.step;
           const Filter<T> filter{w.data<T>() + g * inputs * outputs * kh * kw + a * kw + b, kh * kw,

@@ -36,7 +36,8 @@ struct WeightGradient {
   std::int64_t taps() const { return rows.kernel * columns.kernel; }
   std::int64_t depth() const { return taps() * inputs; }
   Runs runs(std::int64_t pitch) const { return {rows, columns, inputs, pitch}; }
-  // Sums are [o][(ky, kx, c)], vectors along the inputs; else [(ky, kx, c)][o].
+  // Whether the sums are stored as [o][(ky, kx, c)], so that vectors lie along the inputs. Otherwise
+  // they are [(ky, kx, c)][o].
   bool outputs_first() const {
     const std::int64_t length = runs(0).length;
     return whole_vectors<T>(length) * outputs < whole_vectors<T>(outputs) * length;
@@ -48,7 +49,7 @@ struct WeightGradient {
     };
     return (x.channel == 1 || inputs == 1) && x.column == inputs && whole(rows) && whole(columns);
   }
-  // Panels [begin, end) of the columns where inputs are first: the panels of a part.
+  // A part is what one task computes of the columns where inputs are first: panels [begin, end).
   struct Part {
     std::int64_t begin, end;
   };
@@ -184,7 +185,8 @@ void WeightGradient<T>::add_chunks(T* partial, std::int64_t chunks) const {
     for (std::int64_t chunk = 1; chunk < chunks; ++chunk)
       for (std::int64_t i = begin; i < end; ++i) partial[i] += partial[chunk * size + i];
   });
-  // To [o][c][tap]; a few o at a time, so that cache lines are used whole on both sides.
+  // Reorders the sums to [o][c][tap], a few o at a time, so that reading and writing both use whole
+  // cache lines.
   constexpr std::int64_t block = Vec<T>::lanes;
   const std::int64_t by_output = outputs_first() ? depth() : 1;
   const std::int64_t by_place = outputs_first() ? 1 : outputs;

@@ -33,13 +33,13 @@ std::vector<WeightSource> forward_sources(const Tensor& w) {
   return sources;
 }
 
-// The rows of every slab that are there at a time when the convolutions follow each other: the last
-// convolution reads x two rows per convolution behind where x has got to.
+// How many rows of each slab exist at a time when the convolutions follow each other. Every
+// convolution lags two rows behind the one in front of it, and the last still reads x.
 Layout ring_layout(const Slabs& slabs, std::int64_t width) {
   return {std::ssize(slabs.channels), 2 * std::ssize(slabs.sizes) + 2, width};
 }
 
-// Into how many strips each image is then cut: as many as there are threads in all.
+// How many strips each image is then cut into, so that there is a strip for each thread.
 std::int64_t strips_per_image(std::int64_t images, std::int64_t tile_rows) {
   const std::int64_t threads = max_threads();
   return std::clamp<std::int64_t>((threads + images - 1) / std::max<std::int64_t>(images, 1), 1,

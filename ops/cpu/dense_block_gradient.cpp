@@ -17,7 +17,8 @@ Slabs gradient_slabs(std::span<const Tensor> weights) {
   return Slabs(std::move(sizes));
 }
 
-// Of the convolution from the gradients g_K .. g_{j+1} to what arrives at slab j (0 is x).
+// The weights of the convolution from the gradients g_K .. g_{j+1} to what arrives at slab j, where
+// slab 0 is x.
 std::vector<WeightSource> backward_sources(std::span<const Tensor> weights, std::size_t j) {
   const std::int64_t first = j == 0 ? 0 : weights[j - 1].size(1);
   std::vector<WeightSource> sources;
@@ -41,7 +42,7 @@ class ParameterGradients {
         sums_(Tensor::zeros({rows, weights_.row_size()})),
         bias_sums_(Tensor::zeros({gradient.first.back() * block})) {}
 
-  // What so many images, in these blocked images, contribute.
+  // Adds what `images` images contribute, whose features and gradients lie in these blocked images.
   void add(std::int64_t images, const float* features, const Layout& layout, const float* gradients,
            const Layout& gradient_layout) const {
     parallel_tasks(images * rows, [&](std::int64_t task) {

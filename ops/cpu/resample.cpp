@@ -11,7 +11,7 @@
 namespace mini::cpu::MINI_ISA {
 namespace {
 
-// What the three kernels have in common.
+// The sizes and the loop that forward and both gradients share.
 template <class T>
 struct Taps {
   const T *kernels, *offsets_h, *offsets_v;
@@ -42,7 +42,7 @@ struct Taps {
   }
 };
 
-// Rows of the small image that are worth a thread.
+// How many rows of the small image make a thread's task large enough to be worth its start.
 template <class T>
 std::int64_t grain(const Taps<T>& taps) {
   return 1024 / (taps.taps * taps.columns + 1) + 1;

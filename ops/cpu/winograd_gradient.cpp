@@ -21,7 +21,7 @@ constexpr std::int64_t chunk_tiles = 64;
 
 bool narrow(std::int64_t outputs) { return outputs < block; }
 
-// Of one frequency: [input][output], or [output][input] where narrow.
+// S of one frequency is [input][output], or [output][input] where it is narrow.
 std::int64_t frequency_size(std::int64_t inputs, std::int64_t outputs) {
   return narrow(outputs) ? outputs * padded(inputs) : inputs * padded(outputs);
 }

@@ -19,7 +19,7 @@ struct CommonOptions {
   ops::Products products = ops::Products::full;  // tf32 and bfloat16 on a GPU only
 };
 
-// The fused multiply-adds of one core and of all.
+// Measures the peak of fused multiply-adds of one core and of all cores.
 void run_peak(const CommonOptions& common);
 
 struct DenseBlockOptions {
@@ -45,21 +45,22 @@ struct NetworkOptions {
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
   int quality = 75;
   models::MemoryMode memory = models::MemoryMode::exact;
-  bool replay = true;  // of the passes of training, on a GPU (train/pass.h)
+  bool replay = true;  // whether a GPU replays the captured passes of training (train/pass.h)
   std::string from{}, results{};
-  // One run for each line of standard input, answered by a line of JSON: somebody else interleaves
-  // these runs with others.
+  // Makes one run for each line of standard input and answers with a line of JSON, so that another
+  // program can run its own measurements in between.
   bool on_request = false;
 };
 // A training step: forward, inverse, losses with codec, backward, clipping, Adam.
 void run_step(const CommonOptions& common, const NetworkOptions& options);
-// Down, JPEG, up again, without gradients.
+// Downscaling, JPEG and upscaling, without gradients.
 void run_roundtrip(const CommonOptions& common, const NetworkOptions& options);
 
 struct KernelsOptions {
   std::int64_t batch = 16, size = 1024;  // of the HR images
   std::int64_t growth = 32;
-  std::int64_t copy = 1024, product = 4096;  // the ceilings': MB, and the side of the matrices
+  // What the two ceilings are measured with: a copy of so many MB, a product of matrices of this side.
+  std::int64_t copy = 1024, product = 4096;
 };
 // Each kernel of a training step beside the ceiling of the device that bounds it.
 void run_kernels(const CommonOptions& common, const KernelsOptions& options);
@@ -68,9 +69,10 @@ void run_kernels(const CommonOptions& common, const KernelsOptions& options);
 struct DriftOptions {
   std::string network = models::NetworkConfig().name();
   std::int64_t enhanced = 0, vanilla = 0;  // blocks; 0: the paper's number
-  // Every convolution's weights uniform in ±gain/√(inputs of an output); 0: as at the start.
+  // Draws every convolution's weights uniformly from ±gain/√(inputs of an output). With 0 they are
+  // as at the start of a training.
   double gain = 0;
-  std::string from{};  // weights instead: a file or the folder of a run
+  std::string from{};  // a file or a run's folder, whose weights are taken instead
   std::string image = "data/photos/train/astronaut.png";
   std::int64_t size = 128;  // side of the part of it to use
 };

@@ -52,7 +52,7 @@ std::unique_ptr<models::InvertibleRescaler> make_network(const DriftOptions& opt
   return network;
 }
 
-// The middle of the photograph.
+// Cuts out the middle of the photograph.
 Tensor read_middle(const DriftOptions& options) {
   const Tensor image = io::read_image(options.image);
   check(image.size(0) >= options.size && image.size(1) >= options.size, options.image, ": is ",
@@ -101,7 +101,7 @@ Error error_of(std::span<const Tensor> found, std::span<const Tensor> truth) {
           largest * std::sqrt(static_cast<double>(b.size()) / squares)};
 }
 
-// What corrections cost.
+// Counts what corrections cost in memory.
 class Cost {
  public:
   void add(const ops::Correction& correction) {
@@ -110,7 +110,7 @@ class Cost {
     elements_ += static_cast<double>(correction.codes.numel());
     bytes_ += static_cast<double>(correction.bytes());
   }
-  // The entropy is that of single codes: what an ideal coder would take that looks at no neighbours.
+  // The entropy is that of single codes, which is what an ideal coder needs that looks at no neighbours.
   nlohmann::json report() const {
     double bits = 0;
     for (const double count : counts_)
@@ -175,8 +175,8 @@ nlohmann::json walk_back(const std::vector<models::Coupling>& chain, const Halve
           {"exact_elements_that_differ", different}};
 }
 
-// How far the parameters' gradients are from those of stored mode, all together, for some gradient
-// of the result.
+// The relative distance of all parameters' gradients together from those of stored mode, for a random
+// gradient of the result.
 double gradient_error(const std::vector<models::Coupling>& chain, const Halves& input,
                       const Tensors& parameters, models::MemoryMode memory) {
   Generator generator{11, 0};

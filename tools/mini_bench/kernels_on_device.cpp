@@ -33,7 +33,7 @@ class Table {
  public:
   explicit Table(const CommonOptions& common) : common_(common) {}
 
-  // Work that moves so many gigabytes or computes so many gigaflops (the other is 0).
+  // Measures work that moves so many gigabytes or computes so many gigaflops; the other number is 0.
   double row(const std::string& name, double gbytes, double gflop,
              const std::function<void()>& work) {
     const double seconds = measure(name, gflop, 2, common_.runs, work, common_.device).seconds;

@@ -22,17 +22,17 @@ struct Measurement {
 Measurement measure(const std::string& name, double gflop, int warm_up, int runs,
                     const std::function<void()>& work, Device device = {});
 
-// What a multiply-add in every lane and cycle would give, measured: GFLOP/s, best of a few short
-// runs on `threads` threads at once. A shared machine may reach less at another moment: measure it
+// Measures the peak in GFLOP/s, which multiply-adds reach that wait for nothing: the best of a few
+// short runs on `threads` threads at once. A shared machine may reach less at another moment: measure it
 // in the same run as what it is compared with.
 double peak_gflops(int threads);
 
-// Prints the measurements, of the CPU with the share of its peak (of all threads in use). JSON goes
-// to `json` if that is not empty, "-" meaning standard output instead of the table.
+// Prints the measurements; those of the CPU with their share of the peak of all threads in use. JSON
+// goes to `json` if that is not empty; "-" means standard output instead of the table.
 void report(const std::vector<Measurement>& rows, nlohmann::json details, const std::string& json,
             Device device = {});
 
-// To `json` if that is not empty, "-" meaning standard output.
+// Writes the report to `json` if that is not empty; "-" means standard output.
 void write_json(const nlohmann::json& report, const std::string& json);
 
 }  // namespace mini::bench

@@ -21,7 +21,7 @@
 namespace mini::bench {
 namespace {
 
-// The network and what goes in.
+// The network and its input.
 struct Setting {
   std::shared_ptr<models::InvertibleRescaler> network;
   Tensor hr, lr_reference, z;
@@ -73,7 +73,7 @@ double gflop_of(const models::Flow& flow, std::int64_t scale, const Tensor& hr) 
   return 2e-9 * weights * pixels;
 }
 
-// What the network's paper trains it by.
+// The losses by which the network's paper trains it.
 std::unique_ptr<train::Recipe> make_recipe(const Setting& setting, const NetworkOptions& options) {
   train::RecipeConfig config(models::find_network(setting.network->name()).recipe);
   const std::vector<nn::Field> fields = config.fields();
@@ -98,7 +98,7 @@ double resident_peak() {
 void run(const char* name, double gflop, const CommonOptions& common, const NetworkOptions& options,
          const std::function<void()>& work) {
   Allocator& memory = allocator(common.device);
-  // A captured pass takes its memory once and for all: its peak is that of the capture.
+  // A captured pass takes its memory when it is captured and keeps it, so its peak is that of the capture.
   const bool captured = options.replay && common.device.is_cuda();
   if (options.on_request) {
     for (std::string line; std::getline(std::cin, line);) {
@@ -177,8 +177,8 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   const bool replayed = options.replay && common.device.is_cuda();
   run("training step", gflop, common, options, [&] {
-    // Gradients keep their memory, so that it counts as what is there between steps; those of a
-    // replayed pass do so anyway.
+    // Gradients keep their memory, so that it counts as what is there between steps. Those of a
+    // replayed pass always do.
     if (replayed) setting.network->zero_grad();
     for (const Tensor& parameter : work.parameters)
       if (parameter.grad().defined()) ops::fill(parameter.grad(), 0);

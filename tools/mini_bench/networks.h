@@ -9,7 +9,7 @@
 
 namespace mini::bench {
 
-// Zeros stand for the paper's values; what a network does not have is left out.
+// A zero stands for the paper's value. A setting that a network does not have is ignored.
 struct NetworkSize {
   std::int64_t scale = 2, enhanced_blocks = 0, vanilla_blocks = 0;
 };

@@ -19,7 +19,7 @@ std::string megabytes(std::size_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) * 1e-6);
 }
 
-// Of this process; 0 where the system does not tell.
+// The resident memory of this process in bytes, or 0 where the system does not tell.
 std::size_t resident_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -55,7 +55,7 @@ void print_rows(const std::vector<Row>& table, std::size_t all) {
   }
 }
 
-// Rows that differ in nothing but their place in memory become one, largest sums first.
+// Joins rows that differ only in their place in memory, and sorts them by their sums, largest first.
 std::vector<Row> grouped(const std::vector<Row>& table) {
   std::map<std::string, Row> groups;
   for (const Row& row : table) {
@@ -76,7 +76,8 @@ std::vector<Row> grouped(const std::vector<Row>& table) {
 
 void print_memory_profile(const train::TrainConfig& config, train::TrainerOptions options) {
   const Device device = options.device;
-  const MemoryProfile profile(allocator(device));  // first, so that it knows the parameters, too
+  const MemoryProfile profile(
+      allocator(device));  // made first, so that it sees the parameters, too
   options.write = false;
   train::Trainer trainer(config, std::move(options));
   const train::StepMemory step = trainer.measure_step();

@@ -22,7 +22,7 @@ void checked(int status, const char* call) {
   fail("mpi: ", call, ": ", text.substr(0, static_cast<std::size_t>(length)));
 }
 
-// "Open MPI v4.1.4", of what may be several lines.
+// The first line of the library's description, such as "Open MPI v4.1.4".
 std::string library_version() {
   std::string text(MPI_MAX_LIBRARY_VERSION_STRING, '\0');
   int length = 0;
@@ -34,7 +34,7 @@ class MpiProcesses : public Processes {
  public:
   MpiProcesses() {
     int threads = 0;
-    // The threads that make batches and compute do not talk to others.
+    // Only this thread talks to other processes; those that make batches or compute do not.
     checked(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &threads), "MPI_Init_thread");
     check(threads >= MPI_THREAD_FUNNELED, "mpi: this MPI allows no other threads in the program");
     checked(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
@@ -110,7 +110,7 @@ class MpiProcesses : public Processes {
  private:
   int rank_ = 0, size_ = 1, local_rank_ = 0;
   std::vector<MPI_Request> requests_;
-  Tensors in_flight_;  // held, so that no message outlives its memory
+  Tensors in_flight_;  // kept here, so that no message outlives its memory
 };
 
 }  // namespace

@@ -94,7 +94,7 @@ class NcclProcesses : public Processes {
   void barrier() override { hosts_.barrier(); }
 
  private:
-  // What is queued on `later` from now on waits for what is queued on `earlier` so far.
+  // Makes all work that is queued on `later` from now on wait for what is queued on `earlier` so far.
   void follow(cudaStream_t later, cudaStream_t earlier) const {
     cuda::check_status(cudaEventRecord(event_, earlier), "cudaEventRecord");
     cuda::check_status(cudaStreamWaitEvent(later, event_, 0), "cudaStreamWaitEvent");

@@ -10,21 +10,21 @@ namespace mini {
 
 class Processes : public train::Collective {
  public:
-  // The rank among those on the same machine.
+  // The rank of this process among those on the same machine.
   virtual int local_rank() const = 0;
-  // Ends all of them at once, with exit code 1.
+  // Ends all processes at once, with exit code 1.
   virtual void abort() = 0;
 };
 
-// How many processes mpirun started, as Open MPI's and MPICH's say in the environment; 1 for one
-// that was started without.
+// How many processes mpirun started, as Open MPI and MPICH write it to the environment; 1 for a
+// process that was started without mpirun.
 int processes_started();
 
-// Joins them. Throws where mini was built without MPI: each would train by itself, and all would
-// write to the same folder.
+// Joins this process to the others. Throws where mini was built without MPI, since each process would
+// then train by itself, and all would write to the same folder.
 std::unique_ptr<Processes> join_processes();
-// The same processes, each computing on a GPU of its own: what is there goes over NCCL
-// (tools/mini_train/nccl.cpp). Throws where mini was built without it.
+// The same processes, each of which computes on a GPU of its own. Tensors on the GPUs go over NCCL
+// (tools/mini_train/nccl.cpp). Throws where mini was built without NCCL.
 std::unique_ptr<Processes> on_gpus(Processes& processes, Device gpu);
 
 }  // namespace mini

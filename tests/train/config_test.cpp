@@ -151,8 +151,8 @@ TEST(TrainConfig, DifferencesAreThoseOfTheResults) {
   const TrainConfig a = parse(least), b = parse(least, {"train.lr=0.1", "out=/x", "log.every=1"});
   EXPECT_EQ(config_differences(a, b), std::vector<std::string>{"train.lr"});
   EXPECT_EQ(config_differences(a, parse(least, {"model.network=irn"})),
-            (std::vector<std::string>{"loss.lambda_prior", "model.enhanced_blocks",
-                                      "model.network", "recipe"}));
+            (std::vector<std::string>{"loss.lambda_prior", "model.condition",
+                                      "model.enhanced_blocks", "model.network", "recipe"}));
 }
 
 }  // namespace

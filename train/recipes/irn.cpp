@@ -31,11 +31,12 @@ std::optional<int> IrnRecipe::variant(std::size_t /*update*/, Generator& /*gener
 Losses IrnRecipe::losses(std::size_t /*update*/, const Batch& batch, std::optional<int> /*variant*/,
                          Generator& generator, Share share) {
   const auto& [hr, lr_reference] = batch;
-  const models::FlowResult down = invertible().forward(hr);
+  const Tensor condition = invertible().condition({models::lossless});
+  const models::FlowResult down = invertible().forward(hr, false, condition);
   const Tensor lr_quantised = quantise(down.lr);
   const Tensor z = draw_latent(batch, generator, share);
   const models::FlowResult up =
-      invertible().inverse(concat({lr_quantised, z}, 1));
+      invertible().inverse(concat({lr_quantised, z}, 1), false, condition);
 
   const Tensor latent = narrow(down.out, 1, models::image_channels, z.size(1));
   const Tensor fit = l2_loss(down.lr, lr_reference) * options_.lambda_forw;

@@ -45,14 +45,15 @@ Losses SainRecipe::losses(const Batch& batch, const Tensor& z,
   };
   const auto& [hr, lr_reference] = batch;
   const HostCopy sent_reference(lr_reference);
-  const models::FlowResult down = invertible().forward(hr);
+  const Tensor condition = invertible().condition(qualities);
+  const models::FlowResult down = invertible().forward(hr, false, condition);
   const Tensor compressed = image_part(down.out);
   const Tensor lr_quantised = quantise(down.lr);
   const HostCopy sent(lr_quantised.detach());
   const Tensor lr_simulated =
       diff_jpeg(lr_quantised, std::vector<double>(qualities.begin(), qualities.end()));
   const models::FlowResult up =
-      invertible().inverse(concat({lr_simulated, z}, 1));
+      invertible().inverse(concat({lr_simulated, z}, 1), false, condition);
 
   const double forw = options_.lambda_forw;
   const Tensor fit_lr = l2_loss(down.lr, lr_reference) * forw;

@@ -85,7 +85,8 @@ std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,
   for (const io::ImageFormat format : options.formats)
     for (const int quality : options.qualities) {
       const io::Bytes file = io::encode(lr, format, quality);
-      const Tensor restored = scaler.upscale(io::decode(file, {.max_pixels = io::any_size}));
+      const auto [decoded, shown] = decode_stored(file);
+      const Tensor restored = scaler.upscale(decoded, shown);
       all.push_back({.psnr_y = psnr(restored, hr, Colour::y, scale),
                      .ssim_y = ssim(restored, hr, Colour::y, scale),
                      .psnr_rgb = psnr(restored, hr, Colour::rgb, scale),

@@ -38,7 +38,7 @@ class BicubicScaler : public Scaler {
     const Tensor hr = padded(io::to_float(image), scale_);
     return io::to_image(resize_bicubic(hr, 1.0 / static_cast<double>(scale_)));
   }
-  Tensor up(const Tensor& image) const override {
+  Tensor up(const Tensor& image, int /*quality*/) const override {
     return io::to_image(resize_bicubic(io::to_float(image), static_cast<double>(scale_)));
   }
 
@@ -83,25 +83,27 @@ class NetworkScaler : public Scaler {
     const std::int64_t s = scale();
     const std::int64_t height = ceil_divide(image.size(0), s),
                        width = ceil_divide(image.size(1), s);
-    return scaled(image, Rescaling::downscale, {1, 3, s * height, s * width}, s, {height, width});
+    return scaled(image, Rescaling::downscale, {1, 3, s * height, s * width}, s, {height, width},
+                  models::lossless);
   }
 
-  Tensor up(const Tensor& image) const override {
+  Tensor up(const Tensor& image, int quality) const override {
     const std::int64_t s = scale(), height = image.size(0), width = image.size(1);
-    return scaled(image, Rescaling::upscale, {1, 3, height, width}, 1, {s * height, s * width});
+    return scaled(image, Rescaling::upscale, {1, 3, height, width}, 1, {s * height, s * width},
+                  quality);
   }
 
  private:
   // `input`: the shape of what goes into the network, whose sides are multiples of `unit`.
   Tensor scaled(const Tensor& image, Rescaling way, const Shape& input, std::int64_t unit,
-                std::array<std::int64_t, 2> size) const {
+                std::array<std::int64_t, 2> size, int quality) const {
     Generator whole = latent_.value_or(Generator());
     Generator* const generator = latent_ ? &whole : nullptr;
-    const auto stream = network_.stream(way, input, dtype_, generator);
+    const auto stream = network_.stream(way, input, dtype_, generator, quality);
     if (stream == nullptr) {
       const Tensor x = pixels(image, 0, image.size(0), unit);
-      const Tensor y =
-          way == Rescaling::upscale ? network_.upscale(x, generator) : network_.downscale(x);
+      const Tensor y = way == Rescaling::upscale ? network_.upscale(x, generator, quality)
+                                                 : network_.downscale(x);
       return io::to_image(ops::to_device(y, {}));
     }
     ImageBuilder result(size[0], size[1]);
@@ -162,10 +164,10 @@ Tensor Scaler::downscale(const Tensor& image) const {
   return down(image);
 }
 
-Tensor Scaler::upscale(const Tensor& image) const {
+Tensor Scaler::upscale(const Tensor& image, int quality) const {
   io::check_image(image, "upscale");
   const NoGrad no_grad;
-  return up(image);
+  return up(image, quality);
 }
 
 std::unique_ptr<Scaler> bicubic_scaler(std::int64_t scale) {
@@ -178,13 +180,20 @@ std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
   return std::make_unique<NetworkScaler>(network, latent_seed, limit);
 }
 
+Stored decode_stored(std::span<const std::byte> file) {
+  io::Metadata metadata;
+  Tensor image = io::decode(file, {.max_pixels = io::any_size, .metadata = &metadata});
+  return {std::move(image), metadata.quality.value_or(models::lossless)};
+}
+
 RoundTrip round_trip(const Scaler& scaler, const Tensor& image, io::ImageFormat format,
                      int quality) {
   RoundTrip result;
   result.lr = scaler.downscale(image);
   result.file = io::encode(result.lr, format, quality);
-  result.decoded = io::decode(result.file, {.max_pixels = io::any_size});
-  const Tensor hr = scaler.upscale(result.decoded);
+  const auto [decoded, shown] = decode_stored(result.file);
+  result.decoded = decoded;
+  const Tensor hr = scaler.upscale(decoded, shown);
   result.hr =
       ops::contiguous(ops::narrow(ops::narrow(hr, 0, 0, image.size(0)), 1, 0, image.size(1)));
   return result;

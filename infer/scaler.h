@@ -25,12 +25,13 @@ class Scaler {
   // [H,W,3] of any size -> [ceil(H/s),ceil(W/s),3]. A side that is no multiple of s is continued by
   // repeating its last pixels.
   Tensor downscale(const Tensor& image) const;
-  // [h,w,3] -> [s·h,s·w,3].
-  Tensor upscale(const Tensor& image) const;
+  // [h,w,3] -> [s·h,s·w,3]. `quality`: of the codec that the image went through, for a network that is
+  // told of it.
+  Tensor upscale(const Tensor& image, int quality = models::lossless) const;
 
  protected:
   virtual Tensor down(const Tensor& image) const = 0;
-  virtual Tensor up(const Tensor& image) const = 0;
+  virtual Tensor up(const Tensor& image, int quality) const = 0;
 };
 
 // MATLAB's imresize both ways.
@@ -48,6 +49,13 @@ struct MemoryLimit {
 std::unique_ptr<Scaler> network_scaler(const models::Rescaler& network,
                                        std::optional<std::uint64_t> latent_seed = std::nullopt,
                                        const MemoryLimit& limit = {});
+
+// An image as a file gives it back, and the quality that the file shows (io/metadata.h).
+struct Stored {
+  Tensor image;
+  int quality = models::lossless;
+};
+Stored decode_stored(std::span<const std::byte> file);
 
 // The stages of an image that is made small, stored, and made large again.
 struct RoundTrip {

@@ -71,6 +71,8 @@ Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options);
 
 bool is_webp(std::span<const std::byte> bytes);
 Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels);
+// Of the content of the chunk "VP8 ", which is a lossy frame.
+int webp_quality(std::span<const std::byte> frame);
 Bytes encode_webp(const Tensor& image, const EncodeOptions& options);
 
 bool is_png(std::span<const std::byte> bytes);

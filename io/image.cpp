@@ -255,12 +255,17 @@ std::vector<Tensor> to_images(const Tensor& batch) {
   return images;
 }
 
-CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, int quality) {
+CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format,
+                                       std::span<const int> qualities) {
   check_batch(batch, "codec_roundtrip");
+  const auto count = std::ssize(qualities);
+  check(count == 1 || count == batch.size(0), "codec_roundtrip: ", count, " qualities for ",
+        batch.size(0), " images; give one for all or one for each");
   CodecResult result;
   result.images = Tensor::empty(batch.shape(), batch.dtype());
   result.sizes.resize(static_cast<std::size_t>(batch.size(0)));
   parallel_tasks(batch.size(0), [&](std::int64_t i) {
+    const int quality = qualities[count == 1 ? 0 : static_cast<std::size_t>(i)];
     const Bytes file = encode(round_image(ops::select(batch, 0, i)), format, quality);
     result.sizes[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(file.size());
     divide_image(decode(file, {.max_pixels = any_size}), ops::select(result.images, 0, i));
@@ -268,8 +273,16 @@ CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, 
   return result;
 }
 
+CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, int quality) {
+  return codec_roundtrip_with_sizes(batch, format, {&quality, 1});
+}
+
+Tensor codec_roundtrip(const Tensor& batch, ImageFormat format, std::span<const int> qualities) {
+  return codec_roundtrip_with_sizes(batch, format, qualities).images;
+}
+
 Tensor codec_roundtrip(const Tensor& batch, ImageFormat format, int quality) {
-  return codec_roundtrip_with_sizes(batch, format, quality).images;
+  return codec_roundtrip(batch, format, {&quality, 1});
 }
 
 }  // namespace mini::io

@@ -124,12 +124,16 @@ Tensor to_image(const Tensor& x);
 std::vector<Tensor> to_images(const Tensor& batch);  // [N,3,H,W] -> N images
 
 // A batch as it comes back from files: to_images, encode, decode, to_float. [N,3,H,W] of a floating
-// dtype in and out. Images run in parallel. Not differentiable.
+// dtype in and out. Images run in parallel. `qualities` has one entry for all images or one for each.
+// Not differentiable.
 struct CodecResult {
   Tensor images;
   std::vector<std::int64_t> sizes;  // bytes of each file
 };
+CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format,
+                                       std::span<const int> qualities);
 CodecResult codec_roundtrip_with_sizes(const Tensor& batch, ImageFormat format, int quality);
+Tensor codec_roundtrip(const Tensor& batch, ImageFormat format, std::span<const int> qualities);
 Tensor codec_roundtrip(const Tensor& batch, ImageFormat format, int quality);
 
 }  // namespace mini::io

@@ -4,11 +4,14 @@
 // outline_of() looks at the markers first, the library's warnings become Errors, and the scans that
 // were read are compared with those that the header promises.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdio>  // jpeglib.h uses FILE without including it
 #include <cstring>
 #include <exception>
 #include <jerror.h>
 #include <jpeglib.h>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -254,6 +257,43 @@ bool is_complete(const jpeg_decompress_struct& info, const Outline& outline) {
   return true;
 }
 
+using Steps = std::array<UINT16, DCTSIZE2>;
+
+// The library's luminance tables, for qualities from 1 to 100.
+std::array<Steps, 100> make_luminance_tables() {
+  std::array<Steps, 100> tables;
+  Writer writer;
+  jpeg_compress_struct& info = writer.info;
+  guarded(writer.errors.out, [&] {
+    jpeg_create_compress(&info);
+    for (int quality = 1; quality <= 100; ++quality) {
+      jpeg_set_quality(&info, quality, TRUE);
+      std::copy_n(info.quant_tbl_ptrs[0]->quantval, DCTSIZE2,
+                  tables[static_cast<std::size_t>(quality - 1)].begin());
+    }
+  });
+  return tables;
+}
+
+// The quality whose table is nearest, by the ratios of the steps; of equally near ones the highest.
+int nearest_quality(const JQUANT_TBL& table) {
+  static const std::array<Steps, 100> tables = make_luminance_tables();
+  const auto distance = [&](const Steps& steps) {
+    double sum = 0;
+    for (std::size_t k = 0; k < steps.size(); ++k)
+      sum += std::abs(std::log(std::max<double>(table.quantval[k], 1) / steps[k]));
+    return sum;
+  };
+  int best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int quality = 1; quality <= 100; ++quality)
+    if (const double d = distance(tables[static_cast<std::size_t>(quality - 1)]); d <= least) {
+      least = d;
+      best = quality;
+    }
+  return best;
+}
+
 // The content of a segment; empty where there is nothing to store.
 Bytes segment(std::string_view name, std::span<const std::byte> content) {
   if (content.empty()) return {};
@@ -292,6 +332,7 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
   std::vector<std::uint8_t> ink(cmyk ? static_cast<std::size_t>(4 * width) : 0);
   bool complete = false;
+  JQUANT_TBL steps{};
   run(reader, outline, [&] {
     jpeg_start_decompress(&info);
     while (info.output_scanline < info.output_height) {
@@ -301,14 +342,16 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
       if (cmyk) cmyk_to_rgb(ink.data(), row, width, info.saw_Adobe_marker != FALSE);
     }
     complete = is_complete(info, outline);
+    if (complete) steps = *info.comp_info[0].quant_table;
     jpeg_finish_decompress(&info);
   });
   if (!complete && outline.ends) fail_damaged("a component has no scan");
   if (!complete) fail_truncated("it ends before its last scan");
-  Decoded decoded{
-      .pixels = image,
-      .metadata = {
-          .exif = copy_of(outline.exif), .profile = profile_of(outline), .note = outline.note}};
+  Decoded decoded{.pixels = image,
+                  .metadata = {.exif = copy_of(outline.exif),
+                               .profile = profile_of(outline),
+                               .note = outline.note,
+                               .quality = nearest_quality(steps)}};
   if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
   if (reader.errors.extraneous)
     decoded.notices.emplace_back("there are stray bytes between its parts");

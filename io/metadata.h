@@ -1,5 +1,5 @@
-// What image files hold beside the pixels and programs hand on: Exif data, the colour profile, and a note
-// of mini's own.
+// What image files hold beside the pixels: what programs hand on, which is Exif data, the colour profile
+// and a note of mini's own, and how good the copy is.
 //
 //              JPEG                  PNG           WebP
 //   Exif       APP1 "Exif"           eXIf          EXIF
@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ struct Metadata {
   Bytes exif{};     // begins with the TIFF header; its orientation is 1, since images are upright
   Bytes profile{};  // ICC
   std::string note{};  // one line of printable ASCII without quotes and angle brackets
+  // Of a file that was read: the quality that its encoder was asked for, 1 to 100, as its quantisers show
+  // it. JPEG: that of libjpeg whose luminance table is nearest; lossy WebP: about that of libwebp
+  // (io/webp_quality.cpp). Other formats have none.
+  std::optional<int> quality{};
 };
 
 // The orientation that Exif data asks for, 1 to 8; 1 where it says none.

@@ -43,6 +43,7 @@ Metadata metadata_of(std::span<const std::byte> bytes) {
       if (as_text(content).starts_with(jpeg_exif_name)) content = content.subspan(6);
       metadata.exif = copy_of(content);
     }
+    if (name == "VP8 ") metadata.quality = webp_quality(content);
     if (name == "ICCP") metadata.profile = copy_of(content);
     if (name == "XMP ") metadata.note = note_from_xmp(as_text(content));
     if (length % 2 == 1 && file.left() > 0) file.skip(1);

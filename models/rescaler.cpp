@@ -11,7 +11,8 @@ Tensor Rescaler::downscale(const Tensor& hr) const {
 }
 
 std::unique_ptr<RowStream> Rescaler::stream(Rescaling /*way*/, const Shape& /*input*/,
-                                            DType /*dtype*/, const Generator* /*generator*/) const {
+                                            DType /*dtype*/, const Generator* /*generator*/,
+                                            int /*quality*/) const {
   return nullptr;
 }
 

@@ -15,6 +15,9 @@ namespace mini::models {
 
 enum class Rescaling { downscale, upscale };
 
+// The quality of a codec that loses nothing.
+constexpr int lossless = 100;
+
 // Runs a network over an image row by row, from the first to the last. Records no gradients.
 class RowStream {
  public:
@@ -38,14 +41,17 @@ class Rescaler : public nn::Module {
   // overrides it.
   virtual Tensor downscale(const Tensor& hr) const;
   // A network that draws the detail which LR lost takes it from `generator`. With null, and of other
-  // networks, the image is the same every time.
-  virtual Tensor upscale(const Tensor& lr, Generator* generator = nullptr) const = 0;
+  // networks, the image is the same every time. `quality`: of the codec that LR went through, for a network
+  // that makes use of it.
+  virtual Tensor upscale(const Tensor& lr, Generator* generator = nullptr,
+                         int quality = lossless) const = 0;
 
   // What downscale or upscale makes of an image of shape `input`, bit for bit, row by row; the stream
   // draws as if from a copy of `generator`. Null: this network takes whole images only. The network
   // must outlive the stream.
   virtual std::unique_ptr<RowStream> stream(Rescaling way, const Shape& input, DType dtype,
-                                            const Generator* generator = nullptr) const;
+                                            const Generator* generator = nullptr,
+                                            int quality = lossless) const;
 };
 
 // The most bytes that tensors take while an image goes through a network in strips of `rows` rows. The

@@ -70,7 +70,7 @@ std::vector<Field> common_fields(TrainConfig& c) {
        choice(&c.schedule.type),
        "how the learning rate falls",
        {},
-       {"multistep", "cosine"}},
+       {"multistep", "cosine", "trapezoid"}},
       {"train.schedule.milestones", &c.schedule.milestones,
        "multistep: steps at which it is multiplied by gamma", count},
       {"train.schedule.gamma", &c.schedule.gamma, "multistep: see milestones", more_than(0, 1)},
@@ -78,8 +78,10 @@ std::vector<Field> common_fields(TrainConfig& c) {
        "cosine: steps from restart to restart; none: one period, the whole run", some},
       {"train.schedule.restart_weights", &c.schedule.restart_weights,
        "cosine: factor of the learning rate, one a period; none: all 1", count},
-      {"train.schedule.eta_min", &c.schedule.eta_min, "cosine: where each period ends",
-       between(0, 1)},
+      {"train.schedule.eta_min", &c.schedule.eta_min,
+       "cosine: where each period ends; trapezoid: where the run ends", between(0, 1)},
+      {"train.schedule.decay", &c.schedule.decay,
+       "trapezoid: steps at the end of the run in which it falls", count},
       {"train.schedule.warmup", &c.schedule.warmup, "steps in which it rises to full", count},
 
       {"validation.folders", &c.validation.folders, "folders of images to validate on"},
@@ -167,6 +169,7 @@ TrainConfig completed(TrainConfig c) {
   c.data.scale = c.model.scale();
   if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
     c.schedule.periods = {c.steps};
+  c.schedule.end = c.steps;
   return c;
 }
 

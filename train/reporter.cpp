@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <ostream>
 
 #include "io/file.h"
@@ -62,7 +63,10 @@ Reporter::~Reporter() = default;
 void Reporter::message(const std::string& text) { progress_->message(text); }
 
 void Reporter::event(const std::string& name, std::int64_t step, const LogRecord& record) {
-  if (log_) log_->write(name, step, record);
+  if (!log_) return;
+  LogRecord whole = record;
+  whole.emplace_back("cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
+  log_->write(name, step, whole);
 }
 
 void Reporter::step(std::int64_t step, const Means::Values& values, double lr) {

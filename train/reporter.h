@@ -55,7 +55,7 @@ class Reporter {
 
   // A line on the screen that stays.
   void message(const std::string& text);
-  // A line of the log.
+  // A line of the log; it also tells the processor time of this process so far, that of all its threads.
   void event(const std::string& name, std::int64_t step, const LogRecord& record = {});
   // Of every step. At every so-manieth, the means since the last time go to the log.
   void step(std::int64_t step, const Means::Values& values, double lr);

@@ -4,6 +4,10 @@
 //   multistep:  base · gamma^(number of milestones <= step)
 //   cosine:     eta_min + weight·(base - eta_min)·(1 + cos(π·t/period))/2, t steps into the period
 //               (SGDR; Loshchilov & Hutter, ICLR 2017)
+//   trapezoid:  base; in the last `decay` steps of the run
+//               eta_min + (base - eta_min)·(1 - √(t/decay)), t steps into them. So a run can go on from
+//               any step before them, and end whenever it is told to (A. Hägele et al., "Scaling Laws and
+//               Compute-Optimal Training Beyond Fixed Training Durations", NeurIPS 2024)
 // During the first `warmup` steps the rate is further multiplied by (step+1)/warmup.
 #pragma once
 
@@ -12,7 +16,7 @@
 
 namespace mini::train {
 
-enum class ScheduleType { multistep, cosine };
+enum class ScheduleType { multistep, cosine, trapezoid };
 
 struct ScheduleOptions {
   ScheduleType type = ScheduleType::multistep;
@@ -22,7 +26,10 @@ struct ScheduleOptions {
   // cosine: lengths in steps; after the last one the rate stays at eta_min
   std::vector<std::int64_t> periods{};
   std::vector<double> restart_weights{};  // one a period; empty: all 1
-  double eta_min = 0;
+  double eta_min = 0;                     // trapezoid: where the run ends
+  // trapezoid
+  std::int64_t decay = 0;  // steps
+  std::int64_t end = 0;    // the length of the run
 
   std::int64_t warmup = 0;  // steps
 };

@@ -10,8 +10,9 @@ namespace mini::models {
 
 class InvertibleBlock : public nn::Module {
  public:
-  // In forward order. They refer to the block, which must outlive them.
-  virtual std::vector<Coupling> couplings() const = 0;
+  // In forward order. They refer to the block, which must outlive them. `condition`: see
+  // models/invertible/dense_block.h; undefined where none of its subnets has one.
+  virtual std::vector<Coupling> couplings(const Tensor& condition) const = 0;
 };
 
 }  // namespace mini::models

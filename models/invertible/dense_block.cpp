@@ -12,12 +12,15 @@ constexpr Conv2dParams same{.padding = {1, 1}};
 
 }  // namespace
 
-DenseBlock::DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, Generator& generator)
-    : conv1_(in, growth, 3, same),
-      conv2_(in + growth, growth, 3, same),
-      conv3_(in + 2 * growth, growth, 3, same),
-      conv4_(in + 3 * growth, growth, 3, same),
-      conv5_(in + 4 * growth, out, 3, same) {
+DenseBlock::DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, Generator& generator,
+                       Condition condition)
+    : condition_(condition),
+      in_(in + (condition == Condition::none ? 0 : 1)),
+      conv1_(in_, growth, 3, same),
+      conv2_(in_ + growth, growth, 3, same),
+      conv3_(in_ + 2 * growth, growth, 3, same),
+      conv4_(in_ + 3 * growth, growth, 3, same),
+      conv5_(in_ + 4 * growth, out, 3, same) {
   for (nn::Conv2d* conv : {&conv1_, &conv2_, &conv3_, &conv4_})
     ops::copy(nn::xavier_normal(conv->weight.shape(), 0.1, generator), conv->weight);
   register_module("conv1", conv1_);
@@ -27,30 +30,42 @@ DenseBlock::DenseBlock(std::int64_t in, std::int64_t out, std::int64_t growth, G
   register_module("conv5", conv5_);
 }
 
-Tensor DenseBlock::operator()(const Tensor& x) const {
-  return dense_block(x, weights(),
+Tensor DenseBlock::operator()(const Tensor& x, const Tensor& condition) const {
+  return dense_block(joined(x, condition), weights(),
                      {conv1_.bias, conv2_.bias, conv3_.bias, conv4_.bias, conv5_.bias}, 0.2);
+}
+
+// What the convolutions read.
+Tensor DenseBlock::joined(const Tensor& x, const Tensor& condition) const {
+  if (condition_ == Condition::none) return x;
+  check(condition.defined(), "dense_block: this one is told the quality of the codec, and was not");
+  return concat({expand(condition, {x.size(0), 1, x.size(2), x.size(3)}), x}, 1);
 }
 
 Tensors DenseBlock::weights() const {
   return {conv1_.weight, conv2_.weight, conv3_.weight, conv4_.weight, conv5_.weight};
 }
 
-std::size_t DenseBlock::workspace(const Shape& x, DType dtype) const {
-  if (dtype == DType::float32) return ops::dense_block_workspace(x, weights());
+std::size_t DenseBlock::workspace(Shape x, DType dtype) const {
+  std::size_t joining = 0;
+  if (condition_ != Condition::none) {
+    x[1] = in_;
+    joining = static_cast<std::size_t>(x.numel()) * element_size(dtype);
+  }
+  if (dtype == DType::float32) return joining + ops::dense_block_workspace(x, weights());
   // The composition keeps what each convolution reads, and the last feature before and after its
   // activation; what conv2d itself takes is small.
   std::int64_t channels = 0;
   for (const Tensor& w : weights()) channels += w.size(1);
   channels += 2 * conv4_.weight.size(0);
-  return static_cast<std::size_t>(x[0] * channels * x[2] * x[3]) * element_size(dtype);
+  return joining + static_cast<std::size_t>(x[0] * channels * x[2] * x[3]) * element_size(dtype);
 }
 
-Subnet DenseBlock::subnet() const {
+Subnet DenseBlock::subnet(const Tensor& condition) const {
   constexpr std::int64_t halo = 5;      // one row for each convolution
   constexpr std::int64_t row_grid = 2;  // of the tiles in ops/cpu/winograd.h
-  return {[this](const Tensor& x) { return (*this)(x); }, parameters(), halo, row_grid,
-          [this](const Shape& x, DType dtype) { return workspace(x, dtype); }};
+  return {[this, condition](const Tensor& x) { return (*this)(x, condition); }, parameters(), halo,
+          row_grid, [this](const Shape& x, DType dtype) { return workspace(x, dtype); }};
 }
 
 }  // namespace mini::models

@@ -16,8 +16,8 @@ ChainResult run(const std::vector<Coupling>& chain, const Tensor& x, const Flow:
 
 }  // namespace
 
-void Flow::Level::append(const InvertibleBlock& block) {
-  for (Coupling& layer : block.couplings()) chain.push_back(std::move(layer));
+void Flow::Level::append(const InvertibleBlock& block, const Tensor& condition) {
+  for (Coupling& layer : block.couplings(condition)) chain.push_back(std::move(layer));
 }
 
 Flow Flow::to_lr() const {

@@ -28,7 +28,7 @@ struct Flow {
     int haar = 1;  // transforms in front of the layers
     std::vector<Coupling> chain{};
 
-    void append(const InvertibleBlock& block);
+    void append(const InvertibleBlock& block, const Tensor& condition = {});
   };
   struct Options {
     MemoryMode memory = MemoryMode::exact;

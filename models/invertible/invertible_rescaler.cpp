@@ -10,8 +10,11 @@ namespace {
 class InvertibleStream : public RowStream {
  public:
   InvertibleStream(const InvertibleRescaler& network, Rescaling way, const Shape& input,
-                   DType dtype, const Generator* generator)
-      : network_(network), flow_(network.flow(), way, input, dtype), way_(way), input_(input) {
+                   DType dtype, const Generator* generator, int quality)
+      : network_(network),
+        flow_(network.flow(network.condition({quality})), way, input, dtype),
+        way_(way),
+        input_(input) {
     if (generator != nullptr) generator_ = *generator;
   }
 
@@ -52,31 +55,43 @@ class InvertibleStream : public RowStream {
 
 }  // namespace
 
-FlowResult InvertibleRescaler::forward(const Tensor& x, bool with_log_det) const {
-  return flow().forward(x, {.memory = memory_, .log_det = with_log_det});
+Tensor InvertibleRescaler::condition(const std::vector<int>& qualities) const {
+  if (!has_condition()) return {};
+  std::vector<double> values;
+  for (const int quality : qualities) values.push_back(1 - quality / 100.0);
+  const Tensor any = parameters().front();
+  if (values.size() == 1) return Tensor::full({1, 1, 1, 1}, values[0], any.dtype(), any.device());
+  const Tensor here = Tensor::from(values, {std::ssize(values), 1, 1, 1});
+  return ops::to_device(ops::cast(here, any.dtype()), any.device());
 }
 
-FlowResult InvertibleRescaler::inverse(const Tensor& y, bool with_log_det) const {
-  return flow().inverse(y, {.memory = memory_, .log_det = with_log_det});
+FlowResult InvertibleRescaler::forward(const Tensor& x, bool with_log_det,
+                                       const Tensor& condition) const {
+  return flow(condition).forward(x, {.memory = memory_, .log_det = with_log_det});
+}
+
+FlowResult InvertibleRescaler::inverse(const Tensor& y, bool with_log_det,
+                                       const Tensor& condition) const {
+  return flow(condition).inverse(y, {.memory = memory_, .log_det = with_log_det});
 }
 
 Tensor InvertibleRescaler::downscale(const Tensor& hr) const {
-  return quantise(flow().to_lr().forward(hr, {.memory = memory_}).lr);
+  return quantise(flow(condition({lossless})).to_lr().forward(hr, {.memory = memory_}).lr);
 }
 
-Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator) const {
+Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator, int quality) const {
   check(lr.rank() == 4 && lr.size(1) == image_channels, "upscale: needs an image [N,3,H,W], got ",
         lr.shape());
   const Shape shape{lr.size(0), latent_channels(), lr.size(2), lr.size(3)};
   const Tensor z = generator == nullptr ? Tensor::zeros(shape, lr.dtype(), lr.device())
                                         : sample_latent(shape, *generator);
-  return inverse(concat({lr, z}, 1)).out;
+  return inverse(concat({lr, z}, 1), false, condition({quality})).out;
 }
 
 std::unique_ptr<RowStream> InvertibleRescaler::stream(Rescaling way, const Shape& input,
-                                                      DType dtype,
-                                                      const Generator* generator) const {
-  return std::make_unique<InvertibleStream>(*this, way, input, dtype, generator);
+                                                      DType dtype, const Generator* generator,
+                                                      int quality) const {
+  return std::make_unique<InvertibleStream>(*this, way, input, dtype, generator, quality);
 }
 
 }  // namespace mini::models

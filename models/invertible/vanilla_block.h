@@ -15,9 +15,9 @@ class VanillaInvBlock : public InvertibleBlock {
  public:
   // x1 has `split` channels, x2 the other `channels - split`.
   VanillaInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
-                  Generator& generator);
+                  Generator& generator, Condition condition = Condition::none);
 
-  std::vector<Coupling> couplings() const override;
+  std::vector<Coupling> couplings(const Tensor& condition) const override;
 
  private:
   DenseBlock f_, g_, h_;

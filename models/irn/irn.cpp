@@ -52,7 +52,7 @@ Irn::Irn(const Options& options, Generator& generator) : scale_(options.scale) {
   }
 }
 
-Flow Irn::flow() const {
+Flow Irn::flow(const Tensor& /*condition*/) const {
   Flow flow;
   for (const Level& level : levels_) {
     flow.levels.push_back({.haar = 1});

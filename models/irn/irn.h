@@ -30,7 +30,7 @@ class Irn : public InvertibleRescaler {
   std::string name() const override { return network; }
   std::int64_t scale() const override { return scale_; }
   // LR is out[:, :3] in both directions.
-  Flow flow() const override;
+  Flow flow(const Tensor& condition) const override;
   // N(0, 1)
   Tensor sample_latent(const Shape& shape, Generator& generator,
                        std::optional<ops::DrawPart> part) const override;

@@ -3,22 +3,22 @@
 namespace mini::models {
 
 EnhancedInvBlock::EnhancedInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
-                                   Generator& generator)
+                                   Generator& generator, Condition condition)
     : e_(channels - split, split, growth, generator),
-      f_(channels - split, split, growth, generator),
-      g_(split, channels - split, growth, generator),
-      h_(split, channels - split, growth, generator) {
+      f_(channels - split, split, growth, generator, condition),
+      g_(split, channels - split, growth, generator, condition),
+      h_(split, channels - split, growth, generator, condition) {
   register_module("E", e_);
   register_module("F", f_);
   register_module("G", g_);
   register_module("H", h_);
 }
 
-std::vector<Coupling> EnhancedInvBlock::couplings() const {
+std::vector<Coupling> EnhancedInvBlock::couplings(const Tensor& condition) const {
   using Kind = Coupling::Kind;
   return {{Kind::add, 0, {e_.subnet()}},
-          {Kind::subtract, 0, {f_.subnet()}},
-          {Kind::scale, 1, {h_.subnet(), g_.subnet()}}};
+          {Kind::subtract, 0, {f_.subnet(condition)}},
+          {Kind::scale, 1, {h_.subnet(condition), g_.subnet(condition)}}};
 }
 
 }  // namespace mini::models

@@ -14,10 +14,11 @@ namespace mini::models {
 
 class EnhancedInvBlock : public InvertibleBlock {
  public:
+  // The condition is that of F, G and H: E makes the LR, before any codec.
   EnhancedInvBlock(std::int64_t channels, std::int64_t split, std::int64_t growth,
-                   Generator& generator);
+                   Generator& generator, Condition condition = Condition::none);
 
-  std::vector<Coupling> couplings() const override;
+  std::vector<Coupling> couplings(const Tensor& condition) const override;
   // Where the LR is among its layers: behind the first, in half 0.
   static constexpr Tap lr{1, 0};
 

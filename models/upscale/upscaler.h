@@ -11,7 +11,8 @@ class Upscaler : public Rescaler {
   std::int64_t scale() const final { return scale_; }
   // lr [N,3,H,W] in [0,1] -> [N,3,scale·H,scale·W], not clamped.
   virtual Tensor operator()(const Tensor& lr) const = 0;
-  Tensor upscale(const Tensor& lr, Generator* /*generator*/ = nullptr) const final {
+  Tensor upscale(const Tensor& lr, Generator* /*generator*/ = nullptr,
+                 int /*quality*/ = lossless) const final {
     check(lr.rank() == 4 && lr.size(1) == 3, "upscale: needs an image [N,3,H,W], got ", lr.shape());
     return (*this)(lr);
   }

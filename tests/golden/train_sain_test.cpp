@@ -90,7 +90,7 @@ TEST_P(GoldenTraining, FollowsPyTorchStepByStep) {
     const Tensor z =
         net.mixture().sample(test::on_device(ops::cast(noise_exponential(key, noise, salt), dtype)),
                              test::on_device(ops::cast(noise_normal(key, noise, salt), dtype)));
-    const train::Losses losses = recipe.losses({hr, reference}, z, quality);
+    const train::Losses losses = recipe.losses({hr, reference}, z, {quality});
     backward(losses.total);
     const double norm = nn::gradient_norm(net.parameters());
     const auto reference_losses = expected.at(key + ".losses").to_vector();

@@ -150,6 +150,48 @@ TEST(Metadata, TravelsInEveryFormat) {
   }
 }
 
+// Up to 2 qualities have the same table: at 1 and 2, all steps are 255.
+TEST(Metadata, AJpegShowsItsQuality) {
+  const Tensor image = Tensor::full({16, 16, 3}, 128, DType::uint8);
+  Metadata metadata;
+  for (int quality = 1; quality <= 100; ++quality) {
+    decode(encode(image, ImageFormat::jpeg, quality), {.metadata = &metadata});
+    ASSERT_TRUE(metadata.quality.has_value());
+    EXPECT_NEAR(*metadata.quality, quality, quality < 3 ? 1 : 0);
+  }
+  // A progressive file has its tables in the same place; PNG loses nothing.
+  decode(encode(image, ImageFormat::jpeg, EncodeOptions{.quality = 63, .progressive = true}),
+         {.metadata = &metadata});
+  EXPECT_EQ(metadata.quality, 63);
+  decode(encode(image, ImageFormat::png, 63), {.metadata = &metadata});
+  EXPECT_FALSE(metadata.quality.has_value());
+}
+
+// Where the kinds of blocks differ, the quantisers are not those of the quality alone.
+TEST(Metadata, ALossyWebpShowsItsQualityRoughly) {
+  Metadata metadata;
+  const std::filesystem::path photos =
+      std::filesystem::path(MINI_SOURCE_DIR) / "data/photos/held_out";
+  for (const char* name :
+       {"astronaut.png", "chelsea.png", "coffee.png", "hubble.png", "rocket.png"})
+    for (const int quality : {10, 30, 50, 75, 90, 100}) {
+      const Tensor image = read_image(photos / name);
+      decode(encode(image, ImageFormat::webp, quality), {.metadata = &metadata});
+      ASSERT_TRUE(metadata.quality.has_value());
+      EXPECT_NEAR(*metadata.quality, quality, 12) << name;
+    }
+  const Tensor flat = Tensor::full({16, 16, 3}, 128, DType::uint8);  // of one kind
+  for (const int quality : {1, 5, 30, 60, 74, 75, 76, 90, 100}) {
+    metadata.note = "with a chunk before it";
+    const Metadata given = metadata;
+    decode(encode(flat, ImageFormat::webp, EncodeOptions{.quality = quality, .metadata = &given}),
+           {.metadata = &metadata});
+    EXPECT_NEAR(*metadata.quality, quality, 2);
+  }
+  decode(encode(flat, ImageFormat::webp, EncodeOptions{.lossless = true}), {.metadata = &metadata});
+  EXPECT_FALSE(metadata.quality.has_value());
+}
+
 TEST(Metadata, NothingToStoreAddsNoByte) {
   const Metadata none;
   for (const ImageFormat format : all_formats)

@@ -228,6 +228,17 @@ TEST(Image, CodecRoundtripIsEncodeAndDecode) {
   }
   const Tensor x = to_float(images);
   EXPECT_TRUE(test::equal_bits(codec_roundtrip(x, ImageFormat::png, 1), x));
+  const std::vector<int> qualities{20, 60, 90};
+  const Tensor each = codec_roundtrip(x, ImageFormat::jpeg, qualities);
+  for (const std::int64_t i : {0, 1, 2})
+    EXPECT_TRUE(test::equal_bits(
+        ops::contiguous(ops::narrow(each, 0, i, 1)),
+        to_float(decode(encode(images[static_cast<std::size_t>(i)], ImageFormat::jpeg,
+                               qualities[static_cast<std::size_t>(i)])))));
+  EXPECT_EQ(test::error_of([&] {
+              codec_roundtrip(x, ImageFormat::jpeg, std::vector{1, 2});
+            }),
+            "codec_roundtrip: 2 qualities for 3 images; give one for all or one for each");
 }
 
 // Each prefix and each change of one byte gives an image or an Error. A prefix that lacks more than

@@ -33,8 +33,9 @@ const std::string listed = [] {
 TEST(RecogniseNetwork, KnowsItsNetworks) {
   for (const NetworkConfig& config :
        {NetworkConfig("sain", SainOptions{2, 2, 1, 8}),
-        NetworkConfig("sain", SainOptions{4, 1, 3, 4}), NetworkConfig("irn", IrnOptions{2, 3, 8}),
-        NetworkConfig("irn", IrnOptions{4, 2, 4}),
+        NetworkConfig("sain", SainOptions{4, 1, 3, 4}),
+        NetworkConfig("sain", SainOptions{4, 2, 1, 4, Condition::quality}),
+        NetworkConfig("irn", IrnOptions{2, 3, 8}), NetworkConfig("irn", IrnOptions{4, 2, 4}),
         NetworkConfig("edsr", EdsrOptions{.scale = 2, .blocks = 2, .features = 68}),
         NetworkConfig("edsr", EdsrOptions{3, 1, 4, 1, 1}),
         NetworkConfig("edsr", EdsrOptions{4, 3, 4, 1}),

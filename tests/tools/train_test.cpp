@@ -135,7 +135,8 @@ TEST_F(TrainTool, HelpAndVersion) {
 
 TEST(Configs, AllOfTheProjectAreValid) {
   int count = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(configs)) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(configs)) {
+    if (entry.is_directory()) continue;
     EXPECT_NO_THROW(train::load_config(entry.path())) << entry.path();
     ++count;
   }

@@ -26,7 +26,7 @@ class ToyUpscaler : public models::Rescaler {
   }
   std::string name() const override { return "toy"; }
   std::int64_t scale() const override { return 2; }
-  Tensor upscale(const Tensor& lr, Generator* /*generator*/) const override {
+  Tensor upscale(const Tensor& lr, Generator* /*generator*/, int /*quality*/) const override {
     const Tensor large = resize_bicubic(lr, 2);
     return large + conv_(large);
   }
@@ -93,7 +93,7 @@ class AdversarialRecipe : public train::Recipe {
       const Tensor slope = grad({sum(critic_(real))}, {real}, {}, {.create_graph = true})[0];
       return {sum(square(slope)) * (1.0 / static_cast<double>(real.size(0))), {}};
     }
-    const Tensor fake = upscaler_.upscale(noisy(batch.lr_reference, generator, share), nullptr);
+    const Tensor fake = upscaler_.upscale(noisy(batch.lr_reference, generator, share), nullptr, 100);
     if (update == 1)
       return {mean(softplus(critic_(fake))) + mean(softplus(neg(critic_(batch.hr)))), {}};
     const Tensor difference = batch.hr - fake;  // the variants differ in their ops

@@ -74,7 +74,7 @@ TEST(TrainConfig, TellsWhatHasNoEffect) {
             std::vector<std::string>{"loss.lambda_prior"});
   EXPECT_EQ(parse(least, {"loss.lambda_prior=1"}).unused, std::vector<std::string>());
   EXPECT_EQ(
-      parse(least, {"model.network=irn", "codec.quality=30", "model.enhanced_blocks=2"}).unused,
+      parse(least, {"model.network=edsr", "codec.quality=30", "model.enhanced_blocks=2"}).unused,
       (std::vector<std::string>{"model.enhanced_blocks", "codec.quality"}));
 }
 
@@ -151,8 +151,8 @@ TEST(TrainConfig, DifferencesAreThoseOfTheResults) {
   const TrainConfig a = parse(least), b = parse(least, {"train.lr=0.1", "out=/x", "log.every=1"});
   EXPECT_EQ(config_differences(a, b), std::vector<std::string>{"train.lr"});
   EXPECT_EQ(config_differences(a, parse(least, {"model.network=irn"})),
-            (std::vector<std::string>{"codec.quality", "loss.lambda_prior", "model.enhanced_blocks",
-                                      "model.network", "recipe"}));
+            (std::vector<std::string>{"loss.lambda_prior", "model.condition",
+                                      "model.enhanced_blocks", "model.network", "recipe"}));
 }
 
 }  // namespace

@@ -25,6 +25,21 @@ TEST(Schedule, CosineRestartsWithItsWeights) {
   EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 1000), 0.1);
 }
 
+TEST(Schedule, TrapezoidFallsAtTheEnd) {
+  ScheduleOptions options{
+      .type = ScheduleType::trapezoid, .eta_min = 0.1, .decay = 4, .end = 10, .warmup = 2};
+  EXPECT_NO_THROW(validate(options));
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 0), 0.55);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 1), 1.1);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 6), 1.1);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 7), 0.6);  // 1 - the root of a quarter
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 10), 0.1);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 1.1, 11), 0.1);
+  options.decay = 11;
+  EXPECT_EQ(test::error_of([&] { validate(options); }),
+            "schedule: trapezoid falls in the last 11 steps of 10; set decay from 1 to that");
+}
+
 TEST(Schedule, WarmsUpLinearly) {
   const ScheduleOptions options{.milestones = {6}, .warmup = 4};
   EXPECT_DOUBLE_EQ(learning_rate(options, 1, 0), 0.25);

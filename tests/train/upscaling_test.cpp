@@ -99,7 +99,7 @@ TEST(UpscalingRecipe, MeasuresTheMeanDistance) {
     struct Nearest : models::Rescaler {
       std::string name() const override { return "nearest"; }
       std::int64_t scale() const override { return 2; }
-      Tensor upscale(const Tensor& lr, Generator* /*generator*/) const override {
+      Tensor upscale(const Tensor& lr, Generator* /*generator*/, int /*quality*/) const override {
         return Tensor::full({1, 3, 4, 4}, lr.to_vector()[0] + 0.125);
       }
     };

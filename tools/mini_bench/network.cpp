@@ -155,7 +155,7 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
     check(sain != nullptr, "--results: are of SAIN's training alone");
     check(setting.z.defined() && setting.lr_reference.defined(), options.from,
           ": holds no bench.z or no bench.lr_reference");
-    const train::Losses losses = sain->losses(batch, setting.z, options.quality);
+    const train::Losses losses = sain->losses(batch, setting.z, {options.quality});
     backward(losses.total);
     io::TensorFile file;
     for (const auto& term : losses.terms)

@@ -107,7 +107,9 @@ int scale_images(const ModelOptions& model_options, const ScaleOptions& options)
     auto [image, metadata] =
         first.image.defined() ? std::exchange(first, {}) : read_input(job.input);
     check_result_fits(job, image, model.scaler->scale(), options.up);
-    Tensor result = options.up ? model.scaler->upscale(image) : model.scaler->downscale(image);
+    const int quality_shown = metadata.quality.value_or(models::lossless);
+    Tensor result =
+        options.up ? model.scaler->upscale(image, quality_shown) : model.scaler->downscale(image);
     if (options.up)
       result =
           cut_to_original(result, image, std::exchange(metadata.note, {}), job, model, fingerprint);

@@ -42,11 +42,18 @@ constexpr double Measures::*const fields[] = {&Measures::psnr_y,         &Measur
 constexpr const char* const field_names[] = {"psnr_y",   "ssim_y",         "psnr_rgb",
                                              "ssim_rgb", "bits_per_pixel", "lr_psnr_y"};
 
+// Of the finite values: one flat image that comes back without loss would make the PSNR of a whole set
+// infinite. Infinite where all are.
 Measures mean_of(const std::vector<Measures>& all) {
   Measures mean;
   for (const auto field : fields) {
-    for (const Measures& one : all) mean.*field += one.*field;
-    mean.*field /= static_cast<double>(all.size());
+    double sum = 0, count = 0;
+    for (const Measures& one : all)
+      if (std::isfinite(one.*field)) {
+        sum += one.*field;
+        ++count;
+      }
+    mean.*field = count > 0 ? sum / count : all.front().*field;
   }
   return mean;
 }
@@ -65,7 +72,7 @@ nlohmann::ordered_json json_of(const Measures& measures) {
 }
 
 std::string fixed(double value, int digits) {
-  if (!std::isfinite(value)) return "–";
+  if (!std::isfinite(value)) return "inf";
   std::ostringstream out;
   out << std::fixed << std::setprecision(digits) << value;
   return out.str();
@@ -114,8 +121,13 @@ Evaluation evaluate(const std::vector<const Scaler*>& methods,
         result.rows.push_back({method->name(), format, quality, {}, {}});
 
   const auto paths = find_images(places);
+  io::ReadOptions read = options.limits;
   for (const auto& path : paths) {
-    const Tensor image = io::read_image(path);
+    std::vector<std::string> notices;
+    read.notices = &notices;
+    const Tensor image = io::read_image(path, read);
+    for (const std::string& notice : notices)
+      result.notices.push_back(path.string() + ": " + notice);
     try {
       cropped(image, options, result.scale);
     } catch (const Error& error) {
@@ -124,7 +136,7 @@ Evaluation evaluate(const std::vector<const Scaler*>& methods,
     result.images.push_back(path.filename().string());
   }
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    const Tensor image = io::read_image(paths[i]);
+    const Tensor image = io::read_image(paths[i], options.limits);
     for (std::size_t m = 0; m < methods.size(); ++m) {
       const auto measures = evaluate_image(*methods[m], image, options);
       for (std::size_t k = 0; k < measures.size(); ++k)
@@ -140,7 +152,7 @@ std::string to_markdown(const Evaluation& evaluation) {
   std::ostringstream out;
   out << "×" << evaluation.scale << ", " << evaluation.images.size()
       << " images. PSNR in dB; bpp: bits of the LR file per LR pixel; LR PSNR: Y, LR before the "
-         "codec against the bicubic LR.\n\n"
+         "codec against the bicubic LR. inf: no difference; a mean leaves out such images.\n\n"
       << "| codec | quality | method | PSNR-Y | SSIM-Y | PSNR-RGB | SSIM-RGB | bpp | LR PSNR |\n"
       << "|---|---|---|---|---|---|---|---|---|\n";
   for (const EvaluationRow& row : evaluation.rows) {

@@ -2,8 +2,9 @@
 //
 // Per image: HR is cropped at the bottom and right to a multiple of the scale; LR = downscale(HR)
 // is stored by a real codec at each quality, decoded, upscaled, and rounded to 8 bits. PSNR and
-// SSIM leave out a border of `scale` pixels. The table gives means over the images. Read next:
-// infer/scaler.h, infer/metrics.h.
+// SSIM leave out a border of `scale` pixels. The table gives means over the images; a PSNR that is infinite,
+// of an image that came back without loss, is left out of its mean. Read next: infer/scaler.h,
+// infer/metrics.h.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct EvaluateOptions {
   // HR is cropped to a multiple of this and of the scale. The published numbers of Set14 are of
   // images cropped to multiples of 12.
   std::int64_t crop_multiple = 1;
+  io::ReadOptions limits{};  // of the images
 };
 
 struct Measures {
@@ -40,8 +42,9 @@ struct EvaluationRow {
 
 struct Evaluation {
   std::int64_t scale = 0;
-  std::vector<std::string> images;  // file names
-  std::vector<EvaluationRow> rows;  // by format, quality, method
+  std::vector<std::string> images;   // file names
+  std::vector<EvaluationRow> rows;   // by format, quality, method
+  std::vector<std::string> notices;  // "PATH: oddity" of files whose pixels are all there
 };
 
 // The measures of one image for each format and quality, in the order of the table.

@@ -25,7 +25,7 @@ struct Channel {
     if ((max & (max + 1)) != 0) fail_damaged("a colour mask has gaps");
   }
   std::uint8_t of(std::uint32_t pixel, std::uint8_t absent) const {
-    return max == 0 ? absent : to_8_bits(pixel >> shift & max, max);
+    return max == 0 ? absent : scaled_to_8_bits(pixel >> shift & max, max);
   }
 };
 
@@ -245,10 +245,10 @@ bool is_bmp(std::span<const std::byte> bytes) {
          (bytes.size() < 18 || as_text(bytes).substr(15, 3) == std::string_view("\0\0\0", 3));
 }
 
-Decoded decode_bmp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_bmp(std::span<const std::byte> bytes, const ReadOptions& options) {
   ByteReader file(bytes);
   const Header header = read_header(file);
-  check_size(header.width, header.height, max_pixels);
+  check_size(header.width, header.height, options, bytes_of_rgba);
   Palette palette;
   if (header.indexed()) {
     palette = read_palette(file, header);

@@ -5,6 +5,7 @@
 #include "io/byte_reader.h"
 #include "io/codecs.h"
 #include "io/image.h"
+#include "io/modes.h"
 
 namespace mini::io {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 struct Reader {
   const char* name;
   bool (*reads)(std::span<const std::byte>);
-  Decoded (*decode)(std::span<const std::byte>, std::int64_t);
+  Decoded (*decode)(std::span<const std::byte>, const ReadOptions&);
 };
 constexpr Reader readers[] = {
     {"JPEG", is_jpeg, decode_jpeg}, {"PNG", is_png, decode_png}, {"WebP", is_webp, decode_webp},
@@ -64,16 +65,6 @@ std::string quoted(std::span<const std::byte> bytes) {
        quoted(bytes.first(std::min<std::size_t>(bytes.size(), 16))));
 }
 
-Tensor on_white(const Tensor& rgba) {
-  const Tensor rgb = Tensor::empty({rgba.size(0), rgba.size(1), 3}, DType::uint8);
-  const std::uint8_t* in = rgba.data<std::uint8_t>();
-  std::uint8_t* out = rgb.data<std::uint8_t>();
-  for (std::int64_t i = 0; i < rgba.numel(); i += 4, in += 4, out += 3)
-    for (int c = 0; c < 3; ++c)
-      out[c] = to_8_bits(in[c] * in[3] + 255 * (255 - in[3]), std::uint64_t{255} * 255);
-  return rgb;
-}
-
 // EXIF's orientation says where the stored first row and first column are seen.
 Tensor upright(const Tensor& stored, int orientation) {
   if (orientation == 1) return stored;
@@ -83,25 +74,39 @@ Tensor upright(const Tensor& stored, int orientation) {
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool from_right =
       orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const Tensor seen =
-      Tensor::empty({swaps ? width : height, swaps ? height : width, 3}, DType::uint8);
-  std::uint8_t* out = seen.data<std::uint8_t>();
+  const Tensor seen = Tensor::empty(
+      {swaps ? width : height, swaps ? height : width, stored.size(2)}, stored.dtype());
+  const std::int64_t pixel = static_cast<std::int64_t>(stored.bytes()) / (width * height);
+  std::byte* out = seen.raw_data();
   for (std::int64_t y = 0; y < seen.size(0); ++y)
-    for (std::int64_t x = 0; x < seen.size(1); ++x, out += 3) {
+    for (std::int64_t x = 0; x < seen.size(1); ++x, out += pixel) {
       const std::int64_t row = swaps ? x : y, column = swaps ? y : x;
       const std::int64_t from = (from_bottom ? height - 1 - row : row) * width +
                                 (from_right ? width - 1 - column : column);
-      std::copy_n(stored.data<std::uint8_t>() + 3 * from, 3, out);
+      std::copy_n(stored.raw_data() + pixel * from, pixel, out);
     }
   return seen;
 }
 
+// Without what the file's mode does not have.
+Tensor native(const Decoded& decoded) {
+  Tensor pixels = decoded.pixels;
+  if (has_alpha(pixels) && is_opaque(pixels)) pixels = first_channels(pixels, 3);
+  return decoded.gray ? to_gray(pixels) : pixels;
+}
+
 }  // namespace
 
-void check_size(std::int64_t width, std::int64_t height, std::int64_t max_pixels) {
+void check_size(std::int64_t width, std::int64_t height, const ReadOptions& options,
+                std::int64_t bytes_per_pixel) {
   if (width <= 0 || height <= 0) fail_damaged("its size is ", width, "x", height);
-  check(width <= max_pixels / height, "an image of ", width, "x", height,
-        " pixels is too large (at most ", max_pixels, " pixels are allowed here: max_pixels)");
+  check(width <= options.max_pixels / height, "an image of ", width, "x", height,
+        " pixels is too large (at most ", options.max_pixels,
+        " pixels are allowed here: max_pixels)");
+  constexpr std::int64_t million = 1'000'000;
+  check(width <= options.max_bytes / bytes_per_pixel / height, "an image of ", width, "x", height,
+        " pixels takes ", width * height / million * bytes_per_pixel + 1,
+        "M of memory to read, and the memory limit leaves ", options.max_bytes / million, "M");
 }
 
 void check_length(std::size_t has, std::int64_t needs) {
@@ -129,11 +134,14 @@ Tensor decode(std::span<const std::byte> bytes, const ReadOptions& options) {
     fail("decode: ", error.what());
   }
   try {
-    Decoded decoded = reader->decode(bytes, options.max_pixels);
+    Decoded decoded = reader->decode(bytes, options);
     if (options.notices != nullptr)
       for (const std::string& notice : decoded.notices) options.notices->push_back(notice);
-    if (decoded.pixels.size(2) == 4) decoded.pixels = on_white(decoded.pixels);
+    decoded.pixels = options.native ? native(decoded) : to_8_bits(on_white(decoded.pixels));
     const int orientation = exif_orientation(decoded.metadata.exif);
+    if (orientation != 1)
+      check_size(decoded.pixels.size(1), decoded.pixels.size(0), options,
+                 2 * decoded.pixels.size(2) * std::int64_t(element_size(decoded.pixels.dtype())));
     if (options.metadata != nullptr) {
       clear_exif_orientation(decoded.metadata.exif);
       if (!is_note(decoded.metadata.note)) decoded.metadata.note.clear();

@@ -21,6 +21,9 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// The path with "~" at its beginning replaced by the home folder, as a shell does where it sees one.
+std::filesystem::path expand_home(const std::filesystem::path& path);
+
 // A regular file, open for reading at any place. Every error names the path and the reason.
 class InputFile {
  public:
@@ -50,8 +53,10 @@ Bytes read_file(const std::filesystem::path& path, std::size_t limit = default_f
 // Whatever fails before, a full disk or the process itself, leaves the old file as it was; the
 // temporary is removed by the destructor.
 //
-// A process that is killed leaves its temporary, NAME.tmp.PROCESS.NUMBER; remove_stale_temporaries
-// takes it away.
+// The temporary has no name until commit() (O_TMPFILE), so a killed process leaves nothing. Where the
+// file system has no such files, or the kill comes between naming and renaming, it leaves
+// NAME.tmp.PROCESS.NUMBER; remove_stale_temporaries takes that away. Its owner holds a lock on it
+// (flock), which ends with the process, in whatever container that ran.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -64,8 +69,11 @@ class AtomicFile {
 
  private:
   [[noreturn]] void fail_with_errno(const char* what) const;
+  // Calls make(name) with names for the temporary until one is not taken; sets temporary_.
+  template <class Make>
+  int named(const Make& make);
 
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, temporary_;  // the latter empty while it has no name
   int descriptor_ = -1;
   bool committed_ = false;
 };
@@ -73,7 +81,7 @@ class AtomicFile {
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-// Removes the temporaries of processes that have ended, in this folder but not below it. Leaves what
+// Removes the temporaries that no process holds any more, in this folder but not below it. Leaves what
 // it may not remove.
 void remove_stale_temporaries(const std::filesystem::path& folder);
 

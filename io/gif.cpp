@@ -212,7 +212,7 @@ bool is_gif(std::span<const std::byte> bytes) {
   return as_text(bytes).starts_with("GIF87a") || as_text(bytes).starts_with("GIF89a");
 }
 
-Decoded decode_gif(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_gif(std::span<const std::byte> bytes, const ReadOptions& options) {
   ByteReader file(bytes);
   file.skip(6);
   std::int64_t width = file.little<std::uint16_t>(), height = file.little<std::uint16_t>();
@@ -225,7 +225,7 @@ Decoded decode_gif(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   if (frame.width == 0 || frame.height == 0) fail_damaged("its frame has no pixels");
   width = std::max(width, frame.left + frame.width);
   height = std::max(height, frame.top + frame.height);
-  check_size(width, height, max_pixels);
+  check_size(width, height, options, bytes_of_rgba);
   check_length(bytes.size(), width * height / 4096);  // no 12-bit code stands for more pixels
   const Tensor image = Tensor::zeros({height, width, 4}, DType::uint8);
   draw(frame, found.transparent, image);

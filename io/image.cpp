@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/codecs.h"
+#include "io/modes.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 
@@ -126,16 +127,20 @@ void check_options(const EncodeOptions& options) {
 }
 
 Bytes encode(const Tensor& image, ImageFormat format, const EncodeOptions& options) {
-  check_image(image, "encode");
+  check_picture(image, "encode");
   const Tensor pixels = ops::contiguous(image);
+  const bool eight_bits = image.dtype() == DType::uint8;
   try {
     check_options(options);
     check_encodable(image.size(1), image.size(0), format);
     switch (format) {
       case ImageFormat::jpeg:
+        check(eight_bits && !has_alpha(pixels),
+              "JPEG stores 8 bits without alpha; lay the picture on white and round it before");
         return encode_jpeg(pixels, options);
       case ImageFormat::webp:
-        return encode_webp(pixels, options);
+        check(eight_bits, "WebP stores 8 bits; round the picture before");
+        return encode_webp(to_rgb(pixels), options);
       case ImageFormat::png:
         return encode_png(pixels, options);
     }
@@ -190,7 +195,8 @@ std::vector<Tensor> decode_batch(std::span<const Bytes> files) {
 }
 
 Tensor read_image(const std::filesystem::path& path, const ReadOptions& options) {
-  const Bytes bytes = read_file(path);
+  const Bytes bytes =
+      read_file(path, std::min(default_file_limit, static_cast<std::size_t>(options.max_bytes)));
   try {
     return decode(bytes, options);
   } catch (const Error& error) {

@@ -5,7 +5,7 @@
 // evaluations: JPEG baseline, 4:2:0, standard Huffman tables, accurate integer DCT (ISO/IEC 10918-1,
 // JFIF); WebP lossy, method 4 (RFC 9649). PNG goes through libpng; GIF, BMP, PNM and TGA through readers in this folder.
 //
-// Decoding always ends in upright 8-bit RGB: gray is repeated, palettes are looked up, wider and
+// Decoding ends in upright 8-bit RGB, unless ReadOptions asks for the picture's own mode: gray is repeated, palettes are looked up, wider and
 // narrower values are scaled to 0..255 and rounded, CMYK is multiplied out, transparent pixels are laid
 // on white, and EXIF's orientation is carried out (JPEG, PNG, WebP). Values are taken as sRGB: colour
 // profiles are handed on (io/metadata.h) but not applied; PNG's gamma is ignored, which a notice tells
@@ -74,6 +74,8 @@ struct EncodeOptions {
 // Throws when a value is out of its range.
 void check_options(const EncodeOptions& options);
 
+// The image may be a picture of another mode (io/modes.h): PNG stores all (float32 as 16 bits), WebP all of 8
+// bits, and JPEG those without alpha.
 Bytes encode(const Tensor& image, ImageFormat format, const EncodeOptions& options);
 // A template, so that {} means EncodeOptions and no quality.
 Bytes encode(const Tensor& image, ImageFormat format, std::same_as<int> auto quality) {
@@ -89,16 +91,22 @@ struct FittedFile {
 FittedFile encode_to_size(const Tensor& image, ImageFormat format, std::int64_t bytes,
                           EncodeOptions options = {});
 
+inline constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t default_max_pixels = 256'000'000;
+
 struct ReadOptions {
-  // Larger images are refused before memory is taken: a file of some bytes can claim any size. The
-  // default is half a GiB of RGB.
-  std::int64_t max_pixels = (std::int64_t{512} << 20) / 3;
+  // Larger images are refused before memory is taken: a file of some bytes can claim any size.
+  std::int64_t max_pixels = default_max_pixels;
+  // So are files for whose pixels reading would take more memory than this.
+  std::int64_t max_bytes = any_size;
   // Receives a line for each oddity of a file whose pixels are all there.
   std::vector<std::string>* notices = nullptr;
   // Receives what the file holds beside the pixels.
   Metadata* metadata = nullptr;
+  // The picture in its own mode (io/modes.h) instead of 8-bit RGB: gray stays gray, 16 bits of a PNG come
+  // as float32, and alpha is kept unless all of it is opaque.
+  bool native = false;
 };
-inline constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max();
 
 // The format is recognised by content.
 Tensor decode(std::span<const std::byte> bytes, const ReadOptions& options = {});

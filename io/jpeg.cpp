@@ -231,16 +231,19 @@ void run(Reader& reader, const Outline& outline, const F& f) {
 }
 
 // Checks what the header claims against the limits and the length of the file.
-void check_header(const jpeg_decompress_struct& info, const Outline& outline, std::size_t length,
-                  std::int64_t max_pixels) {
+void check_header(jpeg_decompress_struct& info, const Outline& outline, std::size_t length,
+                  const ReadOptions& options) {
   const std::int64_t width = info.image_width, height = info.image_height;
-  check_size(width, height, max_pixels);
+  check_size(width, height, options, bytes_of_rgb);
   check(outline.scans <= std::min(max_scans, max_scanned_pixels / (width * height)), "decoding ",
         outline.scans, " scans of ", width, "x", height,
         " pixels would take too long; store it as baseline JPEG, for instance with jpegtran");
   std::int64_t blocks = 0;
   for (int i = 0; i < info.num_components; ++i)
     blocks += std::int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
+  // With several scans the library keeps all coefficients, two bytes each.
+  const std::int64_t coefficients = jpeg_has_multiple_scans(&info) ? 2 * DCTSIZE2 * blocks : 0;
+  check_size(width, height, options, bytes_of_rgb + coefficients / (width * height));
   if (info.arith_code == FALSE)
     check_length(length, blocks / 8);  // Huffman codes have one bit or more
 }
@@ -314,7 +317,7 @@ bool is_jpeg(std::span<const std::byte> bytes) {
   return bytes.size() >= 3 && std::memcmp(bytes.data(), "\xff\xd8\xff", 3) == 0;
 }
 
-Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_jpeg(std::span<const std::byte> bytes, const ReadOptions& options) {
   const Outline outline = outline_of(bytes);
   Reader reader;
   jpeg_decompress_struct& info = reader.info;
@@ -324,7 +327,7 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
     info.src->fill_input_buffer = add_end;
     jpeg_read_header(&info, TRUE);
   });
-  check_header(info, outline, bytes.size(), max_pixels);
+  check_header(info, outline, bytes.size(), options);
   const Tensor image = allocate_pixels(info.image_width, info.image_height, 3);
   auto* const pixels = image.data<std::uint8_t>();
   const std::int64_t width = info.image_width;
@@ -348,6 +351,7 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, std::int64_t max_pixels) {
   if (!complete && outline.ends) fail_damaged("a component has no scan");
   if (!complete) fail_truncated("it ends before its last scan");
   Decoded decoded{.pixels = image,
+                  .gray = info.num_components == 1,
                   .metadata = {.exif = copy_of(outline.exif),
                                .profile = profile_of(outline),
                                .note = outline.note,
@@ -364,7 +368,8 @@ Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options) {
   auto* const pixels = image.data<std::uint8_t>();
   info.image_width = static_cast<JDIMENSION>(image.size(1));
   info.image_height = static_cast<JDIMENSION>(image.size(0));
-  const std::size_t stride = std::size_t{3} * info.image_width;
+  const bool gray = image.size(2) == 1;
+  const std::size_t stride = (gray ? std::size_t{1} : std::size_t{3}) * info.image_width;
   const Metadata none, &metadata = options.metadata != nullptr ? *options.metadata : none;
   const Bytes exif = segment(jpeg_exif_name, metadata.exif);
   const Bytes note = segment(note_name, as_bytes(metadata.note));
@@ -379,12 +384,12 @@ Bytes encode_jpeg(const Tensor& image, const EncodeOptions& options) {
     info.dest = &writer.to.base;
     info.image_width = width;
     info.image_height = height;
-    info.input_components = 3;
-    info.in_color_space = JCS_RGB;
+    info.input_components = gray ? 1 : 3;
+    info.in_color_space = gray ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&info);
     jpeg_set_quality(&info, options.quality, TRUE);
-    info.comp_info[0].h_samp_factor = options.subsampling == Subsampling::s444 ? 1 : 2;
-    info.comp_info[0].v_samp_factor = options.subsampling == Subsampling::s420 ? 2 : 1;
+    if (!gray) info.comp_info[0].h_samp_factor = options.subsampling == Subsampling::s444 ? 1 : 2;
+    if (!gray) info.comp_info[0].v_samp_factor = options.subsampling == Subsampling::s420 ? 2 : 1;
     info.optimize_coding = options.optimise ? TRUE : FALSE;
     if (options.progressive) jpeg_simple_progression(&info);
     jpeg_start_compress(&info, TRUE);

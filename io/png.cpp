@@ -3,6 +3,8 @@
 // libpng goes on after many kinds of damage with a warning. Here every warning is an Error unless it
 // is harmless, and so is every wrong checksum. libpng gets only the chunks that make pixels;
 // outline_of() looks at the others.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <png.h>
 
@@ -153,8 +155,9 @@ void run(Png& reader, const F& f) {
 
 struct Form {
   std::int64_t width = 0, height = 0, row_bytes = 0;
-  int passes = 1, channels = 0;
-  bool palette = false;
+  int passes = 1, channels = 0, bits = 8;  // the latter two after set_transforms
+  bool palette = false, gray = false;
+  std::int64_t sample() const { return bits / 8; }
 };
 
 Form read_form(Png& reader, std::span<const std::byte> bytes) {
@@ -173,13 +176,15 @@ Form read_form(Png& reader, std::span<const std::byte> bytes) {
     form.width = png_get_image_width(png, info);
     form.height = png_get_image_height(png, info);
     form.row_bytes = static_cast<std::int64_t>(png_get_rowbytes(png, info));
-    form.palette = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE;
+    const int colour_type = png_get_color_type(png, info);
+    form.palette = colour_type == PNG_COLOR_TYPE_PALETTE;
+    form.gray = (colour_type & PNG_COLOR_MASK_COLOR) == 0;
   });
   return form;
 }
 
-// One byte a colour of the palette, or RGB or RGBA.
-void set_transforms(Png& reader, Form& form) {
+// One byte a colour of the palette, or RGB or RGBA; of 16 bits where `deep` lets them be.
+void set_transforms(Png& reader, Form& form, bool deep) {
   png_structp png = reader.png;
   png_infop info = reader.info;
   run(reader, [&] {
@@ -187,24 +192,34 @@ void set_transforms(Png& reader, Form& form) {
       png_set_packing(png);
     } else {
       png_set_expand(png);  // less than 8 bits to 8, a transparent colour to alpha
-      png_set_scale_16(png);
+      if (!deep) png_set_scale_16(png);
       png_set_gray_to_rgb(png);
     }
     form.passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     form.channels = png_get_channels(png, info);
+    form.bits = png_get_bit_depth(png, info);
   });
 }
 
 void read_rows(Png& reader, const Form& form, const Tensor& pixels) {
   auto* const out = pixels.data<std::uint8_t>();
-  const std::int64_t stride = form.width * form.channels;
+  const std::int64_t stride = form.width * form.channels * form.sample();
   run(reader, [&] {
     for (int pass = 0; pass < form.passes; ++pass)
       for (std::int64_t y = 0; y < form.height; ++y)
         png_read_row(reader.png, out + y * stride, nullptr);
     png_read_end(reader.png, nullptr);
   });
+}
+
+// Big-endian 16 bits -> float32 in [0,1], which is exact.
+Tensor as_float(const Tensor& bytes, const Form& form) {
+  Tensor pixels = Tensor::empty({form.height, form.width, form.channels});
+  const auto* in = bytes.data<std::uint8_t>();
+  for (std::int64_t i = 0; i < pixels.numel(); ++i, in += 2)
+    pixels.data<float>()[i] = static_cast<float>(in[0] << 8 | in[1]) / 65535.0F;
+  return pixels;
 }
 
 Tensor look_up(Png& reader, const Tensor& indices) {
@@ -236,20 +251,43 @@ void append(png_structp png, png_bytep data, std::size_t count) {
   if (!appended) png_error(png, "there is not enough memory");
 }
 
+// Row `y` as PNG has it.
+void fill_row(const Tensor& image, std::size_t y, Bytes& row) {
+  if (image.dtype() == DType::uint8) {
+    std::memcpy(row.data(), image.raw_data() + y * row.size(), row.size());
+    return;
+  }
+  const float* const values = image.data<float>() + y * row.size() / 2;
+  for (std::size_t i = 0; i < row.size() / 2; ++i) {
+    const float value = values[i] > 0 ? std::min(values[i], 1.0F) : 0.0F;
+    const auto sample = static_cast<unsigned>(std::nearbyint(65535.0F * value));
+    row[2 * i] = static_cast<std::byte>(sample >> 8);
+    row[2 * i + 1] = static_cast<std::byte>(sample);
+  }
+}
+
 }  // namespace
 
 bool is_png(std::span<const std::byte> bytes) { return as_text(bytes).starts_with(signature); }
 
-Decoded decode_png(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_png(std::span<const std::byte> bytes, const ReadOptions& options) {
   const Outline outline = outline_of(bytes);
   check(outline.frames <= 1, "this PNG is an animation (APNG); mini reads still images");
   Png reader(true);
   Form form = read_form(reader, bytes.first(outline.length));
-  check_size(form.width, form.height, max_pixels);
+  check_size(form.width, form.height, options, 1);
   check_length(static_cast<std::size_t>(outline.data), form.row_bytes * form.height / best_ratio);
-  set_transforms(reader, form);
-  Decoded decoded{.pixels = allocate_pixels(form.width, form.height, form.channels)};
+  set_transforms(reader, form, options.native);
+  const bool deep = form.bits == 16;
+  check_size(form.width, form.height, options,
+             deep                 ? std::int64_t{6} * form.channels
+             : form.palette       ? 1 + bytes_of_rgba
+             : form.channels == 4 ? bytes_of_rgba
+                                  : bytes_of_rgb);
+  Decoded decoded{.pixels = allocate_pixels(form.width * form.sample(), form.height, form.channels),
+                  .gray = form.gray};
   read_rows(reader, form, decoded.pixels);
+  if (deep) decoded.pixels = as_float(decoded.pixels, form);
   if (form.palette) decoded.pixels = look_up(reader, decoded.pixels);
   if (!outline.ends) decoded.notices.emplace_back("the end mark is missing; all pixels are there");
   if (reader.state.extra) decoded.notices.emplace_back("there is data behind the pixels");
@@ -266,7 +304,11 @@ Bytes encode_png(const Tensor& image, const EncodeOptions& options) {
   png_structp png = writer.png;
   const auto height = static_cast<png_uint_32>(image.size(0));
   const auto width = static_cast<png_uint_32>(image.size(1));
-  const auto* const pixels = image.data<std::uint8_t>();
+  const auto channels = static_cast<std::size_t>(image.size(2));
+  const bool deep = image.dtype() == DType::float32;
+  Bytes row(width * channels * (deep ? 2 : 1));
+  constexpr int colour_types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
+                                  PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
   const Metadata none, &metadata = options.metadata != nullptr ? *options.metadata : none;
   Bytes exif = metadata.exif;
   std::string keyword = "mini", note = metadata.note;
@@ -281,8 +323,8 @@ Bytes encode_png(const Tensor& image, const EncodeOptions& options) {
     png_set_compression_level(png, options.png_level);
     png_set_compression_mem_level(png, 9);
     png_set_compression_buffer_size(png, 1 << 16);  // a chunk's length
-    png_set_IHDR(png, writer.info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, writer.info, width, height, deep ? 16 : 8, colour_types[channels - 1],
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (!exif.empty())
       png_set_eXIf_1(png, writer.info, static_cast<png_uint_32>(exif.size()),
                      reinterpret_cast<png_bytep>(exif.data()));
@@ -292,7 +334,10 @@ Bytes encode_png(const Tensor& image, const EncodeOptions& options) {
                    static_cast<png_uint_32>(metadata.profile.size()));
     if (!note.empty()) png_set_text(png, writer.info, &text, 1);
     png_write_info(png, writer.info);
-    for (std::size_t y = 0; y < height; ++y) png_write_row(png, pixels + 3 * y * width);
+    for (std::size_t y = 0; y < height; ++y) {
+      fill_row(image, y, row);
+      png_write_row(png, reinterpret_cast<png_const_bytep>(row.data()));
+    }
     png_write_end(png, nullptr);
   });
   return std::move(writer.state.written);

@@ -109,21 +109,21 @@ bool is_pnm(std::span<const std::byte> bytes) {
   return at(0) == 'P' && at(1) >= '1' && at(1) <= '6' && (is_space(at(2)) || at(2) == '#');
 }
 
-Decoded decode_pnm(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_pnm(std::span<const std::byte> bytes, const ReadOptions& options) {
   ByteReader file(bytes);
   const Header header = read_header(file);
-  check_size(header.width, header.height, max_pixels);
+  check_size(header.width, header.height, options, bytes_of_rgb);
   check_length(file.left(), least_length(header));
   const Tensor image = allocate_pixels(header.width, header.height, 3);
   auto* out = image.data<std::uint8_t>();
   Values values(file, header);
   for (std::int64_t y = 0; y < header.height; ++y)
     for (std::int64_t x = 0; x < header.width; ++x, out += 3) {
-      out[0] = to_8_bits(values.next(x), header.max);
+      out[0] = scaled_to_8_bits(values.next(x), header.max);
       for (int c = 1; c < 3; ++c)
-        out[c] = header.channels() == 1 ? out[0] : to_8_bits(values.next(x), header.max);
+        out[c] = header.channels() == 1 ? out[0] : scaled_to_8_bits(values.next(x), header.max);
     }
-  return {.pixels = image};
+  return {.pixels = image, .gray = header.channels() == 1};
 }
 
 }  // namespace mini::io

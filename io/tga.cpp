@@ -64,7 +64,7 @@ bool makes_sense(const Header& header) {
 Rgba read_colour(ByteReader& file, int bits, bool has_alpha) {
   if (bits <= 16) {
     const std::uint32_t value = file.little<std::uint16_t>();
-    const auto five = [&](int shift) { return to_8_bits(value >> shift & 31, 31); };
+    const auto five = [&](int shift) { return scaled_to_8_bits(value >> shift & 31, 31); };
     return {five(10), five(5), five(0), 255};
   }
   const auto b = file.byte(), g = file.byte(), r = file.byte();
@@ -125,11 +125,11 @@ bool is_tga(std::span<const std::byte> bytes) {
   return makes_sense(read_header(file));
 }
 
-Decoded decode_tga(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_tga(std::span<const std::byte> bytes, const ReadOptions& options) {
   ByteReader file(bytes);
   const Header header = read_header(file);
   if (!makes_sense(header)) fail_damaged("its header makes no sense");
-  check_size(header.width, header.height, max_pixels);
+  check_size(header.width, header.height, options, bytes_of_rgba);
   file.skip(static_cast<std::size_t>(header.id_length));
   const Palette colours = read_palette(file, header);
   const std::int64_t pixel = bytes_of(header.bits);
@@ -150,7 +150,7 @@ Decoded decode_tga(std::span<const std::byte> bytes, std::int64_t max_pixels) {
     }
   });
   if (header.has_alpha()) ignore_empty_alpha(image);
-  return {.pixels = image};
+  return {.pixels = image, .gray = header.kind() == grey};
 }
 
 }  // namespace mini::io

@@ -111,15 +111,17 @@ bool is_webp(std::span<const std::byte> bytes) {
          std::memcmp(bytes.data() + 8, "WEBP", 4) == 0;
 }
 
-Decoded decode_webp(std::span<const std::byte> bytes, std::int64_t max_pixels) {
+Decoded decode_webp(std::span<const std::byte> bytes, const ReadOptions& options) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   WebPDecoderConfig config;
   check(WebPInitDecoderConfig(&config) != 0, different_versions);
   check_status(WebPGetFeatures(data, bytes.size(), &config.input));
   const WebPBitstreamFeatures& features = config.input;
   check(features.has_animation == 0, "this WebP is an animation; mini reads still images");
-  check_size(features.width, features.height, max_pixels);
   const int channels = features.has_alpha != 0 ? 4 : 3;
+  constexpr std::int64_t workspace = 5;  // libwebp's own, at most, where nothing is lost
+  check_size(features.width, features.height, options,
+             workspace + (channels == 4 ? bytes_of_rgba : bytes_of_rgb));
   const Tensor pixels = allocate_pixels(features.width, features.height, channels);
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
@@ -147,9 +149,9 @@ Bytes encode_webp(const Tensor& image, const EncodeOptions& options) {
   picture.height = static_cast<int>(height);
   // Lossy: converts to YUV on import, to the same bits that the encoder would make from ARGB.
   picture.use_argb = options.lossless ? 1 : 0;
-  check(
-      WebPPictureImportRGB(&picture, image.data<std::uint8_t>(), static_cast<int>(3 * width)) != 0,
-      "out of memory");
+  const auto import = image.size(2) == 4 ? WebPPictureImportRGBA : WebPPictureImportRGB;
+  check(import(&picture, image.data<std::uint8_t>(), static_cast<int>(image.size(2) * width)) != 0,
+        "out of memory");
   picture.writer = WebPMemoryWrite;
   picture.custom_ptr = &encoder.writer;
   check(WebPEncode(&config, &picture) != 0, describe(picture.error_code));

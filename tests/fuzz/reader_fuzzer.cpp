@@ -2,7 +2,8 @@
 // sanitizers find it is a fault when
 //   the result depends on what the memory held before,
 //   an error says anything but Error, or holds a raw control character,
-//   an image that was read does not survive being written as PNG, or cannot be written and read as
+//   the picture in its own mode (ReadOptions::native) is another than the 8-bit RGB image,
+//   a picture that was read does not survive being written as PNG, or cannot be written and read as
 //   JPEG or WebP.
 #include <algorithm>
 #include <cstdio>
@@ -15,11 +16,14 @@
 #include "io/byte_reader.h"
 #include "io/codecs.h"
 #include "io/image.h"
+#include "io/modes.h"
 #include "tests/io/image_files.h"
 
 namespace {
 
 using mini::Tensor;
+
+constexpr std::int64_t most_pixels = 1 << 14;
 
 // What fresh memory holds. Larger blocks come from the system and must stay 0 for calloc.
 unsigned char fill = 0;
@@ -42,7 +46,7 @@ struct Result {
 Result decode_over(std::span<const std::byte> bytes, unsigned char value) {
   fill = value;
   try {
-    return {mini::io::decode(bytes, {.max_pixels = 1 << 14}), {}};
+    return {mini::io::decode(bytes, {.max_pixels = most_pixels}), {}};
   } catch (const mini::Error& error) {
     return {{}, error.what()};
   }
@@ -96,7 +100,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const Tensor& image = *first.image;
   if (!equal(image, *second.image)) fault("the pixels depend on what the memory held");
-  if (!equal(decode(encode(image, ImageFormat::png, 1, 1)), image)) fault("PNG changes the pixels");
+  const Tensor native = decode(bytes, {.max_pixels = most_pixels, .native = true});
+  if (native.dtype() == mini::DType::uint8 && !equal(on_white(to_rgb(native)), image))
+    fault("the picture in its own mode is another");
+  const auto png = encode(native, ImageFormat::png, {.png_level = 1});
+  const Tensor again = decode(png, {.native = true});
+  if (again.shape() != native.shape() ||
+      !std::equal(again.raw_data(), again.raw_data() + again.bytes(), native.raw_data()))
+    fault("PNG changes the pixels");
   if (image.numel() > 3 * 32 * 32) return 0;
   for (const ImageFormat format : {ImageFormat::jpeg, ImageFormat::webp})
     if (decode(encode(image, format, 75)).shape() != image.shape()) fault("its size changes");

@@ -40,6 +40,52 @@ TEST(Scaler, BicubicIsTheRoundedResize) {
                                io::to_image(resize_bicubic(io::to_float(image), 2))));
 }
 
+// It works in strips, whose results join without a seam; a side that is no multiple of the scale is
+// continued by its mirror image.
+TEST(Scaler, BicubicInStripsIsTheWholeImage) {
+  const Tensor image = waves(301, 37);
+  for (const std::int64_t scale : {1, 2, 3, 4, 16}) {
+    SCOPED_TRACE(scale);
+    const auto scaler = bicubic_scaler(scale);
+    const auto factor = static_cast<double>(scale);
+    const auto missing = [&](int side) { return (scale - image.size(side) % scale) % scale; };
+    const Tensor whole =
+        pad2d(io::to_float(image), {.right = missing(1), .bottom = missing(0)}, PadMode::reflect);
+    EXPECT_TRUE(test::equal_bits(scaler->downscale(image),
+                                 io::to_image(resize_bicubic(whole, 1 / factor))));
+    if (scale < 16) {
+      EXPECT_TRUE(test::equal_bits(scaler->upscale(image),
+                                   io::to_image(resize_bicubic(io::to_float(image), factor))));
+    }
+  }
+}
+
+TEST(Scaler, ASideIsContinuedByItsMirrorImage) {
+  const auto network = small_network();
+  const auto scaler = network_scaler(*network);
+  const Tensor image = waves(33, 41);
+  const Tensor whole = pad2d(io::to_float(image), {.right = 1, .bottom = 1}, PadMode::reflect);
+  EXPECT_TRUE(test::equal_bits(scaler->downscale(image), io::to_image(network->downscale(whole))));
+}
+
+// 16 bits a value go through as float32 and are not rounded to 8.
+TEST(Scaler, MoreThanEightBitsStay) {
+  const auto network = small_network();
+  Generator generator{3, 0};
+  const Tensor image = ops::uniform(generator, {24, 20, 3});
+  const Tensor x =
+      ops::reshape(ops::contiguous(ops::permute(image, std::array{2, 0, 1})), {1, 3, 24, 20});
+  const Tensor expected = clamp(resize_bicubic(x, 2), 0, 1);
+  const Tensor large = bicubic_scaler(2)->upscale(image);
+  ASSERT_EQ(large.dtype(), DType::float32);
+  EXPECT_EQ(ops::reshape(ops::contiguous(ops::permute(large, std::array{2, 0, 1})), {1, 3, 48, 40})
+                .to_vector(),
+            expected.to_vector());
+  const auto scaler = network_scaler(*network);
+  EXPECT_EQ(scaler->downscale(image).dtype(), DType::float32);
+  EXPECT_EQ(scaler->upscale(image).shape(), (Shape{48, 40, 3}));
+}
+
 TEST(Scaler, TheNetworkIsTheRescalersOwn) {
   const auto network = small_network();
   const auto scaler = network_scaler(*network);
@@ -178,6 +224,21 @@ TEST_F(EvaluateTest, FollowsTheProtocol) {
   EXPECT_EQ(first.bits_per_pixel, 8.0 * double(trip.file.size()) / (19 * 25));
   EXPECT_TRUE(std::isinf(first.lr_psnr_y)) << "bicubic's LR is the reference itself";
   EXPECT_DOUBLE_EQ(row.mean.psnr_y, (first.psnr_y + row.images[1].psnr_y) / 2);
+}
+
+TEST_F(EvaluateTest, AFlatImageDoesNotMakeTheMeanInfinite) {
+  io::write_image(folder_.path() / "flat.png", Tensor::full({40, 40, 3}, 128, DType::uint8));
+  const auto scaler = bicubic_scaler(2);
+  const Evaluation table = evaluate({scaler.get()}, {folder_.path()}, options_);
+  const EvaluationRow& row = table.rows.front();
+  ASSERT_EQ(row.images.size(), 3u);
+  EXPECT_TRUE(std::isinf(row.images[2].psnr_y)) << table.images[2];
+  EXPECT_DOUBLE_EQ(row.mean.psnr_y, (row.images[0].psnr_y + row.images[1].psnr_y) / 2);
+  EXPECT_NEAR(row.mean.ssim_y,
+              (row.images[0].ssim_y + row.images[1].ssim_y + row.images[2].ssim_y) / 3, 1e-12);
+  EXPECT_NE(to_markdown(table).find("| inf |"), std::string::npos) << "bicubic's LR";
+  const Evaluation flat = evaluate({scaler.get()}, {folder_.path() / "flat.png"}, options_);
+  EXPECT_TRUE(std::isinf(flat.rows.front().mean.psnr_y));
 }
 
 TEST_F(EvaluateTest, PutsMethodsSideBySide) {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -123,11 +125,17 @@ TEST(File, TemporariesOfTheDeadAreRemoved) {
   remove_stale_temporaries(folder.path());
   EXPECT_EQ(files_in(folder.path()), 0U);
 
-  const std::string kept[] = {"x.tmp",         name(::getpid(), ".0"), name(dead, ""),
-                              name(dead, "."), name(dead, ".0.png"),   name(0, ".0")};
+  // The owner of a temporary holds a lock on it, be it in another container under the same number.
+  const std::string held = name(7, ".0");
+  const std::string kept[] = {"x.tmp", held, name(dead, ""), name(dead, "."), name(dead, ".0.png")};
   for (const std::string& other : kept) write_file_atomically(folder.path() / other, "whole");
+  const int owner = ::open((folder.path() / held).c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(owner, LOCK_EX), 0);
   remove_stale_temporaries(folder.path());
   EXPECT_EQ(files_in(folder.path()), std::size(kept));
+  ::close(owner);
+  remove_stale_temporaries(folder.path());
+  EXPECT_EQ(files_in(folder.path()), std::size(kept) - 1);
 }
 
 TEST(File, AFolderIsNotReplaced) {

@@ -125,9 +125,18 @@ TEST(Image, WhatCannotBeEncodedIsRefused) {
     expect_contains(test::error_of([&] { encode(image, ImageFormat::jpeg, quality); }),
                     "outside 1 to 100");
   expect_contains(test::error_of([] {
-                    encode(Tensor::zeros({4, 4, 3}), ImageFormat::png, 1);
+                    encode(Tensor::zeros({4, 4, 5}), ImageFormat::png, 1);
                   }),
-                  "an image is uint8 [H,W,3], got float32[4,4,3]");
+                  "a picture is uint8 or float32 [H,W,1 to 4], got float32[4,4,5]");
+  for (const ImageFormat format : {ImageFormat::jpeg, ImageFormat::webp})
+    expect_contains(test::error_of([&] {
+                      encode(Tensor::zeros({4, 4, 3}), format, 50);
+                    }),
+                    "8 bits");
+  expect_contains(test::error_of([] {
+                    encode(Tensor::zeros({4, 4, 4}, DType::uint8), ImageFormat::jpeg, 50);
+                  }),
+                  "without alpha");
   expect_contains(test::error_of([] {
                     encode(Tensor::zeros({0, 4, 3}, DType::uint8), ImageFormat::png, 1);
                   }),

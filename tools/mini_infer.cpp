@@ -1,6 +1,7 @@
 // mini_infer: scales images with a trained network, compares it with bicubic interpolation, and
 // describes files of weights. This file is the command line; the commands are in tools/mini_infer/.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
+#include "tools/command_line.h"
 #include "tools/mini_infer/commands.h"
 #include "tools/mini_infer/memory.h"
 
@@ -21,6 +23,7 @@ constexpr const char* examples = R"(examples:
   mini_infer upscale small.jpg large.png --weights sain_x2.safetensors
   mini_infer roundtrip photos/ out/ --weights runs/sain/ --format jpeg,webp --quality 30,90
   mini_infer evaluate Set5/ --model bicubic --quality 30,50,70,80,90 --json bicubic.json
+  mini_infer report photos/ --weights runs/sain/ --quality 30,60,90 --out report.html
   mini_infer info sain_x2.pth
 mini_infer COMMAND --help lists what a command takes.)";
 
@@ -37,6 +40,8 @@ struct CommandLine {
   std::vector<int> qualities;
   EvaluateOptions evaluate;
   EvaluateFiles files;
+  ReportFiles report;      // of report
+  ReportFiles more_files;  // of evaluate and roundtrip
 };
 
 void add_paths(CLI::App& command, CommandLine& line, const char* name, int least,
@@ -73,6 +78,7 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("-s,--scale", line.model.scale,
                   "of bicubic (2); with weights, an error unless it is theirs")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(1, 16))
       ->type_name("N");
   command
@@ -81,9 +87,13 @@ void add_model_options(CLI::App& command, CommandLine& line) {
                   "the process below it (half of what the machine or container has); with --device "
                   "cuda: the "
                   "GPU's memory (all that is free); changes no pixel")
-      ->transform(CLI::AsSizeValue(true))
-      ->check(CLI::PositiveNumber)
+      ->transform(command_line::size())
       ->type_name("SIZE");
+  command
+      .add_option("--max-pixels", line.model.max_pixels,
+                  "larger images are not read, whatever the memory (256M)")
+      ->transform(command_line::size())
+      ->type_name("N");
   command
       .add_option_function<std::string>(
           "--device",
@@ -94,6 +104,7 @@ void add_model_options(CLI::App& command, CommandLine& line) {
           "where the network computes: cpu (the default), cuda, or cuda:N")
       ->type_name("DEVICE");
   command.add_option("--threads", line.threads, "that compute (all the machine has)")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
 }
@@ -106,6 +117,7 @@ void add_latent_options(CLI::App& command, CommandLine& line) {
       ->check(CLI::IsMember({"zero", "sample"}))
       ->type_name("WHAT");
   command.add_option("--seed", line.model.seed, "of --z sample (0)")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(std::int64_t{0}, largest_seed))
       ->type_name("N");
 }
@@ -122,6 +134,7 @@ void add_codec_options(CLI::App& command, CommandLine& line, const std::string& 
                   "1 to 100: one, or several with commas (" + qualities + ")")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->transform(command_line::decimal())
       ->check(CLI::Range(1, 100))
       ->type_name("LIST");
 }
@@ -130,14 +143,11 @@ void add_encode_options(CLI::App& command, ScaleOptions& options) {
   io::EncodeOptions& encode = options.encode;
   auto* quality = command.add_option("-q,--quality", encode.quality,
                                      "of JPEG and lossy WebP files, 1 to 100 (95)");
-  quality->check(CLI::Range(1, 100))->type_name("N");
+  quality->transform(command_line::decimal())->check(CLI::Range(1, 100))->type_name("N");
   auto* size = command.add_option("--target-size", options.target_bytes,
                                   "the highest quality whose file has at most so many bytes (also "
                                   "with K, M: powers of 1000)");
-  size->transform(CLI::AsSizeValue(true))
-      ->check(CLI::PositiveNumber)
-      ->excludes(quality)
-      ->type_name("SIZE");
+  size->transform(command_line::size())->excludes(quality)->type_name("SIZE");
   command
       .add_option("--target-bpp", options.target_bpp, "the same in bits for each pixel of the file")
       ->check(CLI::PositiveNumber)
@@ -161,23 +171,61 @@ void add_encode_options(CLI::App& command, ScaleOptions& options) {
                    "Huffman tables made for each JPEG file, which is then smaller");
   command.add_flag("--lossless", encode.lossless, "WebP files that lose nothing");
   command.add_option("--webp-method", encode.webp_method, "0 (fast) to 6 (small) (4)")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(0, 6))
       ->type_name("N");
   command.add_option("--png-level", encode.png_level, "compression, 0 (fast) to 9 (small) (6)")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(0, 9))
       ->type_name("N");
   command.add_flag("--strip", options.strip,
                    "leave out Exif data and colour profiles, which are otherwise handed on");
 }
 
+void add_report_options(CLI::App& command, ReportFiles& files, const char* page) {
+  command
+      .add_option(page, files.page,
+                  "write a page (HTML) with the pictures under a slider, crops, errors and curves")
+      ->type_name("FILE");
+  command.add_option("--plot", files.plot, "write the curves alone (SVG)")->type_name("FILE");
+}
+
+void add_report_command(CLI::App& app, CommandLine& line) {
+  CLI::App* command = app.add_subcommand(
+      "report",
+      "a page that shows what the network does to photographs, beside bicubic, JPEG, WebP");
+  add_paths(*command, line, "PATHS", 1, "folders or images");
+  add_model_options(*command, line);
+  add_latent_options(*command, line);
+  add_codec_options(*command, line, "30,60,90");
+  line.report.page = "report.html";
+  add_report_options(*command, line.report, "-o,--out");
+}
+
 CLI::App* add_scale_command(CLI::App& app, CommandLine& line, const char* name, const char* help) {
   CLI::App* command = app.add_subcommand(name, help);
   add_paths(*command, line, "PATHS", 2,
-            "IN... OUT: images or folders of them, then a file (.png, .jpg, .webp) or a folder");
+            "IN... OUT: images, patterns (*.png) or folders of them, then a file (.png, .jpg, "
+            ".webp) or a folder; - is standard input or output");
   add_model_options(*command, line);
   command
-      ->add_option("-f,--format", line.format, "png, jpeg or webp: of files put in a folder (png)")
+      ->add_option("-f,--format", line.format,
+                   "png, jpeg or webp: of files put in a folder or on standard output (png)")
       ->type_name("NAME");
+  Naming& naming = line.scale.naming;
+  command
+      ->add_option("--name", naming.name,
+                   "of files put in a folder, from {name}, {ext} and {number} of the image "
+                   "({name})")
+      ->type_name("TEMPLATE");
+  auto* skip = command->add_flag_callback(
+      "--skip-existing", [&naming] { naming.existing = Existing::skipped; },
+      "pass over images whose results are there");
+  command
+      ->add_flag_callback(
+          "--no-clobber", [&naming] { naming.existing = Existing::refused; },
+          "refuse to replace a file")
+      ->excludes(skip);
   add_encode_options(*command, line.scale);
   return command;
 }
@@ -200,6 +248,7 @@ void add_round_trip_command(CLI::App& app, CommandLine& line) {
   add_model_options(*command, line);
   add_latent_options(*command, line);
   add_codec_options(*command, line, "75");
+  add_report_options(*command, line.more_files, "--report");
   command->footer(
       "Written for each image, codec and quality:\n"
       "  NAME_CODEC_lr.*            the small file\n"
@@ -218,21 +267,26 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
   command
       ->add_option("--crop-multiple", line.evaluate.crop_multiple,
                    "crop to multiples of this too, not of the scale alone (1)")
+      ->transform(command_line::decimal())
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
   command->add_option("--json", line.files.json, "write the table and each image's values here")
       ->type_name("FILE");
   command->add_option("--markdown", line.files.markdown, "write the table here")->type_name("FILE");
+  add_report_options(*command, line.more_files, "--report");
 }
 
 std::vector<std::filesystem::path> as_paths(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
+  std::vector<std::filesystem::path> paths;
+  for (const std::string& text : texts) paths.push_back(io::expand_home(text));
+  return paths;
 }
 
 std::vector<io::ImageFormat> parse_formats(const std::vector<std::string>& names) {
   std::vector<io::ImageFormat> formats;
   formats.reserve(names.size());
-  for (const std::string& name : names) formats.push_back(io::parse_image_format(name));
+  for (const std::string& name : names)
+    formats.push_back(io::parse_image_format(command_line::trimmed(name)));
   return formats;
 }
 
@@ -257,6 +311,7 @@ int run_round_trip(const CommandLine& line) {
   take_paths(line, options);
   options.formats = parse_formats(line.formats);
   if (!line.qualities.empty()) options.qualities = line.qualities;
+  options.report = line.more_files;
   return round_trips(line.model, options);
 }
 
@@ -264,7 +319,19 @@ int run_evaluate(CommandLine& line) {
   line.evaluate.formats = parse_formats(line.formats);
   if (!line.qualities.empty()) line.evaluate.qualities = line.qualities;
   line.files.places = as_paths(line.paths);
+  line.files.report = line.more_files;
   return evaluate_model(line.model, line.evaluate, line.files);
+}
+
+// `--quality 30 90` is a mistake for `--quality 30,90`.
+void check_lists(const std::vector<std::string>& words) {
+  command_line::check_one_word(words, "--quality", "-q", [](const std::string& word) {
+    return !word.empty() && word.size() <= 3 &&
+           word.find_first_not_of("0123456789") == std::string::npos;
+  });
+  command_line::check_one_word(words, "--format", "-f", [](const std::string& word) {
+    return word == "jpeg" || word == "webp" || word == "png";
+  });
 }
 
 int run(int argc, char** argv) {
@@ -275,6 +342,7 @@ int run(int argc, char** argv) {
   add_scale_commands(app, line);
   add_round_trip_command(app, line);
   add_evaluate_command(app, line);
+  add_report_command(app, line);
   CLI::App* info = app.add_subcommand("info", "describe a file of weights");
   info->add_option("FILE", line.paths, "safetensors, .pth, .npy, .npz or a checkpoint")
       ->required()
@@ -287,8 +355,11 @@ int run(int argc, char** argv) {
   const auto called = [&](const CLI::App* command) { return command->get_name() == first; };
   check(first.starts_with('-') || !app.get_subcommands(called).empty(), "there is no command '",
         first, "'; mini_infer --help lists them");
+  check_lists({argv, argv + argc});
+  std::vector<std::string> words = command_line::words_of(argc, argv);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(words);
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
@@ -297,10 +368,18 @@ int run(int argc, char** argv) {
     return 1;
   }
   if (line.threads > 0) set_threads(line.threads);
+  for (std::filesystem::path* path :
+       {&line.model.weights, &line.files.json, &line.files.markdown, &line.report.page,
+        &line.report.plot, &line.more_files.page, &line.more_files.plot})
+    *path = io::expand_home(*path);
   const std::string command = app.get_subcommands().front()->get_name();
   if (command == "downscale" || command == "upscale") return run_scale(line, command == "upscale");
   if (command == "roundtrip") return run_round_trip(line);
   if (command == "evaluate") return run_evaluate(line);
+  if (command == "report")
+    return report_images(line.model, as_paths(line.paths), parse_formats(line.formats),
+                         line.qualities.empty() ? std::vector<int>{30, 60, 90} : line.qualities,
+                         line.report);
   return describe(line.paths.front(), line.model.weights_key);
 }
 
@@ -309,9 +388,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    mini::command_line::keep_standard_streams();
     mini::infer::keep_memory_tight();
     const int code = mini::infer::run(argc, argv);
-    mini::check(std::fflush(stdout) == 0, "the output could not be written");
+    mini::check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+                "the output could not be written");
     return code;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mini_infer: %s\n", mini::printable(error.what()).c_str());

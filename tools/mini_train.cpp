@@ -5,9 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <fmt/core.h>
 #include <iostream>
+#include <langinfo.h>
 #include <memory>
 #include <string>
 #include <sys/ioctl.h>
@@ -17,6 +21,7 @@
 #include "tensor/allocator.h"
 #include "tensor/parallel.h"
 #include "tensor/version.h"
+#include "tools/command_line.h"
 #include "tools/mini_train/interrupt.h"
 #include "tools/mini_train/memory.h"
 #include "tools/mini_train/processes.h"
@@ -36,7 +41,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.description(
       "Trains a network as CONFIG says. The results go to the folder `out` of CONFIG:\n"
       "checkpoints, log.jsonl, TensorBoard events, pictures, and the configuration in full.\n"
-      "Ctrl-C or SIGTERM saves and ends; --resume goes on, bit for bit as if nothing had been.\n"
+      "Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 saves and ends; --resume goes on, bit for bit as if\n"
+      "nothing had been.\n"
       "Started by mpirun, the processes divide data.batch evenly and train one network together.");
   app.footer(
       "Examples:\n"
@@ -96,11 +102,19 @@ void describe(CLI::App& app, Arguments& arguments) {
       "with --set model.network=... or recipe=...");
 }
 
-// How many columns the terminal has that standard output goes to; 0 where it goes elsewhere.
+// How many columns the terminal has that standard output goes to; 0 where it goes elsewhere, or to a
+// terminal that draws nothing.
 int terminal_columns() {
-  if (isatty(STDOUT_FILENO) == 0) return 0;
+  const char* const kind = std::getenv("TERM");
+  if (isatty(STDOUT_FILENO) == 0 || kind == nullptr || std::string(kind) == "dumb") return 0;
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// What standard output is. Blocks are letters of UTF-8.
+train::Screen screen() {
+  std::setlocale(LC_CTYPE, "");
+  return {.columns = terminal_columns(), .blocks = std::string(nl_langinfo(CODESET)) == "UTF-8"};
 }
 
 // "cuda" names no single GPU. Where several processes share a machine, each takes another GPU.
@@ -130,7 +144,7 @@ int train(const Arguments& arguments, Processes* processes) {
     return 0;
   }
   // mpirun gives its processes a terminal of their own, wherever their output goes in the end.
-  if (processes == nullptr) options.columns = terminal_columns();
+  if (processes == nullptr) options.screen = screen();
   options.stop = [] { return InterruptGuard::signal() != 0; };
   options.collective = processes;
   train::Trainer trainer(config, std::move(options));
@@ -182,6 +196,8 @@ int run(int argc, char** argv) {
 }  // namespace mini
 
 int main(int argc, char** argv) {
+  mini::command_line::keep_standard_streams();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the output may leave; training goes on
   try {
     return mini::run(argc, argv);
   } catch (const std::exception& error) {

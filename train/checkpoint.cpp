@@ -53,6 +53,12 @@ Checkpoint parse_checkpoint(const fs::path& path, const io::TensorFile& file) {
   read("best_score", checkpoint.best_score);
   check(checkpoint.position.step >= 0, path.string(), ": step in its metadata is negative");
   checkpoint.config = text("config");
+  const auto text_or_none = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  checkpoint.images = text_or_none("images");
+  checkpoint.window = text_or_none("window");
   if (const auto found = file.metadata.find(CheckpointMark::network); found != file.metadata.end())
     checkpoint.network_prefix = found->second;
   checkpoint.model = infer::below(file.tensors, CheckpointMark::model);
@@ -81,6 +87,8 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
                    {"config", checkpoint.config}};
   if (checkpoint.position.update > 0)
     file.metadata["update"] = exact_text(checkpoint.position.update);
+  if (!checkpoint.images.empty()) file.metadata["images"] = checkpoint.images;
+  if (!checkpoint.window.empty()) file.metadata["window"] = checkpoint.window;
   if (!checkpoint.network_prefix.empty())
     file.metadata[CheckpointMark::network] = checkpoint.network_prefix;
   io::write_safetensors(path, file);

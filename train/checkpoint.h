@@ -2,9 +2,10 @@
 //   model.NAME       parameters and buffers, PyTorch's names
 //   average.NAME     the average of the network's weights, if one is kept
 //   optimizer.NAME   the optimiser's moments and counts; of several: optimizer.OPTIMISER.NAME
-//   metadata         step, seed and offset of the noise, best score, version, configuration; also how
-//                    many updates of the next step are done, unless none, and the network's prefix in
-//                    the model, unless it is the whole model
+//   metadata         step, seed and offset of the noise, best score, version, configuration, the
+//                    fingerprint of the training images; also how many updates of the next step are
+//                    done, unless none, the log's line in progress, if there is one, and the network's
+//                    prefix in the model, unless it is the whole model
 // Batches and the learning rate are functions of the step and need no state. Files are replaced
 // atomically (io/file.h), so whatever happens while one is written, the one before stays loadable.
 #pragma once
@@ -33,6 +34,8 @@ struct Checkpoint {
   double best_score = -std::numeric_limits<double>::infinity();  // of the validations so far
   std::string config;                                            // config_text
   std::string network_prefix{};  // of the network's names in the model
+  std::string images{};          // the fingerprint of the training images; empty: unknown
+  std::string window{};          // the values of the log's line that is not complete yet (Means)
   nn::StateDict model;
   nn::StateDict average{};
   std::map<std::string, Tensor> optimizer;

@@ -167,6 +167,7 @@ bool changes_results(const std::string& path) {
 // Fills in the values that follow from others.
 TrainConfig completed(TrainConfig c) {
   c.data.scale = c.model.scale();
+  c.data.except = c.validation.except = c.out / "pictures";
   if (c.schedule.type == ScheduleType::cosine && c.schedule.periods.empty())
     c.schedule.periods = {c.steps};
   c.schedule.end = c.steps;

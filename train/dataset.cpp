@@ -47,7 +47,8 @@ BatchMaker::BatchMaker(const DataOptions& options, std::uint64_t seed, Share sha
       count_(options_.batch / share.count),
       orders_(Generator{seed, 0}.fork(2)),  // 0 and 1 are the trainer's
       crops_(Generator{seed, 0}.fork(3)),
-      images_(options.folders, options.patch, static_cast<std::size_t>(options.cache_mb) << 20) {}
+      images_(options.folders, options.patch, static_cast<std::size_t>(options.cache_mb) << 20,
+              options.except) {}
 
 std::vector<BatchMaker::Sample> BatchMaker::choose(std::int64_t step) const {
   std::vector<Sample> samples;

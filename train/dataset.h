@@ -29,12 +29,13 @@ namespace mini::train {
 struct DataOptions {
   std::vector<std::filesystem::path> folders{};
   std::int64_t scale = 2;
-  std::int64_t patch = 128;      // HR pixels a side, a multiple of scale
-  std::int64_t batch = 16;       // samples, of all processes together
-  bool flip = true;              // mirror at random, left-right and up-down
-  bool transpose = true;         // swap rows and columns at random
-  int workers = 1;               // background threads; 0: next() does the work itself
-  std::int64_t cache_mb = 4096;  // decoded images kept in memory
+  std::int64_t patch = 128;        // HR pixels a side, a multiple of scale
+  std::int64_t batch = 16;         // samples, of all processes together
+  bool flip = true;                // mirror at random, left-right and up-down
+  bool transpose = true;           // swap rows and columns at random
+  int workers = 1;                 // background threads; 0: next() does the work itself
+  std::int64_t cache_mb = 4096;    // decoded images kept in memory
+  std::filesystem::path except{};  // a folder in them to be passed over: where the run writes
 };
 
 struct Batch {
@@ -73,6 +74,7 @@ class BatchLoader {
   // The next batch. Throws the error that was met while it was made.
   Batch next();
   std::int64_t image_count() const { return maker_.images().size(); }
+  const std::string& fingerprint() const { return maker_.images().fingerprint(); }
   // One line for each file left out, "PATH: reason".
   const std::vector<std::string>& skipped() const { return maker_.images().skipped(); }
   // One line for each oddity of a file that is used.

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "io/file.h"
 #include "io/json.h"
 #include "tensor/error.h"
 
@@ -130,7 +131,7 @@ class Reader {
   // An empty path means none and stays empty.
   void convert(const json& value, fs::path& out) const {
     if (!value.is_string()) reject("a path in quotes", value);
-    out = value.get<std::string>();
+    out = io::expand_home(value.get<std::string>());
     if (!out.empty()) out = (folder_ / out).lexically_normal();
   }
 
@@ -174,6 +175,14 @@ class Reader {
   const Field& field_;
   const fs::path& folder_;
 };
+
+bool holds_text(Fields fields, const std::string& path) {
+  return std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
+    return field.path == path && (std::holds_alternative<std::string*>(field.value) ||
+                                  std::holds_alternative<fs::path*>(field.value) ||
+                                  std::holds_alternative<std::vector<fs::path>*>(field.value));
+  });
+}
 
 bool is_group(Fields fields, const std::string& path) {
   return std::any_of(fields.begin(), fields.end(),
@@ -273,13 +282,16 @@ void set_field(Fields fields, const std::string& assignment, const fs::path& fol
         ": must be key=value, for instance train.lr=1e-4");
   const std::string text = assignment.substr(equals + 1);
   try {
+    const std::string path = assignment.substr(0, equals);
     json value;
     try {
       value = parse_strictly(text);
     } catch (const Error&) {
       value = text;
     }
-    assign(fields, assignment.substr(0, equals), value, folder, UnknownKeys::refused);
+    // `--out 2024` and `--out true` mean folders of these names.
+    if (!value.is_string() && !value.is_array() && holds_text(fields, path)) value = text;
+    assign(fields, path, value, folder, UnknownKeys::refused);
   } catch (const Error& error) {
     fail("--set ", assignment, ": ", error.what());
   }

@@ -2,31 +2,41 @@
 #include "train/log.h"
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "io/file.h"
 #include "tensor/error.h"
 
 namespace mini::train {
 namespace {
 
-// The bytes of the log before the first line that is cut off, is no record, or belongs to a step beyond
-// last_step.
-std::uintmax_t length_to_keep(const std::filesystem::path& path, std::int64_t last_step) {
-  std::ifstream file(path, std::ios::binary);
-  std::uintmax_t kept = 0;
-  for (std::string line; std::getline(file, line) && !file.eof(); kept += line.size() + 1) {
+// The lines to keep, up to the first that is cut off, is no record, or belongs to a later step.
+std::string kept_of(const std::string& text, std::int64_t last_step, std::int64_t validated) {
+  std::string kept;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line) && !lines.eof();) {
     const auto record = nlohmann::json::parse(line, nullptr, false);
-    if (!record.is_object() || !record.contains("step") || !record["step"].is_number_integer() ||
-        record["step"].get<std::int64_t>() > last_step)
+    if (!record.is_object() || !record.contains("step") || !record["step"].is_number_integer())
       break;
+    const auto step = record["step"].get<std::int64_t>();
+    if (step > last_step) break;
+    const std::string event = record.value("event", "");
+    if (event == "start" || event == "train" || (event == "validation" && step <= validated))
+      kept += line + "\n";
   }
   return kept;
 }
 
 }  // namespace
 
-JsonLog::JsonLog(const std::filesystem::path& path, std::int64_t last_step) : path_(path) {
-  if (std::filesystem::exists(path))
-    std::filesystem::resize_file(path, length_to_keep(path, last_step));
+JsonLog::JsonLog(const std::filesystem::path& path, std::int64_t last_step, std::int64_t validated)
+    : path_(path) {
+  if (std::filesystem::exists(path)) {
+    const io::Bytes bytes = io::read_file(path);
+    const std::string text(io::as_text(bytes)), kept = kept_of(text, last_step, validated);
+    if (kept != text) io::write_file_atomically(path, kept);
+    empty_ = kept.empty();
+  }
   file_.open(path, std::ios::binary | std::ios::app);
   check(file_.good(), "log: cannot write ", path.string());
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <utility>
 #include <variant>
@@ -17,9 +18,14 @@ using LogRecord = std::vector<std::pair<std::string, LogValue>>;
 
 class JsonLog {
  public:
-  // Opens the file to append. First removes all records from the first on whose "step" lies beyond
-  // `last_step`, since a run resumed there writes them again, and a line cut off by a crash.
-  JsonLog(const std::filesystem::path& path, std::int64_t last_step);
+  // Opens the file to append. First takes it back to what it was at `last_step`, `validated` being the
+  // step of the last validation: removes the records of later steps and validations, since a run
+  // resumed there writes them again, those of how it ended, and a line cut off by a crash. So the log
+  // of a run that was resumed is that of one that never stopped.
+  JsonLog(const std::filesystem::path& path, std::int64_t last_step,
+          std::int64_t validated = std::numeric_limits<std::int64_t>::max());
+
+  bool empty() const { return empty_; }  // when it was opened
 
   // {"event": event, "step": step, ...}; numbers that are not finite become null. On return
   // the operating system has the line.
@@ -28,6 +34,7 @@ class JsonLog {
  private:
   std::filesystem::path path_;
   std::ofstream file_;
+  bool empty_ = true;
 };
 
 }  // namespace mini::train

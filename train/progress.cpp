@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 constexpr int bar_width = 20;
+constexpr int least_columns = 60;  // beside a bar
 
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
@@ -32,10 +33,15 @@ std::string duration_text(double seconds) {
   return formatted("%lld:%02lld", minutes, whole % 60);
 }
 
-std::string bar_text(double fraction, int width) {
+std::string bar_text(double fraction, int width, bool blocks) {
   static constexpr std::array<const char*, 8> eighths{" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width * 8);
   std::string bar;
+  if (!blocks) {
+    bar.assign(static_cast<std::size_t>(filled / 8), '#');
+    bar.resize(static_cast<std::size_t>(width), '.');
+    return bar;
+  }
   for (int i = 0; i < width; ++i) {
     const int part = std::clamp(filled - 8 * i, 0, 8);
     bar += part == 8 ? "█" : eighths[static_cast<std::size_t>(part)];
@@ -43,10 +49,10 @@ std::string bar_text(double fraction, int width) {
   return bar;
 }
 
-Progress::Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total,
+Progress::Progress(std::ostream& out, Screen screen, std::int64_t first, std::int64_t total,
                    int processes)
     : out_(out),
-      columns_(columns),
+      screen_(screen),
       processes_(processes),
       first_(first),
       total_(total),
@@ -57,7 +63,7 @@ Progress::~Progress() {
 }
 
 void Progress::update(std::int64_t step, const Values& values, bool report) {
-  if (columns_ == 0) {
+  if (screen_.columns == 0) {
     if (report) out_ << line(step, values) << "\n" << std::flush;
     return;
   }
@@ -66,12 +72,14 @@ void Progress::update(std::int64_t step, const Values& values, bool report) {
   drawn_at_ = now;
   const double fraction =
       static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(total_, 1));
-  const std::string percent = formatted(" %3d%%  ", static_cast<int>(100 * fraction));
+  const std::string percent = formatted("%3d%%  ", static_cast<int>(100 * fraction));
   // Keeps the line shorter than the terminal: a wrapped line could not be drawn over.
-  const int room = columns_ - 1 - bar_width - static_cast<int>(percent.size());
+  const bool wide = screen_.columns >= least_columns;
+  const int room = screen_.columns - 1 - (wide ? bar_width + 1 : 0);
   clear_line();
-  out_ << bar_text(fraction, bar_width) << percent
-       << line(step, values).substr(0, static_cast<std::size_t>(std::max(room, 0))) << std::flush;
+  if (wide) out_ << bar_text(fraction, bar_width, screen_.blocks) << ' ';
+  out_ << (percent + line(step, values)).substr(0, static_cast<std::size_t>(std::max(room, 0)))
+       << std::flush;
   line_shown_ = true;
 }
 

@@ -14,13 +14,18 @@
 
 namespace mini::train {
 
+// What `out` is.
+struct Screen {
+  int columns = 0;     // of the terminal; 0: it is none
+  bool blocks = true;  // can show the blocks of a bar; otherwise the bar is made of #
+};
+
 class Progress {
  public:
   using Values = std::vector<std::pair<std::string, double>>;
 
-  // Shows steps first..total, taken by `processes` processes together, on `out`: a terminal of
-  // `columns` columns, or no terminal (0).
-  Progress(std::ostream& out, int columns, std::int64_t first, std::int64_t total,
+  // Shows steps first..total, taken by `processes` processes together, on `out`.
+  Progress(std::ostream& out, Screen screen, std::int64_t first, std::int64_t total,
            int processes = 1);
   ~Progress();
   Progress(const Progress&) = delete;
@@ -41,7 +46,8 @@ class Progress {
   void clear_line();
 
   std::ostream& out_;
-  int columns_, processes_;
+  Screen screen_;
+  int processes_;
   std::int64_t first_, total_;
   Clock::time_point start_, paused_at_, drawn_at_{};
   bool line_shown_ = false;
@@ -49,7 +55,7 @@ class Progress {
 
 // "1:02:03", "2:03"; days as hours.
 std::string duration_text(double seconds);
-// A bar of `width` characters in eighths of a character. fraction in [0, 1].
-std::string bar_text(double fraction, int width);
+// A bar of `width` characters, in eighths of a character where it is of blocks. fraction in [0, 1].
+std::string bar_text(double fraction, int width, bool blocks = true);
 
 }  // namespace mini::train

@@ -1,6 +1,5 @@
 #include "train/reporter.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <ostream>
@@ -28,31 +27,18 @@ std::string validation_text(const infer::Evaluation& table) {
 
 }  // namespace
 
-void Means::add(const Values& values) {
-  for (const auto& [name, value] : values) {
-    auto sum = std::find_if(sums_.begin(), sums_.end(),
-                            [&, &wanted = name](const Sum& one) { return one.name == wanted; });
-    if (sum == sums_.end()) sum = sums_.insert(sum, Sum{.name = name});
-    sum->sum += value;
-    ++sum->count;
-  }
-}
-
-Means::Values Means::means() const {
-  Values means;
-  for (const Sum& one : sums_) means.emplace_back(one.name, one.sum / one.count);
-  return means;
-}
-
 Reporter::Reporter(ReporterOptions options)
-    : options_(std::move(options)), nowhere_(std::make_unique<std::ostream>(nullptr)) {
+    : options_(std::move(options)),
+      means_(options_.window),
+      nowhere_(std::make_unique<std::ostream>(nullptr)) {
   std::ostream& out = options_.out != nullptr ? *options_.out : *nowhere_;
-  progress_ = std::make_unique<Progress>(out, options_.columns, options_.first_step, options_.steps,
+  progress_ = std::make_unique<Progress>(out, options_.screen, options_.first_step, options_.steps,
                                          options_.processes);
   if (options_.folder.empty()) return;
   // A new run starts a new log: a run that ended before its first checkpoint may have left one.
   log_ = std::make_unique<JsonLog>(options_.folder / "log.jsonl",
-                                   options_.resumed ? options_.first_step : std::int64_t{-1});
+                                   options_.resumed ? options_.first_step : std::int64_t{-1},
+                                   options_.validated);
   if (options_.log.tensorboard)
     board_ =
         std::make_unique<TensorBoard>(options_.folder / "tensorboard", options_.first_step + 1);

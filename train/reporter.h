@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "train/log.h"
+#include "train/means.h"
 #include "train/progress.h"
 #include "train/tensorboard.h"
 #include "train/validation.h"
@@ -28,24 +29,11 @@ struct ReporterOptions {
   std::int64_t first_step = 0;  // done before this run began
   std::int64_t steps = 0;       // to be done in all
   bool resumed = false;         // the log goes on; otherwise it begins anew
+  std::int64_t validated = 0;   // the last validation before
+  Means window{};               // of the steps since the last line of the log
   int processes = 1;            // that train together
   std::ostream* out = nullptr;  // where progress is shown; null: nowhere
-  int columns = 0;              // of the terminal that `out` is; 0: it is none
-};
-
-// Means of named values over the steps in which they occurred.
-class Means {
- public:
-  using Values = std::vector<std::pair<std::string, double>>;
-  void add(const Values& values);
-  Values means() const;  // in the order in which the names came
-
- private:
-  struct Sum {
-    std::string name;
-    double sum = 0, count = 0;
-  };
-  std::vector<Sum> sums_;
+  Screen screen{};              // what `out` is
 };
 
 class Reporter {
@@ -60,6 +48,9 @@ class Reporter {
   // Of every step. At every so-manieth, the means since the last time go to the log.
   void step(std::int64_t step, const Means::Values& values, double lr);
   void validation(std::int64_t step, const Validation& result);
+  // The log as yet has no line, so the run begins in it.
+  bool log_is_empty() const { return log_ && log_->empty(); }
+  const Means& window() const { return means_; }
 
   // Time spent on something else than steps does not count for their speed.
   class Pause {

@@ -79,6 +79,10 @@ Trainer::Trainer(TrainConfig config, TrainerOptions options)
   loader_ =
       std::make_unique<BatchLoader>(config_.data, root.seed, position_.step, share_of(collective_));
   check_same_images(collective_, loader_->image_count());
+  if (!images_before_.empty() && images_before_ != loader_->fingerprint())
+    notes_.emplace_back(
+        "note: the training images are not those of before, so the run goes on otherwise than it "
+        "would have");
 }
 
 Trainer::~Trainer() = default;
@@ -107,6 +111,8 @@ void Trainer::resume(const fs::path& path) {
   position_ = checkpoint.position;
   validated_ = checkpoint.validated;
   saved_ = {position_, validated_};
+  images_before_ = checkpoint.images;
+  window_ = Means(checkpoint.window);
   noise_ = checkpoint.noise;
   best_score_ = checkpoint.best_score;
   notes_.push_back(concat_text("resuming at step ", position_.step, " from ", path.string()));
@@ -143,6 +149,7 @@ void Trainer::check_folder() const {
   while (!fs::exists(there) && there.has_relative_path()) there = there.parent_path();
   check(fs::is_directory(there), "train: ", there.string(),
         " is no folder, so no run can be put there; choose another place (--out FOLDER)");
+  RunFolder::check_free(config_.out);
   const bool goes_on = !options_.resume.empty() &&
                        fs::weakly_canonical(find_checkpoint(options_.resume)).parent_path() ==
                            fs::weakly_canonical(config_.out);
@@ -152,8 +159,7 @@ void Trainer::check_folder() const {
 
 void Trainer::open_outputs() {
   if (is_first()) {
-    fs::create_directories(config_.out);
-    io::remove_stale_temporaries(config_.out);
+    folder_.emplace(config_.out);
     io::write_file_atomically(config_.out / "config.json", config_text(config_));
   }
   reporter_ =
@@ -162,19 +168,23 @@ void Trainer::open_outputs() {
                                                  .first_step = position_.step,
                                                  .steps = config_.steps,
                                                  .resumed = !options_.resume.empty(),
+                                                 .validated = validated_,
+                                                 .window = window_,
                                                  .processes = collective_.size(),
                                                  .out = is_first() ? options_.out : nullptr,
-                                                 .columns = options_.columns});
+                                                 .screen = options_.screen});
   if (!is_first()) return;
   const models::Rescaler& network = recipe_->network();
   for (const std::string& note : notes_) reporter_->message(note);
   for (const std::string& line : loader_->skipped()) reporter_->message("left out " + line);
   for (const std::string& line : validator_->skipped()) reporter_->message("left out " + line);
   for (const std::string& line : loader_->notices()) reporter_->message(line);
+  for (const std::string& line : validator_->notices()) reporter_->message(line);
   reporter_->message(concat_text(
       network.name(), " x", network.scale(), ", ", network.parameter_count(), " parameters; ",
       processes_text(collective_), loader_->image_count(), " images to train on, ",
       validator_->image_count(), " to validate on; results in ", config_.out.string()));
+  if (!reporter_->log_is_empty()) return;
   reporter_->event("start", position_.step,
                    {{"version", version()},
                     {"instruction_set", cpu::name_of(cpu::isa())},
@@ -203,7 +213,9 @@ Outcome Trainer::run() {
     save();
     reporter_->message(concat_text("stopped after step ", step(), "; go on with --resume"));
   }
+  if (folder_) folder_->check_there();
   reporter_->event(outcome == Outcome::finished ? "finished" : "stopped", step());
+  folder_.reset();
   collective_.barrier();  // no process ends before everything is saved
   return outcome;
 }
@@ -276,6 +288,7 @@ bool Trainer::run_validation() {
     result = validator_->run(recipe_->network(), [this] { return told_to_stop(); });
   }
   if (!result) return false;
+  folder_->check_there();
   reporter_->validation(step(), *result);
   if (result->score > best_score_) {
     best_score_ = result->score;
@@ -291,6 +304,8 @@ Checkpoint Trainer::state() const {
           .best_score = best_score_,
           .config = config_text(config_),
           .network_prefix = recipe_->network_prefix(),
+          .images = loader_->fingerprint(),
+          .window = reporter_->window().text(),
           .model = recipe_->modules().state_dict(),
           .average = average_ ? average_->state() : nn::StateDict(),
           .optimizer = steps_->optimizer_state()};
@@ -302,6 +317,7 @@ void Trainer::save() {
   const fs::path path = checkpoint_path(config_.out, step());
   const Reached reached(position_, validated_);
   if (saved_ == reached && fs::exists(path)) return;
+  folder_->check_there();
   const Reporter::Pause pause(*reporter_);
   save_checkpoint(path, state());
   saved_ = reached;

@@ -25,6 +25,7 @@
 #include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/reporter.h"
+#include "train/run_folder.h"
 #include "train/step.h"
 #include "train/validation.h"
 
@@ -38,7 +39,7 @@ struct TrainerOptions {
   // Makes what is trained, initialised from the generator; null: what the configuration says.
   std::function<std::unique_ptr<Recipe>(const TrainConfig&, Generator&)> recipe = nullptr;
   std::ostream* out = nullptr;           // where progress is shown; null: nowhere
-  int columns = 0;                       // of the terminal that `out` is; 0: `out` is no terminal
+  Screen screen{};                       // what `out` is
   std::function<bool()> stop = nullptr;  // asked between steps; true: save and end
   bool replay = true;                    // on a GPU: passes are captured and replayed
   bool write = true;                     // false: only for measure_step(), so any folder will do
@@ -111,6 +112,9 @@ class Trainer {
   std::optional<WeightAverage> average_;
 
   Reached saved_;                         // in the last checkpoint
+  std::string images_before_;             // their fingerprint in the checkpoint resumed from
+  Means window_;                          // at the start, of the log
+  std::optional<RunFolder> folder_;       // of rank 0, while it runs
   std::unique_ptr<Validator> validator_;  // of rank 0
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Reporter> reporter_;

@@ -38,14 +38,16 @@ Validator::Validator(ValidationOptions options, io::ImageFormat trained)
     : options_(std::move(options)), format_(options_.format.value_or(trained)) {
   if (options_.folders.empty()) return;
   // Images that cannot be used are reported now, before hours of training.
-  for (const std::filesystem::path& path : infer::find_images(options_.folders)) {
+  for (const std::filesystem::path& path : infer::find_images(options_.folders, options_.except)) {
     if (options_.images > 0 && image_count() == options_.images) break;
     try {
-      const Tensor image = io::read_image(path);
+      std::vector<std::string> notices;
+      const Tensor image = io::read_image(path, {.notices = &notices});
       check(std::min(image.size(0), image.size(1)) >= least_side, path.string(), ": ",
             image.size(1), "x", image.size(0), " is too small to validate on; at least ",
             least_side);
       paths_.push_back(path);
+      for (const std::string& notice : notices) notices_.push_back(path.string() + ": " + notice);
     } catch (const Error& error) {
       skipped_.emplace_back(error.what());
     }

@@ -19,6 +19,7 @@ struct ValidationOptions {
   std::int64_t pictures = 4;                     // how many images' pictures are kept
   std::optional<io::ImageFormat> format{};       // none: that of the recipe
   std::vector<int> qualities = {75};             // of the codec
+  std::filesystem::path except{};                // a folder in them to be passed over
 };
 
 // The middle of one image: HR | LR as decoded, enlarged | upscaled | the same by bicubic.
@@ -44,6 +45,8 @@ class Validator {
   std::int64_t image_count() const { return static_cast<std::int64_t>(paths_.size()); }
   // One line for each file left out.
   const std::vector<std::string>& skipped() const { return skipped_; }
+  // One line for each oddity of a file that is used.
+  const std::vector<std::string>& notices() const { return notices_; }
   // `stop` is asked after each image; once it says yes, there is no result.
   std::optional<Validation> run(const models::Rescaler& network,
                                 const std::function<bool()>& stop) const;
@@ -52,7 +55,7 @@ class Validator {
   ValidationOptions options_;
   io::ImageFormat format_;
   std::vector<std::filesystem::path> paths_;
-  std::vector<std::string> skipped_;
+  std::vector<std::string> skipped_, notices_;
 };
 
 }  // namespace mini::train

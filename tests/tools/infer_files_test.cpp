@@ -1,5 +1,7 @@
 // The files that mini_infer downscale and upscale write: the original's size, what travels beside the
 // pixels, and how they are encoded.
+#include "io/modes.h"
+#include "tensor/view.h"
 #include "tests/io/image_files.h"
 #include "tests/tools/infer_tool.h"
 #include "tools/mini_infer/origin.h"
@@ -27,6 +29,55 @@ TEST_F(InferFiles, EverySizeComesBack) {
     fs::remove_all(at("small"));
     fs::remove_all(at("large"));
   }
+}
+
+// Every size from 1x1 to 40x40 and sides that are primes, as files.
+TEST_F(InferFiles, EverySizeToFortyComesBack) {
+  fs::create_directories(at("sizes"));
+  const auto write_size = [&](std::int64_t width, std::int64_t height) {
+    io::write_image(at("sizes") / concat_text(width, 'x', height, ".png"),
+                    Tensor::full({height, width, 3}, 90, DType::uint8), {.png_level = 1});
+  };
+  for (std::int64_t height = 1; height <= 40; ++height)
+    for (std::int64_t width = 1; width <= 40; ++width) write_size(width, height);
+  for (const std::int64_t prime : {41, 43, 53, 61, 71, 83, 97, 101, 113, 127, 149, 163})
+    write_size(prime, prime - 2);
+  ASSERT_EQ(run("downscale sizes small --weights sain.safetensors --png-level 1"), 0) << errors();
+  ASSERT_EQ(run("upscale small large --weights sain.safetensors --png-level 1"), 0) << errors();
+  EXPECT_EQ(errors(), "");
+  int count = 0;
+  for (const auto& original : fs::directory_iterator(at("sizes"))) {
+    const Tensor image = io::read_image(at("large") / original.path().filename());
+    EXPECT_EQ(concat_text(image.size(1), 'x', image.size(0)), original.path().stem().string());
+    ++count;
+  }
+  EXPECT_EQ(count, 1612);
+}
+
+TEST_F(InferFiles, ModesAreKept) {
+  const auto native = [&](const std::string& name) {
+    return io::read_image(at(name), {.native = true});
+  };
+  const Tensor rgb = photo();
+  for (const std::int64_t channels : {1, 2, 3, 4})
+    for (const bool deep : {false, true}) {
+      Tensor picture = Tensor::full({33, 39, channels}, 90, DType::uint8);
+      ops::copy(ops::narrow(rgb, 2, 0, std::min<std::int64_t>(channels, 3)),
+                ops::narrow(picture, 2, 0, std::min<std::int64_t>(channels, 3)));
+      if (deep) picture = io::to_32_bits(picture);
+      io::write_file_atomically(at("in.png"), io::encode(picture, io::ImageFormat::png, {}));
+      ASSERT_EQ(run("downscale in.png small.png --weights sain.safetensors"), 0) << errors();
+      ASSERT_EQ(run("upscale small.png large.png --weights sain.safetensors"), 0) << errors();
+      EXPECT_EQ(errors(), "");
+      EXPECT_EQ(native("large.png").shape(), picture.shape());
+      EXPECT_EQ(native("large.png").dtype(), picture.dtype());
+      ASSERT_EQ(run("downscale in.png small.jpg --weights sain.safetensors"), 0) << errors();
+      EXPECT_EQ(native("small.jpg").size(2), channels <= 2 ? 1 : 3);
+      EXPECT_EQ(errors().find("was laid on white") != std::string::npos, channels % 2 == 0);
+      EXPECT_EQ(errors().find("16 were rounded") != std::string::npos, deep) << errors();
+      ASSERT_EQ(run("downscale in.png small.webp --weights sain.safetensors"), 0) << errors();
+      EXPECT_EQ(native("small.webp").size(2), channels % 2 == 0 ? 4 : 3);
+    }
 }
 
 TEST_F(InferFiles, AnImageWithoutANoteIsEnlargedWholeWithANotice) {

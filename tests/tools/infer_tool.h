@@ -18,14 +18,10 @@
 #include "tensor/random.h"
 #include "tests/support/networks.h"
 #include "tests/support/support.h"
+#include "tests/tools/content.h"
 
 namespace mini {
 namespace fs = std::filesystem;
-
-inline std::string content(const fs::path& path) {
-  const io::Bytes bytes = io::read_file(path);
-  return std::string(io::as_text(bytes));
-}
 
 class InferTool : public ::testing::Test {
  protected:

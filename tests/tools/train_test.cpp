@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 
@@ -49,6 +50,73 @@ TEST_F(TrainTool, SignalSavesAndResumeGoesOnBitForBit) {
     EXPECT_TRUE(test::equal_bits(tensor, parts.model.at(name))) << name;
   for (const auto& [name, tensor] : whole.optimizer)
     EXPECT_TRUE(test::equal_bits(tensor, parts.optimizer.at(name))) << name;
+}
+
+// Whoever reads the output may leave, and a terminal may end: the steps are saved all the same.
+TEST_F(TrainTool, NoSignalLosesSteps) {
+  for (const int number : {SIGINT, SIGHUP, SIGUSR1}) {
+    const pid_t child = start_tiny({"--steps", "1000000", "--set", "checkpoint.every=1000000"});
+    ASSERT_NO_FATAL_FAILURE(wait_for_log("\"step\":3,"));
+    kill(child, number);
+    EXPECT_EQ(exit_code(child), 128 + number) << errors();
+    EXPECT_GE(train::load_checkpoint(train::find_checkpoint(out())).position.step, 3);
+    fs::remove_all(out());
+  }
+}
+
+TEST_F(TrainTool, AReaderThatLeavesStopsNothing) {
+  std::string command;
+  for (const std::string& word : tiny({"--steps", "30"})) command += " '" + word + "'";
+  EXPECT_EQ(std::system(("bash -c \"set -o pipefail; " + train_program + command +
+                         " | head -n 1 >/dev/null\"")
+                            .c_str()),
+            0);
+  EXPECT_EQ(train::find_checkpoint(out()), train::checkpoint_path(out(), 30));
+}
+
+TEST_F(TrainTool, ClosedOutputLandsInNoFile) {
+  std::string command;
+  for (const std::string& word : tiny({})) command += " '" + word + "'";
+  EXPECT_EQ(std::system((train_program + command + " >&- 2>&- <&-").c_str()), 0);
+  std::istringstream log(content(out() / "log.jsonl"));
+  for (std::string line; std::getline(log, line);)
+    EXPECT_TRUE(line.starts_with("{\"event\"")) << line;
+  EXPECT_NO_THROW(train::load_checkpoint(train::find_checkpoint(out())));
+}
+
+TEST_F(TrainTool, TwoRunsInOneFolderAreRefused) {
+  const pid_t child = start_tiny({"--steps", "1000000"});
+  ASSERT_NO_FATAL_FAILURE(wait_for_log("\"step\":6,"));
+  const Words again = tiny({"--resume"});
+  EXPECT_EQ(run(again), 1);
+  EXPECT_NE(errors().find("another process trains in " + out().string()), std::string::npos)
+      << errors();
+  kill(child, SIGTERM);
+  EXPECT_EQ(exit_code(child), 128 + SIGTERM);
+}
+
+// From the folder where the files are, by their bare names; names that look like numbers; "~".
+TEST_F(TrainTool, PathsAreTakenAsPeopleWriteThem) {
+  fs::copy_file(configs / "tiny.json", folder_.path() / "c.json");
+  const auto in_folder = [&](const fs::path& folder, const std::string& arguments) {
+    return std::system(("cd " + folder.string() + " && HOME=" + folder_.path().string() + " " +
+                        train_program + " " + arguments + " >" +
+                        (folder_.path() / "stdout").string() + " 2>" +
+                        (folder_.path() / "stderr").string())
+                           .c_str());
+  };
+  const std::string sets = " --set data.train=photos --set 'validation.folders=[]' --steps 2 ";
+  for (const std::string name : {"2024", "true", "null", "1e3"}) {
+    EXPECT_EQ(in_folder(folder_.path(), "c.json" + sets + "--out " + name), 0) << errors();
+    EXPECT_TRUE(fs::exists(folder_.path() / name / "step_000000002.safetensors")) << name;
+  }
+  EXPECT_EQ(in_folder(folder_.path(), "c.json" + sets + "--out=~/home"), 0) << errors();
+  EXPECT_EQ(in_folder(folder_.path() / "home",
+                      "config.json --steps 3 --resume step_000000002.safetensors"),
+            0)
+      << errors();
+  EXPECT_EQ(train::find_checkpoint(folder_.path() / "home"),
+            train::checkpoint_path(folder_.path() / "home", 3));
 }
 
 TEST_F(TrainTool, LossNotFiniteIsAnError) {

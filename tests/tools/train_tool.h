@@ -15,6 +15,7 @@
 #include "io/image.h"
 #include "tensor/random.h"
 #include "tests/support/support.h"
+#include "tests/tools/content.h"
 
 namespace mini {
 namespace fs = std::filesystem;
@@ -22,11 +23,6 @@ using Words = std::vector<std::string>;
 
 inline const std::string train_program = std::string(MINI_BINARY_DIR) + "/tools/mini_train";
 inline const fs::path configs = fs::path(MINI_SOURCE_DIR) / "configs";
-
-inline std::string content(const fs::path& path) {
-  const io::Bytes bytes = io::read_file(path);
-  return std::string(io::as_text(bytes));
-}
 
 class TrainTool : public ::testing::Test {
  protected:
@@ -54,6 +50,7 @@ class TrainTool : public ::testing::Test {
       const bool redirected =
           std::freopen((folder_.path() / "stdout").c_str(), "w", stdout) != nullptr &&
           std::freopen((folder_.path() / "stderr").c_str(), "w", stderr) != nullptr;
+      for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);
       if (redirected) execvp(pointers[0], pointers.data());
       _exit(127);
     }
@@ -90,6 +87,7 @@ class TrainTool : public ::testing::Test {
   }
 
   Words launcher_;  // the launcher of the program, with its arguments; empty: none
+  std::vector<std::pair<std::string, std::string>> environment_;  // variables that are set
   test::TemporaryFolder folder_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 #include "tests/support/support.h"
+#include "train/means.h"
 #include "train/progress.h"
 
 namespace mini::train {
@@ -41,6 +42,39 @@ TEST(JsonLog, ResumeRemovesWhatComesLater) {
             "{\"event\":\"train\",\"step\":30}\n{\"event\":\"train\",\"step\":31}\n");
 }
 
+TEST(JsonLog, ResumeRemovesHowTheRunEndedAndWhatIsDoneAgain) {
+  test::TemporaryFolder folder;
+  const auto path = folder.path() / "log.jsonl";
+  {
+    JsonLog log(path, 0);
+    log.write("start", 0);
+    for (const int step : {10, 20}) {
+      log.write("train", step);
+      log.write("validation", step);
+    }
+    log.write("stopped", 20);
+  }
+  EXPECT_FALSE(JsonLog(path, 20, 10).empty());  // killed before the validation at 20 was saved
+  EXPECT_EQ(content(path),
+            "{\"event\":\"start\",\"step\":0}\n{\"event\":\"train\",\"step\":10}\n"
+            "{\"event\":\"validation\",\"step\":10}\n{\"event\":\"train\",\"step\":20}\n");
+  EXPECT_TRUE(JsonLog(path, -1).empty());
+}
+
+TEST(Means, AreKeptExactlyInACheckpoint) {
+  Means means;
+  EXPECT_EQ(means.text(), "");
+  means.add({{"loss", 0.1}, {"l \"odd\"", 1.0 / 3}});
+  means.add({{"loss", 0.2}, {"new", -3}});
+  Means again(means.text());
+  EXPECT_EQ(again.text(), means.text());
+  means.add({{"loss", 0.7}});
+  again.add({{"loss", 0.7}});
+  EXPECT_EQ(again.means().front(), means.means().front());
+  for (const char* other : {"", "nonsense", "{}", "[1]", "[[\"a\",\"b\",1]]"})
+    EXPECT_EQ(Means(other).text(), "") << other;
+}
+
 TEST(JsonLog, ResumeRemovesALineCutOff) {
   test::TemporaryFolder folder;
   const auto path = folder.path() / "log.jsonl";
@@ -56,7 +90,7 @@ TEST(JsonLog, ResumeRemovesALineCutOff) {
 
 TEST(Progress, PlainLinesOnReports) {
   std::ostringstream out;
-  Progress progress(out, 0, 0, 100);
+  Progress progress(out, {}, 0, 100);
   progress.update(10, {{"loss", 0.5}}, false);
   EXPECT_EQ(out.str(), "");
   progress.update(20, {{"loss", 0.5}}, true);
@@ -69,7 +103,7 @@ TEST(Progress, PlainLinesOnReports) {
 TEST(Progress, LiveLineIsDrawnOverAndFits) {
   std::ostringstream out;
   {
-    Progress progress(out, 60, 0, 10);
+    Progress progress(out, {.columns = 60}, 0, 10);
     progress.update(5, {{"a_rather_long_name", 0.5}, {"another_long_name", 2}}, true);
     const std::string line = out.str();
     EXPECT_TRUE(line.starts_with("██████████")) << line;
@@ -82,6 +116,15 @@ TEST(Progress, LiveLineIsDrawnOverAndFits) {
   EXPECT_TRUE(out.str().ends_with("\n"));
 }
 
+TEST(Progress, ANarrowTerminalHasNoBarAndAnOldOneNoBlocks) {
+  std::ostringstream narrow, plain;
+  Progress(narrow, {.columns = 20}, 0, 10).update(5, {{"loss", 0.5}}, true);
+  EXPECT_TRUE(narrow.str().starts_with(" 50%  5/10  ")) << narrow.str();
+  EXPECT_EQ(narrow.str().size(), 19u + 1);  // and the line break at the end
+  Progress(plain, {.columns = 80, .blocks = false}, 0, 10).update(5, {}, true);
+  EXPECT_TRUE(plain.str().starts_with("##########..........  50%  5/10")) << plain.str();
+}
+
 TEST(Progress, Texts) {
   EXPECT_EQ(duration_text(3.9), "0:03");
   EXPECT_EQ(duration_text(62), "1:02");
@@ -89,6 +132,7 @@ TEST(Progress, Texts) {
   EXPECT_EQ(bar_text(0, 3), "   ");
   EXPECT_EQ(bar_text(0.5, 3), "█▌ ");
   EXPECT_EQ(bar_text(1, 3), "███");
+  EXPECT_EQ(bar_text(0.5, 4, false), "##..");
 }
 
 }  // namespace

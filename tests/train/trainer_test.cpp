@@ -156,6 +156,49 @@ TEST_F(TrainerTest, ResumingEarlierTakesTheLogBack) {
   EXPECT_EQ(find_checkpoint(out("run")), checkpoint_path(out("run"), 4));
 }
 
+TEST_F(TrainerTest, TheLogOfAResumedRunIsThatOfOneNeverStopped) {
+  train(config("whole"));
+  for (const std::int64_t stop : {1, 3, 5, -1})
+    train(config("parts"), {.resume = stop == 1 ? fs::path() : out("parts")}, stop);
+  EXPECT_EQ(content(out("parts") / "log.jsonl"), content(out("whole") / "log.jsonl"));
+}
+
+TEST_F(TrainerTest, ARemovedFolderIsAnError) {
+  std::int64_t asked = 0;
+  Trainer trainer(config("run"), {.stop = [&] {
+                    if (++asked == 6) fs::remove_all(out("run"));
+                    return false;
+                  }});
+  EXPECT_NE(test::error_of([&] { trainer.run(); }).find("was removed or renamed"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(out("run")));
+}
+
+TEST_F(TrainerTest, AChangedImageIsToldOnResume) {
+  train(config("run"), {}, 1);
+  const auto notes = [&] {
+    std::ostringstream text;
+    train(config("run"), {.resume = out("run"), .out = &text}, 1);
+    return text.str();
+  };
+  const std::string told = "the training images are not those of before";
+  EXPECT_EQ(notes().find(told), std::string::npos);
+  Tensor image = io::read_image(photos() / "photo1.png");
+  image.data<std::uint8_t>()[0] ^= 1;
+  io::write_image(photos() / "photo1.png", image);
+  EXPECT_NE(notes().find(told), std::string::npos) << notes();
+}
+
+TEST_F(TrainerTest, ARunDoesNotTrainOnItsOwnPictures) {
+  const auto inside = [&] { return config("photos/run"); };
+  train(inside(), {}, 4);
+  ASSERT_TRUE(fs::exists(out("photos/run") / "pictures"));
+  std::ostringstream text;
+  train(inside(), {.resume = out("photos/run"), .out = &text}, 5);
+  EXPECT_NE(text.str().find("3 images to train on"), std::string::npos) << text.str();
+  fs::remove_all(out("photos/run"));
+}
+
 TEST_F(TrainerTest, LeavesWhatItPromises) {
   const fs::path stale = out("run") / "step_000000003.safetensors.tmp.999999999.0";
   fs::create_directories(out("run"));
@@ -269,6 +312,23 @@ TEST_F(TrainerTest, OneBadImageStopsNoRun) {
               std::string::npos)
         << text.str();
   fs::remove(photos() / "bad.png");
+}
+
+TEST_F(TrainerTest, OdditiesOfImagesAreTold) {
+  fs::create_directories(out("valid"));
+  for (const fs::path& path : {photos() / "odd.png", out("valid") / "odd.png"}) {
+    const io::Bytes whole =
+        io::encode(Tensor::full({32, 32, 3}, 90, DType::uint8), io::ImageFormat::png, 100);
+    io::write_file_atomically(path, std::span(whole).first(whole.size() - 12));
+  }
+  std::ostringstream text;
+  train(config("run", {"validation.folders=" + out("valid").string(), "train.steps=1"}),
+        {.out = &text});
+  for (const char* folder : {"photos", "valid"})
+    EXPECT_NE(text.str().find(concat_text(folder, "/odd.png: the end mark is missing")),
+              std::string::npos)
+        << text.str();
+  fs::remove(photos() / "odd.png");
 }
 
 TEST_F(TrainerTest, BadInputChangesNoFile) {

@@ -9,6 +9,7 @@
 
 #include "infer/evaluate.h"
 #include "io/image.h"
+#include "tools/mini_infer/jobs.h"
 #include "tools/mini_infer/model.h"
 
 namespace mini::infer {
@@ -18,7 +19,8 @@ struct ScaleOptions {
   bool up = false;
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path output;
-  io::ImageFormat format = io::ImageFormat::png;  // of files written into a folder
+  io::ImageFormat format = io::ImageFormat::png;  // of files written into a folder, or to a stream
+  Naming naming{};                                // of these; its extension is that of the format
   io::EncodeOptions encode{};
   std::int64_t target_bytes =
       0;                  // of each file: the highest quality that fits; 0: as `encode` says
@@ -27,12 +29,27 @@ struct ScaleOptions {
 };
 int scale_images(const ModelOptions& model, const ScaleOptions& options);
 
+// report, and --report and --plot of the others (report.cpp)
+struct ReportFiles {
+  std::filesystem::path page, plot;  // HTML, SVG; empty: not written
+};
+int report_images(const ModelOptions& model, const std::vector<std::filesystem::path>& places,
+                  const std::vector<io::ImageFormat>& formats, const std::vector<int>& qualities,
+                  const ReportFiles& files);
+void write_report(const Model& model, const ModelOptions& model_options,
+                  const std::vector<std::filesystem::path>& places,
+                  const std::vector<io::ImageFormat>& formats, const std::vector<int>& qualities,
+                  const ReportFiles& files);
+// Told before an hour's work: a file that cannot be written. An empty path is none.
+void check_writable(const std::filesystem::path& file);
+
 // roundtrip (roundtrip.cpp)
 struct RoundTripOptions {
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path output;  // a folder
   std::vector<io::ImageFormat> formats = {io::ImageFormat::jpeg};
   std::vector<int> qualities = {75};
+  ReportFiles report{};
 };
 int round_trips(const ModelOptions& model, const RoundTripOptions& options);
 
@@ -40,6 +57,7 @@ int round_trips(const ModelOptions& model, const RoundTripOptions& options);
 struct EvaluateFiles {
   std::vector<std::filesystem::path> places;
   std::filesystem::path json, markdown;  // empty: not written
+  ReportFiles report{};
 };
 int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
                    const EvaluateFiles& files);

@@ -2,41 +2,37 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
-
-#include "io/metadata.h"
-#include "tensor/tensor.h"
 
 namespace mini::infer {
 
 struct Job {
-  std::filesystem::path input, output;
+  std::filesystem::path input, output;  // "-": the standard stream
+  std::filesystem::path root{};  // the folder that the output stays in; empty: one file was named
+};
+
+// What is done about a result that is there already.
+enum class Existing { replaced, skipped, refused };
+
+struct Naming {
+  std::string extension;  // of results in a folder: ".png"
+  std::string name =
+      "{name}";  // of them, without the extension; {name} and {ext} are the image's own,
+                 // {number} counts the images from 1
+  Existing existing = Existing::replaced;
 };
 
 // One input file and an `output` that is no folder: that pair. Otherwise `output` is a folder (it
-// need not exist), and each image, also those in input folders, goes into it under its own name
-// with `extension` (".png"). Throws when two would be written to one place, or one onto itself.
+// need not exist), and each image, also those in input folders, goes into it, into a subfolder where it
+// came from one. An input that does not exist may be a pattern, such as *.png. Throws when two would be
+// written to one place, or one onto itself, or a result is there that must not be replaced.
 std::vector<Job> plan_jobs(const std::vector<std::filesystem::path>& inputs,
-                           const std::filesystem::path& output, const std::string& extension);
+                           const std::filesystem::path& output, const Naming& naming);
 // The same with a folder as the output in any case.
 std::vector<Job> plan_folder_jobs(const std::vector<std::filesystem::path>& inputs,
-                                  const std::filesystem::path& folder,
-                                  const std::string& extension);
+                                  const std::filesystem::path& folder, const Naming& naming);
 
-// Says something about a file on stderr.
-void tell(const std::filesystem::path& path, const std::string& text);
-
-// io::read_image; what it notices is told.
-struct Input {
-  Tensor image;
-  io::Metadata metadata;
-};
-Input read_input(const std::filesystem::path& path);
-
-// Does the jobs in order; the folder of an output is made before the job is done. A job that fails
-// is reported on stderr and does not stop the others. Returns the exit code: 1 if any failed.
-int run_jobs(const std::vector<Job>& jobs, const std::function<void(const Job&)>& work);
+inline bool is_stream(const std::filesystem::path& path) { return path == "-"; }
 
 }  // namespace mini::infer

@@ -24,6 +24,12 @@ std::size_t resident_bytes() {
 
 std::size_t default_memory_limit() { return allowed_memory() / 2; }
 
+std::int64_t bytes_to_read(std::size_t limit) {
+  constexpr std::size_t least = 16'000'000;
+  const std::size_t taken = resident_bytes();
+  return static_cast<std::int64_t>(limit > taken + least ? limit - taken : least);
+}
+
 void keep_memory_tight() {
   // glibc gives blocks of at least this many bytes back at once. Left alone, it raises the bound to
   // the largest block freed so far, up to 32 MiB, and keeps smaller ones.

@@ -1,5 +1,6 @@
 #include "tools/mini_infer/model.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 #include <optional>
 
@@ -47,9 +48,7 @@ std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
 }
 
 MemoryLimit limit_for(const ModelOptions& options) {
-  if (options.device.is_cpu())
-    return set_memory_limit(options.memory_limit > 0 ? options.memory_limit
-                                                     : default_memory_limit());
+  if (options.device.is_cpu()) return set_memory_limit(host_limit(options));
   Allocator& memory = allocator(options.device);
   if (options.memory_limit > 0) {
     memory.set_total_limit(options.memory_limit);
@@ -62,13 +61,24 @@ MemoryLimit limit_for(const ModelOptions& options) {
 
 bool is_network(const nn::StateDict& state) { return recognised(state).has_value(); }
 
+std::size_t host_limit(const ModelOptions& options) {
+  return options.device.is_cpu() && options.memory_limit > 0 ? options.memory_limit
+                                                             : default_memory_limit();
+}
+
+io::ReadOptions read_options(const ModelOptions& options) {
+  return {.max_pixels = options.max_pixels,
+          .max_bytes = std::min(bytes_to_read(host_limit(options)), options.max_bytes)};
+}
+
 Model load_model(const ModelOptions& options) {
   Model model;
   const bool bicubic = options.model == "bicubic";
   if (options.weights.empty()) {
     check(!options.model.empty(), "give the network's weights (--weights FILE) or --model bicubic");
     check(bicubic, "--model ", options.model, " needs --weights FILE");
-    model.scaler = bicubic_scaler(options.scale == 0 ? 2 : options.scale);
+    model.scaler = bicubic_scaler(options.scale == 0 ? 2 : options.scale,
+                                  set_memory_limit(host_limit(options)));
     return model;
   }
   check(!bicubic, "--model bicubic takes no --weights; leave one of them out");

@@ -20,6 +20,8 @@ struct ModelOptions {
   bool sample_latent = false;
   std::uint64_t seed = 0;
   std::size_t memory_limit = 0;  // bytes, of the device's memory; 0: the default
+  std::int64_t max_pixels = io::default_max_pixels;  // of an image that is read
+  std::int64_t max_bytes = io::any_size;             // of memory for that, below the limit above
   Device device{};
 };
 
@@ -30,6 +32,11 @@ struct Model {
 
 // Whether they are of a network that mini_infer runs.
 bool is_network(const nn::StateDict& state);
+
+// The process's memory limit, whatever the device.
+std::size_t host_limit(const ModelOptions& options);
+// The limits on an image that is read now.
+io::ReadOptions read_options(const ModelOptions& options);
 
 // Throws where the options, the file and the network do not fit together, naming the first names
 // that are missing and unexpected.

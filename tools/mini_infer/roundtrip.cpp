@@ -3,7 +3,7 @@
 #include "infer/metrics.h"
 #include "infer/picture.h"
 #include "tools/mini_infer/commands.h"
-#include "tools/mini_infer/jobs.h"
+#include "tools/mini_infer/run_jobs.h"
 
 namespace mini::infer {
 namespace fs = std::filesystem;
@@ -60,20 +60,33 @@ void round_trip_one(const std::vector<const Scaler*>& methods, const Job& job,
 }  // namespace
 
 int round_trips(const ModelOptions& model_options, const RoundTripOptions& options) {
-  const auto jobs = plan_folder_jobs(options.inputs, options.output, ".png");
-  if (jobs.size() == 1) io::read_image(jobs.front().input);  // a wrong name is told at once
+  check_writable(options.report.page);
+  check_writable(options.report.plot);
+  const auto jobs = plan_folder_jobs(options.inputs, options.output, {.extension = ".png"});
+  if (jobs.size() == 1)
+    io::read_image(jobs.front().input,
+                   read_options(model_options));  // a wrong name is told at once
   const Model model = load_model(model_options);
   const auto bicubic = bicubic_scaler(model.scaler->scale());
   std::vector<const Scaler*> methods = {bicubic.get()};
   if (model.network != nullptr) methods.push_back(model.scaler.get());
   fmt::print("{:<24} {:<8} {:<8} {:>7} {:>7} {:>9} {:>6}\n", "image", "codec", "method", "PSNR-Y",
              "SSIM-Y", "LR bytes", "bpp");
-  return run_jobs(jobs, [&](const Job& job) {
-    const Tensor original = read_input(job.input).image;
+  const auto work = [&](const Job& job, const Input& input) -> Output {
     for (const io::ImageFormat format : options.formats)
       for (const int quality : options.qualities)
-        round_trip_one(methods, job, original, format, quality);
-  });
+        round_trip_one(methods, job, input.image, format, quality);
+    return {.write = [] { return std::string(); }};
+  };
+  const int code =
+      run_jobs(jobs, model_options,
+               {.read = [](const Job& job,
+                           const ModelOptions& limits) { return read_input(job.input, limits); },
+                .work = work});
+  if (code == 0)
+    write_report(model, model_options, options.inputs, options.formats, options.qualities,
+                 options.report);
+  return code;
 }
 
 }  // namespace mini::infer

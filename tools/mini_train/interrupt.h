@@ -1,9 +1,9 @@
-// Ctrl-C and SIGTERM as a question that the training loop asks between steps.
+// Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 as a question that the training loop asks between steps.
 #pragma once
 
 namespace mini {
 
-// While it lives, the first SIGINT or SIGTERM is only noted; the second ends the process as usual.
+// While it lives, the first of these signals is only noted; the second ends the process as usual.
 class InterruptGuard {
  public:
   InterruptGuard();

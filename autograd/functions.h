@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <numbers>
 #include <span>
 
 #include "ops/params.h"
+#include "tensor/random.h"
 #include "tensor/tensor.h"
 
 namespace mini {
@@ -117,6 +119,8 @@ Tensor dense_block(const Tensor& x, const Tensors& weights, const Tensors& biase
                    double slope = 0.2);
 Tensor max_pool2d(const Tensor& x, const Pool2dParams& params);
 Tensor avg_pool2d(const Tensor& x, const Pool2dParams& params);  // counts the zeros of the padding
+// The means of height × width windows that cover the image (PyTorch's AdaptiveAvgPool2d).
+Tensor adaptive_avg_pool2d(const Tensor& x, std::int64_t height, std::int64_t width);
 // y[n,c,i] = x[n,c,indices[n,c,i]] for x [N,C,H,W], int64 indices [N,C,h,w] of h·W + w.
 Tensor gather_planes(const Tensor& x, const Tensor& indices);
 // The adjoint: y [N,C,H,W] = `shape`, zero where no index points.
@@ -164,6 +168,27 @@ Tensor coupling_inverse(const Tensor& y, const Tensor& h, const Tensor& g);  // 
 // Straight-through Gumbel-softmax chooses the component (tau 1, Gumbel = -log(exponential)). Only
 // the parameters have gradients; the noise is a constant.
 Tensor sample_mixture(const Tensor& parameters, const Tensor& exponential, const Tensor& normal);
+
+// ── Generators and discriminators (functions/style.cpp) ──────────────────────────────────────────
+// A finite filter between two changes of the sampling rate (ops/fir.h). The kernel is a constant.
+Tensor upfirdn2d(const Tensor& x, const Tensor& kernel, const FirParams& params = {});
+// scale·leaky_relu(x + bias, slope) in one pass; x [N,C,..], bias [C], slope >= 0, scale > 0.
+Tensor fused_leaky_relu(const Tensor& x, const Tensor& bias, double slope = 0.2,
+                        double scale = std::numbers::sqrt2);
+// A convolution whose weight differs from sample to sample: x [N,C,H,W], weight [O,C,k,k], style
+// [N,C]. Sample n has the weight w = weight·style[n], each output of it divided by
+// sqrt(Σ w² + 1e-8) if `demodulate`.
+Tensor modulated_conv2d(const Tensor& x, const Tensor& weight, const Tensor& style, bool demodulate,
+                        Resampling way = Resampling::same);
+Tensor pixel_norm(const Tensor& x);                // x / sqrt(mean of x² over dimension 1 + 1e-8)
+Tensor l2_normalise(const Tensor& x, int dim = 1,  // x / (L2 norm along dim + epsilon)
+                    double epsilon = 0);
+// How much the samples of a group differ, as one more channel: [N,C,H,W] -> [N,C+1,H,W]. A group has
+// g = min(4, N) samples, of which sample n is in group n mod (N/g); g must divide N. The deviation
+// sqrt(variance + 1e-8) within the group is averaged over channels and pixels.
+Tensor minibatch_stddev(const Tensor& x);
+// Zeroes each element with probability p and divides the others by 1 - p.
+Tensor dropout(const Tensor& x, double p, Generator& generator);
 
 // ── Losses (functions/losses.cpp); all return one element ────────────────────────────────────────
 Tensor l1_loss(const Tensor& a, const Tensor& b,

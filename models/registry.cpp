@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "models/grain/grain.h"
 #include "models/irn/irn.h"
 #include "models/sain/sain.h"
 #include "models/upscale/edsr.h"
@@ -42,7 +43,8 @@ std::string listed(const std::vector<std::string>& names) {
 
 const std::vector<Network>& networks() {
   static const std::vector<Network> all{entry<Sain>(), entry<Irn>(),  entry<Edsr>(),
-                                        entry<Rdn>(),  entry<Rcan>(), entry<RrdbNet>()};
+                                        entry<Rdn>(),  entry<Rcan>(), entry<RrdbNet>(),
+                                        entry<Grain>()};
   return all;
 }
 

@@ -57,6 +57,17 @@ Tensor ReflectionPad2d::operator()(const Tensor& x) const {
   return pad2d(x, {margin_, margin_, margin_, margin_}, PadMode::reflect);
 }
 
+Tensor MaxPool2d::operator()(const Tensor& x) const { return max_pool2d(x, params_); }
+
+Tensor Dropout::operator()(const Tensor& x) const {
+  if (!training() || p_ == 0) return x;
+  check(generator_ != nullptr,
+        "dropout: training needs a generator; give one, or set_training(false)");
+  return dropout(x, p_, *generator_);
+}
+
+Tensor Flatten::operator()(const Tensor& x) const { return reshape(x, {x.size(0), -1}); }
+
 Tensor GlobalMean::operator()(const Tensor& x) const {
   constexpr std::array<int, 2> sides{2, 3};
   return mean(x, sides, true);

@@ -119,6 +119,34 @@ class ReflectionPad2d : public Layer {
   std::int64_t margin_;
 };
 
+// The largest value of each window.
+class MaxPool2d : public Layer {
+ public:
+  explicit MaxPool2d(const Pool2dParams& params) : params_(params) {}
+  Tensor operator()(const Tensor& x) const override;
+
+ private:
+  Pool2dParams params_;
+};
+
+// While training, zeroes values with probability p and divides the others by 1 - p.
+class Dropout : public Layer {
+ public:
+  // To train it needs a generator, which must live as long as the layer.
+  explicit Dropout(double p, Generator* generator = nullptr) : p_(p), generator_(generator) {}
+  Tensor operator()(const Tensor& x) const override;
+
+ private:
+  double p_;
+  Generator* generator_;
+};
+
+// [N,C,H,W] -> [N,C·H·W]
+class Flatten : public Layer {
+ public:
+  Tensor operator()(const Tensor& x) const override;
+};
+
 // The mean of each channel: [N,C,H,W] -> [N,C,1,1]. PyTorch's AdaptiveAvgPool2d(1).
 class GlobalMean : public Layer {
  public:

@@ -146,4 +146,23 @@ LinearMap bilinear_map(std::int64_t size, std::int64_t output_size, bool align_c
   return map;
 }
 
+LinearMap average_map(std::int64_t size, std::int64_t output_size) {
+  check(size > 0 && output_size > 0,
+        "adaptive_avg_pool2d: needs at least one pixel a side, before (", size, ") and after (",
+        output_size, ")");
+  LinearMap map;
+  map.input_size = size;
+  map.first.push_back(0);
+  for (std::int64_t i = 0; i < output_size; ++i) {
+    const std::int64_t begin = i * size / output_size;
+    const std::int64_t end = ((i + 1) * size + output_size - 1) / output_size;
+    for (std::int64_t source = begin; source < end; ++source) {
+      map.source.push_back(source);
+      map.weight.push_back(1 / static_cast<double>(end - begin));
+    }
+    map.first.push_back(std::ssize(map.weight));
+  }
+  return map;
+}
+
 }  // namespace mini::ops

@@ -36,4 +36,8 @@ LinearMap bicubic_map(std::int64_t size, double scale);
 // the border pixel is repeated.
 LinearMap bilinear_map(std::int64_t size, std::int64_t output_size, bool align_corners);
 
+// The means of `output_size` windows that cover `size` pixels: window i reaches from
+// ⌊i·size/output_size⌋ to ⌈(i + 1)·size/output_size⌉, so windows may overlap.
+LinearMap average_map(std::int64_t size, std::int64_t output_size);
+
 }  // namespace mini::ops

@@ -61,6 +61,36 @@ Shape Pool2dParams::output_shape(const Shape& x, const char* op) const {
   return y;
 }
 
+Shape FirParams::output_shape(const Shape& x, const Shape& kernel) const {
+  check(x.rank() == 4, "upfirdn2d: input must be [N,C,H,W], got ", x);
+  check(kernel.rank() == 2 && kernel.numel() > 0, "upfirdn2d: the kernel must be [kh,kw], got ",
+        kernel);
+  check(up >= 1 && down >= 1, "upfirdn2d: up and down must be at least 1, got ", up, " and ", down);
+  const std::array<std::int64_t, 2> margins{padding.top + padding.bottom,
+                                            padding.left + padding.right};
+  Shape y = x;
+  for (int i = 0; i < 2; ++i) {
+    const std::int64_t padded = x[2 + i] * up + margins[static_cast<std::size_t>(i)];
+    check(padded >= kernel[i], "upfirdn2d: the kernel reaches over ", kernel[i],
+          " pixels, the padded input has ", padded, " (x=", x, ", up ", up, "); pad more");
+    y[2 + i] = (padded - kernel[i]) / down + 1;
+  }
+  return y;
+}
+
+FirParams FirParams::adjoint(const Shape& x, const Shape& kernel) const {
+  const Shape y = output_shape(x, kernel);
+  const auto after = [&](int i, std::int64_t before) {
+    return x[2 + i] * up - y[2 + i] * down + before - up + 1;
+  };
+  return {.up = down,
+          .down = up,
+          .padding = {.left = kernel[1] - 1 - padding.left,
+                      .right = after(1, padding.left),
+                      .top = kernel[0] - 1 - padding.top,
+                      .bottom = after(0, padding.top)}};
+}
+
 LinearMap LinearMap::transposed() const {
   LinearMap result;
   result.input_size = output_size();

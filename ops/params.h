@@ -81,6 +81,26 @@ struct Padding2d {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
 };
 
+// upfirdn2d (ops/fir.h): zeros between the pixels, margins of zeros or, where negative, a crop, a
+// filter, and every `down`-th pixel of the result.
+struct FirParams {
+  std::int64_t up = 1, down = 1;
+  Padding2d padding;
+
+  // x [N,C,H,W], kernel [kh,kw] -> [N,C,H',W'], H' = (H·up + top + bottom - kh)/down + 1.
+  Shape output_shape(const Shape& x, const Shape& kernel) const;
+  // The parameters of the adjoint, which reads images of the shape of results for an x of this
+  // shape, with the kernel turned by half a turn.
+  FirParams adjoint(const Shape& x, const Shape& kernel) const;
+};
+
+// How a modulated convolution (StyleGAN2) changes the sides of an image.
+enum class Resampling {
+  same,  // not: a margin of (k-1)/2 zeros
+  down,  // stride 2 without margins
+  up,    // its adjoint: sides 2·H + k - 2
+};
+
 // sum += term, in place; add_ (ops/elementwise.h) takes many of these.
 struct Addition {
   Tensor sum, term;

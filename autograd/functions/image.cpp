@@ -66,4 +66,10 @@ Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width,
   return linear_map(rows, ops::bilinear_map(x.size(3), width, align_corners), 3);
 }
 
+Tensor adaptive_avg_pool2d(const Tensor& x, std::int64_t height, std::int64_t width) {
+  check(x.rank() == 4, "adaptive_avg_pool2d: input must be [N,C,H,W], got ", x.shape());
+  const Tensor rows = linear_map(x, ops::average_map(x.size(2), height), 2);
+  return linear_map(rows, ops::average_map(x.size(3), width), 3);
+}
+
 }  // namespace mini

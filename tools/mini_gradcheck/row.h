@@ -79,6 +79,7 @@ std::vector<Row> reduction_rows();
 std::vector<Row> convolution_rows();
 std::vector<Row> image_rows();
 std::vector<Row> resample_rows();
+std::vector<Row> style_rows();
 std::vector<Row> model_rows();
 std::vector<Row> loss_rows();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "train/recipes/grain.h"
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
 #include "train/recipes/upscaling.h"
@@ -33,7 +34,7 @@ RecipeEntry entry() {
 
 const std::vector<RecipeEntry>& recipes() {
   static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>(),
-                                            entry<UpscalingRecipe>()};
+                                            entry<UpscalingRecipe>(), entry<GrainRecipe>()};
   return all;
 }
 

@@ -8,6 +8,7 @@
 
 #include "models/invertible/chain.h"
 #include "nn/layers.h"
+#include "nn/rows.h"
 
 namespace mini::models {
 
@@ -20,6 +21,8 @@ class DenseBlock : public nn::Module {
   // [N,in,H,W] -> [N,out,H,W]
   Tensor operator()(const Tensor& x) const;
 
+  // Row by row, of an image of the shape `input`.
+  nn::RowLayers rows(const Shape& input, DType dtype) const;
   // As a part of a coupling layer. Refers to the block, which must outlive it.
   Subnet subnet() const;
 

@@ -7,10 +7,10 @@
 namespace mini::models {
 namespace {
 
-class InvertibleStream : public RowStream {
+class LatentStream : public RowStream {
  public:
-  InvertibleStream(const InvertibleRescaler& network, Rescaling way, const Shape& input,
-                   DType dtype, const Generator* generator)
+  LatentStream(const FlowRescaler& network, Rescaling way, const Shape& input, DType dtype,
+               const Generator* generator)
       : network_(network), flow_(network.flow(), way, input, dtype), way_(way), input_(input) {
     if (generator != nullptr) generator_ = *generator;
   }
@@ -42,7 +42,7 @@ class InvertibleStream : public RowStream {
     return z;
   }
 
-  const InvertibleRescaler& network_;
+  const FlowRescaler& network_;
   FlowStream flow_;
   Rescaling way_;
   Shape input_;
@@ -52,17 +52,7 @@ class InvertibleStream : public RowStream {
 
 }  // namespace
 
-FlowResult InvertibleRescaler::forward(const Tensor& x, bool with_log_det) const {
-  return flow().forward(x, {.memory = memory_, .log_det = with_log_det});
-}
-
-FlowResult InvertibleRescaler::inverse(const Tensor& y, bool with_log_det) const {
-  return flow().inverse(y, {.memory = memory_, .log_det = with_log_det});
-}
-
-Tensor InvertibleRescaler::downscale(const Tensor& hr) const {
-  return quantise(flow().to_lr().forward(hr, {.memory = memory_}).lr);
-}
+Tensor InvertibleRescaler::downscale(const Tensor& hr) const { return quantise(forward(hr).lr); }
 
 Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator) const {
   check(lr.rank() == 4 && lr.size(1) == image_channels, "upscale: needs an image [N,3,H,W], got ",
@@ -73,10 +63,21 @@ Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator) const
   return inverse(concat({lr, z}, 1)).out;
 }
 
-std::unique_ptr<RowStream> InvertibleRescaler::stream(Rescaling way, const Shape& input,
-                                                      DType dtype,
-                                                      const Generator* generator) const {
-  return std::make_unique<InvertibleStream>(*this, way, input, dtype, generator);
+FlowResult FlowRescaler::forward(const Tensor& x, bool with_log_det) const {
+  return flow().forward(x, {.memory = memory(), .log_det = with_log_det});
+}
+
+FlowResult FlowRescaler::inverse(const Tensor& y, bool with_log_det) const {
+  return flow().inverse(y, {.memory = memory(), .log_det = with_log_det});
+}
+
+Tensor FlowRescaler::downscale(const Tensor& hr) const {
+  return quantise(flow().to_lr().forward(hr, {.memory = memory()}).lr);
+}
+
+std::unique_ptr<RowStream> FlowRescaler::stream(Rescaling way, const Shape& input, DType dtype,
+                                                const Generator* generator) const {
+  return std::make_unique<LatentStream>(*this, way, input, dtype, generator);
 }
 
 }  // namespace mini::models

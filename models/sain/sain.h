@@ -24,7 +24,7 @@ struct SainOptions {
   std::int64_t growth = 32;  // channels that a dense block's convolution adds
 };
 
-class Sain : public InvertibleRescaler {
+class Sain : public FlowRescaler {
  public:
   using Options = SainOptions;
   static constexpr const char *network = "sain", *recipe = "sain";

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "train/recipes/car.h"
+#include "train/recipes/hcflow.h"
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
 #include "train/recipes/upscaling.h"
@@ -33,6 +35,7 @@ RecipeEntry entry() {
 
 const std::vector<RecipeEntry>& recipes() {
   static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>(),
+                                            entry<HcFlowRecipe>(), entry<CarRecipe>(),
                                             entry<UpscalingRecipe>()};
   return all;
 }

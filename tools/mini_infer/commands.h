@@ -41,8 +41,11 @@ struct EvaluateFiles {
   std::vector<std::filesystem::path> places;
   std::filesystem::path json, markdown;  // empty: not written
 };
-int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
-                   const EvaluateFiles& files);
+// The options of each model: those given, with each of the weights. Without any, once.
+std::vector<ModelOptions> each_model(const ModelOptions& model,
+                                     const std::vector<std::string>& weights);
+int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptions& options,
+                    const EvaluateFiles& files);
 
 // info (info.cpp)
 int describe(const std::filesystem::path& path, const std::string& weights_key);

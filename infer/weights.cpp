@@ -63,13 +63,19 @@ std::string top_keys(const nn::StateDict& state) {
 
 }  // namespace
 
-nn::StateDict read_weights(const std::filesystem::path& path, Weights weights) {
+WeightFile read_weight_file(const std::filesystem::path& path, Weights weights) {
   try {
     io::TensorFile file = io::read_tensor_file(path);
-    return is_checkpoint(file) ? network_of(file, weights) : std::move(file.tensors);
+    Stated stated = stated_options(file);
+    return {is_checkpoint(file) ? network_of(file, weights) : std::move(file.tensors),
+            std::move(stated)};
   } catch (const Error& error) {
     fail(error.what(), earlier_checkpoint(path));
   }
+}
+
+nn::StateDict read_weights(const std::filesystem::path& path, Weights weights) {
+  return read_weight_file(path, weights).state;
 }
 
 std::string FoundWeights::note() const {

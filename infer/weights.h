@@ -7,12 +7,19 @@
 #include <vector>
 
 #include "infer/checkpoints.h"
+#include "infer/stated.h"
 #include "nn/module.h"
 
 namespace mini::infer {
 
 // The tensors in any file that mini reads (io/tensor_file.h); of a checkpoint, those of its network.
 nn::StateDict read_weights(const std::filesystem::path& path, Weights weights = Weights::averaged);
+// With what the file states of the network besides.
+struct WeightFile {
+  nn::StateDict state;
+  Stated stated;
+};
+WeightFile read_weight_file(const std::filesystem::path& path, Weights weights = Weights::averaged);
 
 // Files wrap weights in dictionaries ("params_ema", "state_dict") and modules in others ("module.",
 // "net."), so they may stand below a key: part of every name, up to a dot.

@@ -3,13 +3,18 @@
 
 #include <algorithm>
 
+#include "models/car/car.h"
 #include "models/grain/grain.h"
+#include "models/hcflow/hcflow.h"
 #include "models/irn/irn.h"
 #include "models/sain/sain.h"
+#include "models/tri/tirn.h"
+#include "models/tri/tsain.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
 #include "models/upscale/rrdb_net.h"
+#include "models/upscale/srcnn.h"
 
 namespace mini::models {
 namespace {
@@ -30,6 +35,12 @@ Network entry() {
       .recognise = [](const nn::StateDict& state) -> std::optional<std::any> {
         if (const std::optional<Options> found = Class::recognise(state)) return *found;
         return std::nullopt;
+      },
+      .untold = [](const nn::StateDict& state) -> std::vector<std::string> {
+        if constexpr (requires { Class::untold(state); })
+          return Class::untold(state);
+        else
+          return {};
       }};
 }
 
@@ -42,9 +53,10 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 const std::vector<Network>& networks() {
-  static const std::vector<Network> all{entry<Sain>(), entry<Irn>(),  entry<Edsr>(),
-                                        entry<Rdn>(),  entry<Rcan>(), entry<RrdbNet>(),
-                                        entry<Grain>()};
+  static const std::vector<Network> all{entry<Sain>(),  entry<Irn>(),     entry<Tsain>(),
+                                        entry<Tirn>(),  entry<HcFlow>(),  entry<Car>(),
+                                        entry<Srcnn>(), entry<Edsr>(),    entry<Rdn>(),
+                                        entry<Rcan>(),  entry<RrdbNet>(), entry<Grain>()};
   return all;
 }
 

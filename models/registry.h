@@ -8,6 +8,8 @@
 //                                                       (train/recipes/registry.h)
 //   static std::vector<nn::Field> fields(Options&)      a row for each option; there must be "scale"
 //   static std::optional<Options> recognise(const nn::StateDict&)   from weights; none if of another
+//   static std::vector<std::string> untold(const nn::StateDict&)    the options that these weights do
+//                                                       not tell; may be left out if there are none
 //   Network(const Options&, Generator&)
 // and a line in the list of registry.cpp.
 #pragma once
@@ -32,6 +34,8 @@ struct Network {
   std::function<std::unique_ptr<Rescaler>(const std::any& options, Generator&)> make;
   // Nothing when the weights are not of this network; an Error when they are, but make no sense.
   std::function<std::optional<std::any>(const nn::StateDict&)> recognise;
+  // The options that such weights do not tell, so that recognise() assumes the usual value.
+  std::function<std::vector<std::string>(const nn::StateDict&)> untold;
 };
 
 const std::vector<Network>& networks();
@@ -54,6 +58,9 @@ class NetworkConfig {
   // Initialised as the paper says, from `generator`.
   std::unique_ptr<Rescaler> make(Generator& generator) const {
     return network_->make(options_, generator);
+  }
+  std::vector<std::string> untold(const nn::StateDict& state) const {
+    return network_->untold(state);
   }
   template <class Options>
   const Options& options() const {

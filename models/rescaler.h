@@ -46,6 +46,10 @@ class Rescaler : public nn::Module {
   virtual Tensor upscale(const Tensor& lr, Generator* generator = nullptr,
                          int quality = lossless) const = 0;
 
+  // From now on keeps for the gradient only what goes into each of its blocks, which are evaluated
+  // again in backward: less memory, more time, the same bits. What has no blocks keeps everything.
+  virtual void checkpoint_blocks(bool /*on*/) {}
+
   // What downscale or upscale makes of an image of shape `input`, bit for bit, row by row; the stream
   // draws as if from a copy of `generator`. Null: this network takes whole images only. The network
   // must outlive the stream.

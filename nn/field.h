@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -36,6 +37,15 @@ Choice choice(Enum* value) {
           [value](std::size_t index) { *value = static_cast<Enum>(index); }};
 }
 
+// The same with a first choice that means none.
+template <class Enum>
+Choice or_none(std::optional<Enum>* value) {
+  return {[value] { return *value ? static_cast<std::size_t>(**value) + 1 : 0; },
+          [value](std::size_t index) {
+            *value = index == 0 ? std::nullopt : std::optional(static_cast<Enum>(index - 1));
+          }};
+}
+
 // A list may be written as a single value. A list of whole numbers may also be "30..90": all from
 // 30 to 90. A relative path is relative to the folder that reading is given.
 using FieldValue =
@@ -54,5 +64,7 @@ using Fields = std::span<const Field>;
 
 // The value of a field that holds a number, a name or a yes or no, for people to read: "32", "jpeg".
 std::string text_of(const Field& field);
+// The opposite: sets such a field. Throws where the text is no such value, or out of range.
+void set_from_text(const Field& field, const std::string& text);
 
 }  // namespace mini::nn

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "autograd/functions.h"
+#include "nn/rows.h"
 
 namespace mini::nn {
 
@@ -71,6 +72,48 @@ Tensor Flatten::operator()(const Tensor& x) const { return reshape(x, {x.size(0)
 Tensor GlobalMean::operator()(const Tensor& x) const {
   constexpr std::array<int, 2> sides{2, 3};
   return mean(x, sides, true);
+}
+
+// ── Row by row ───────────────────────────────────────────────────────────────────────────────────
+std::unique_ptr<RowLayer> Conv2d::rows(const Shape& input, DType dtype) const {
+  const std::int64_t margin = params_.padding[0];
+  const bool same = weight.size(2) == 2 * margin + 1 && weight.size(3) == weight.size(2) &&
+                    params_.padding[1] == margin &&
+                    params_.stride == std::array<std::int64_t, 2>{1, 1} &&
+                    params_.dilation == std::array<std::int64_t, 2>{1, 1};
+  if (!same) return nullptr;
+  return std::make_unique<WindowRows>(
+      input, dtype, Shape{input[0], weight.size(0), input[2], input[3]},
+      RowFunction{.function = [this](const Tensor& x) { return (*this)(x); },
+                  .halo = margin,
+                  // A copy of the input in another order of memory, and the weights in another.
+                  .workspace =
+                      [this, dtype](const Shape& x) {
+                        return static_cast<std::size_t>(x.numel() + 4 * weight.numel()) *
+                               element_size(dtype);
+                      }});
+}
+
+std::unique_ptr<RowLayer> PixelwiseLayer::rows(const Shape& input, DType dtype) const {
+  return std::make_unique<WindowRows>(
+      input, dtype, input, RowFunction{.function = [this](const Tensor& x) { return (*this)(x); }});
+}
+
+std::unique_ptr<RowLayer> PixelShuffle::rows(const Shape& input, DType dtype) const {
+  return std::make_unique<WindowRows>(
+      input, dtype,
+      Shape{input[0], input[1] / (factor_ * factor_), factor_ * input[2], factor_ * input[3]},
+      RowFunction{.function = [this](const Tensor& x) { return (*this)(x); }, .enlarge = factor_});
+}
+
+std::unique_ptr<RowLayer> PixelUnshuffle::rows(const Shape& input, DType dtype) const {
+  if (input[2] % factor_ != 0 || input[3] % factor_ != 0) return nullptr;
+  return std::make_unique<WindowRows>(
+      input, dtype,
+      Shape{input[0], input[1] * factor_ * factor_, input[2] / factor_, input[3] / factor_},
+      RowFunction{.function = [this](const Tensor& x) { return (*this)(x); },
+                  .grid = factor_,
+                  .shrink = factor_});
 }
 
 }  // namespace mini::nn

@@ -10,12 +10,19 @@ namespace mini::nn {
 
 enum class Bias : bool { no, yes };
 
+// A layer whose result at a pixel depends on that pixel alone, and has as many channels.
+class PixelwiseLayer : public Layer {
+ public:
+  std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const override;
+};
+
 // x [N,in,H,W] -> [N,out,H',W']. weight [out,in/groups,kernel,kernel], bias [out].
 class Conv2d : public Layer {
  public:
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, const Conv2dParams& params = {},
          Bias with_bias = Bias::yes);
   Tensor operator()(const Tensor& x) const override;
+  std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const override;
 
   Tensor weight, bias;  // bias is undefined without one
 
@@ -56,7 +63,7 @@ class Linear : public Layer {
 
 // x where x > 0, else weight·x, with a weight [channels] for each channel or one [1] for all; 0.25
 // at first.
-class PRelu : public Layer {
+class PRelu : public PixelwiseLayer {
  public:
   explicit PRelu(std::int64_t channels = 1);
   Tensor operator()(const Tensor& x) const override;
@@ -65,12 +72,12 @@ class PRelu : public Layer {
 };
 
 // ── Layers without parameters ────────────────────────────────────────────────────────────────────
-class Relu : public Layer {
+class Relu : public PixelwiseLayer {
  public:
   Tensor operator()(const Tensor& x) const override;
 };
 
-class LeakyRelu : public Layer {
+class LeakyRelu : public PixelwiseLayer {
  public:
   explicit LeakyRelu(double slope = 0.01) : slope_(slope) {}
   Tensor operator()(const Tensor& x) const override;
@@ -79,12 +86,12 @@ class LeakyRelu : public Layer {
   double slope_;
 };
 
-class Sigmoid : public Layer {
+class Sigmoid : public PixelwiseLayer {
  public:
   Tensor operator()(const Tensor& x) const override;
 };
 
-class Tanh : public Layer {
+class Tanh : public PixelwiseLayer {
  public:
   Tensor operator()(const Tensor& x) const override;
 };
@@ -94,6 +101,7 @@ class PixelShuffle : public Layer {
  public:
   explicit PixelShuffle(std::int64_t factor) : factor_(factor) {}
   Tensor operator()(const Tensor& x) const override;
+  std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const override;
 
  private:
   std::int64_t factor_;
@@ -104,6 +112,7 @@ class PixelUnshuffle : public Layer {
  public:
   explicit PixelUnshuffle(std::int64_t factor) : factor_(factor) {}
   Tensor operator()(const Tensor& x) const override;
+  std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const override;
 
  private:
   std::int64_t factor_;

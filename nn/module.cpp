@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/node.h"
+#include "nn/rows.h"
 #include "tensor/view.h"
 
 namespace mini::nn {
@@ -136,6 +137,10 @@ void Module::set_requires_grad(bool value) {
 void Module::set_training(bool training) {
   training_ = training;
   for (auto& [name, child] : children_) child->set_training(training);
+}
+
+std::unique_ptr<RowLayer> Layer::rows(const Shape& /*input*/, DType /*dtype*/) const {
+  return nullptr;
 }
 
 }  // namespace mini::nn

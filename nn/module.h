@@ -11,6 +11,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,10 +85,15 @@ class Module {
   bool training_ = true;
 };
 
+class RowLayer;
+
 // A module from one tensor to one tensor.
 class Layer : public Module {
  public:
   virtual Tensor operator()(const Tensor& x) const = 0;
+  // The same for an image of the shape `input` that comes row by row (nn/rows.h). Null: the layer
+  // needs the whole image. The layer must outlive the result.
+  virtual std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const;
 };
 
 }  // namespace mini::nn

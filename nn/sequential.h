@@ -22,18 +22,20 @@ class Sequential : public Layer {
     return result;
   }
 
-  Tensor operator()(const Tensor& x) const override {
-    Tensor y = x;
-    for (const auto& layer : layers_) y = (*layer)(y);
-    return y;
-  }
+  Tensor operator()(const Tensor& x) const override;
+  std::unique_ptr<RowLayer> rows(const Shape& input, DType dtype) const override;
 
-  // For networks that need what lies between the layers.
   std::size_t size() const { return layers_.size(); }
-  const Layer& operator[](std::size_t i) const { return *layers_[i]; }
+  // Layer i alone, for networks that need what lies between the layers.
+  Tensor apply(std::size_t i, const Tensor& x) const;
+  std::unique_ptr<RowLayer> rows_of(std::size_t i, const Shape& input, DType dtype) const;
+
+  // For the gradient, keeps only what each layer reads (nn/checkpointed.h).
+  void checkpoint_layers(bool on) { checkpoints_layers_ = on; }
 
  private:
   std::vector<std::unique_ptr<Layer>> layers_;
+  bool checkpoints_layers_ = false;
 };
 
 }  // namespace mini::nn

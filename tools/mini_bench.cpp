@@ -105,6 +105,23 @@ int main(int argc, char** argv) try {
   auto* inference = app.add_subcommand("roundtrip", "down, JPEG and up again");
   network_options(inference, roundtrip, "--size");
 
+  UpscalerOptions image, patches{.batch = 16, .size = 48};
+  const auto upscaler_options = [](CLI::App* command, UpscalerOptions& options) {
+    command->add_option("--network", options.network, "an upscaler")->required();
+    command->add_option("--set", options.set, "KEY=VALUE: an option of the network")
+        ->allow_extra_args(false);
+    command->add_option("--batch", options.batch)->capture_default_str();
+    command->add_option("--size", options.size, "height and width of the LR images")
+        ->capture_default_str();
+    command->add_option("--from", options.from, "safetensors with weights and images");
+    command->add_option("--results", options.results, "where to write what comes out");
+    command->add_flag("--on-request", options.on_request, "one run per line of standard input");
+  };
+  auto* upscale = app.add_subcommand("upscale", "an ordinary upscaler on an image");
+  upscaler_options(upscale, image);
+  auto* upscale_step = app.add_subcommand("upscale_step", "a training step of one");
+  upscaler_options(upscale_step, patches);
+
   DriftOptions drift;
   auto* inversion = app.add_subcommand("drift", "what inverting a network back loses or keeps");
   inversion->add_option("--network", drift.network, "an invertible one of a single chain, x2")
@@ -134,6 +151,8 @@ int main(int argc, char** argv) try {
   if (every->parsed()) run_kernels(common, kernels);
   if (training->parsed()) run_step(common, step);
   if (inference->parsed()) run_roundtrip(common, roundtrip);
+  if (upscale->parsed()) run_upscale(common, image);
+  if (upscale_step->parsed()) run_upscale_step(common, patches);
   if (inversion->parsed()) run_drift(common, drift);
   return 0;
 } catch (const mini::Error& error) {

@@ -38,6 +38,7 @@ struct CommandLine {
   ScaleOptions scale;
   std::vector<std::string> formats = {"jpeg"};  // of roundtrip and evaluate
   std::vector<int> qualities;
+  std::vector<std::string> weights;  // of evaluate
   EvaluateOptions evaluate;
   EvaluateFiles files;
   ReportFiles report;      // of report
@@ -60,6 +61,7 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   const std::vector<std::string> names = models::network_names();
   std::vector<std::string> names_and_bicubic = names;
   names_and_bicubic.emplace_back("bicubic");
+  names_and_bicubic.emplace_back("list");
   command
       .add_option("-w,--weights", line.model.weights,
                   "safetensors, .pth, .npz, a checkpoint of mini_train, or a folder of them (the "
@@ -72,8 +74,11 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("-m,--model", line.model.model,
                   "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +
-                      "); bicubic: needs no weights")
+                      "); bicubic: needs no weights; list: prints them and ends")
       ->check(CLI::IsMember(names_and_bicubic))
+      ->each([](const std::string& name) {
+        if (name == "list") throw CLI::CallForVersion(network_table(), 0);
+      })
       ->type_name("NAME");
   command
       .add_option("-s,--scale", line.model.scale,
@@ -81,6 +86,13 @@ void add_model_options(CLI::App& command, CommandLine& line) {
       ->transform(command_line::decimal())
       ->check(CLI::Range(1, 16))
       ->type_name("N");
+  command
+      .add_option(
+          "--set", line.model.set,
+          "KEY=VALUE: an option of the network that neither its weights nor their file tell, "
+          "for instance range=255")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
   command
       .add_option("--memory-limit", line.model.memory_limit,
                   "bytes, or with K, M or G (powers of 1000): the network runs in strips that keep "
@@ -263,6 +275,12 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
   add_paths(*command, line, "PATHS", 1, "folders or images");
   add_model_options(*command, line);
   add_latent_options(*command, line);
+  command->remove_option(command->get_option("--weights"));
+  command
+      ->add_option("-w,--weights", line.weights,
+                   "as for the other commands; several, each with its own --weights, share a table")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   add_codec_options(*command, line, "30,50,70,80,90");
   command
       ->add_option("--crop-multiple", line.evaluate.crop_multiple,
@@ -320,7 +338,7 @@ int run_evaluate(CommandLine& line) {
   if (!line.qualities.empty()) line.evaluate.qualities = line.qualities;
   line.files.places = as_paths(line.paths);
   line.files.report = line.more_files;
-  return evaluate_model(line.model, line.evaluate, line.files);
+  return evaluate_models(each_model(line.model, line.weights), line.evaluate, line.files);
 }
 
 // `--quality 30 90` is a mistake for `--quality 30,90`.

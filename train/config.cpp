@@ -15,15 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; a config is a page of text
 
-// A choice among the values of an enum, before which stands a choice that means none.
-template <class Enum>
-Choice or_none(std::optional<Enum>* value) {
-  return {[value] { return *value ? static_cast<std::size_t>(**value) + 1 : 0; },
-          [value](std::size_t index) {
-            *value = index == 0 ? std::nullopt : std::optional(static_cast<Enum>(index - 1));
-          }};
-}
-
 // The rows that depend neither on the network nor on the recipe.
 std::vector<Field> common_fields(TrainConfig& c) {
   const Range count = at_least(0), some = at_least(1);
@@ -90,7 +81,7 @@ std::vector<Field> common_fields(TrainConfig& c) {
       {"validation.pictures", &c.validation.pictures,
        "show so many: HR, LR, upscaled, bicubic side by side", count},
       {"validation.format",
-       or_none(&c.validation.format),
+       nn::or_none(&c.validation.format),
        "codec in validation; trained: the one that the recipe trains for; png changes nothing",
        {},
        {"trained", "jpeg", "webp", "png"}},

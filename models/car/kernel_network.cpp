@@ -1,5 +1,6 @@
 #include "models/car/kernel_network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -58,7 +59,7 @@ void fill_head(nn::Sequential& head, std::int64_t features, std::int64_t taps) {
 
 }  // namespace
 
-KernelNetwork::KernelNetwork(const CarOptions& options, Generator& generator)
+KernelNetwork::KernelNetwork(const KernelOptions& options, Generator& generator)
     : scale_(options.scale), sub_mean_(-1) {
   check(scale_ == 2 || scale_ == 4, "car: scale must be 2 or 4, got ", scale_);
   check(options.features > 0 && options.blocks >= 0, "car: features must be above 0, got ",
@@ -95,8 +96,8 @@ KernelNetwork::KernelNetwork(const CarOptions& options, Generator& generator)
 }
 
 ResamplingKernels KernelNetwork::operator()(const Tensor& hr) const {
-  check(hr.rank() == 4 && hr.size(2) % 8 == 0 && hr.size(3) % 8 == 0 && hr.size(2) >= 16 &&
-            hr.size(3) >= 16,
+  check(hr.rank() == 4 && hr.size(2) % grid == 0 && hr.size(3) % grid == 0 &&
+            std::min(hr.size(2), hr.size(3)) >= least,
         "car: needs an image [N,3,H,W] whose sides are multiples of 8 from 16 on, got ", hr.shape(),
         "; pad or crop it");
   const Tensor quarter = ds_4_(ds_2_(ds_1_(sub_mean_(hr))));

@@ -18,7 +18,7 @@
 
 namespace mini::models {
 
-struct CarOptions {
+struct KernelOptions {
   std::int64_t scale = 2;      // 2, 4
   std::int64_t features = 64;  // of the first layer; the next have two and four times as many
   std::int64_t blocks = 5;     // of res_4
@@ -32,12 +32,17 @@ struct ResamplingKernels {
 
 class KernelNetwork : public nn::Module {
  public:
-  KernelNetwork(const CarOptions& options, Generator& generator);
+  KernelNetwork(const KernelOptions& options, Generator& generator);
 
   // hr [N,3,H,W]; H and W are multiples of 8, and at least 16.
   ResamplingKernels operator()(const Tensor& hr) const;
   // LR [N,3,H/scale,W/scale] as these kernels make it, neither clamped nor rounded.
   Tensor resample(const Tensor& hr, const ResamplingKernels& kernels) const;
+  // Keeps for the gradient only what goes into the blocks of res_4.
+  void checkpoint_blocks(bool on) { res_4_.checkpoint_layers(on); }
+
+  // The sides of hr are multiples of `grid`, and at least `least`.
+  static constexpr std::int64_t grid = 8, least = 16;
 
  private:
   std::int64_t scale_;

@@ -82,7 +82,7 @@ Tensor Grain::downscale(const Tensor& hr) const {
   return quantise_lr(rescaler.encoder(hr * 2.0 - 1.0)) * 0.5 + 0.5;
 }
 
-Tensor Grain::upscale(const Tensor& lr, Generator* generator) const {
+Tensor Grain::upscale(const Tensor& lr, Generator* generator, int /*quality*/) const {
   return decode(lr * 2.0 - 1.0, generator).best() * 0.5 + 0.5;
 }
 

@@ -36,7 +36,8 @@ class Grain : public Rescaler {
   // HR [N,3,size,size] in [0,1].
   Tensor downscale(const Tensor& hr) const override;
   // StyleGAN2's noise comes from `generator`; with null it is the stored one.
-  Tensor upscale(const Tensor& lr, Generator* generator = nullptr) const override;
+  Tensor upscale(const Tensor& lr, Generator* generator = nullptr,
+                 int quality = lossless) const override;
 
   // What the modules make of an LR in [-1,1]; undefined where there is no such module.
   struct Pictures {

@@ -2,6 +2,7 @@
 
 #include "autograd/functions.h"
 #include "models/upscale/rrdb.h"
+#include "nn/checkpointed.h"
 #include "nn/init.h"
 #include "tensor/view.h"
 
@@ -92,7 +93,14 @@ Tensor ConditionalFlow::feature(const Tensor& u) const {
 
 Tensor ConditionalFlow::forward(const Tensor& a, const Tensor& feature, Tensor* log_det) const {
   Tensor z = a;
-  for (const auto& step : steps_) z = step->forward(z, feature, log_det);
+  for (const auto& step : steps_) {
+    if (checkpoints_steps_ && log_det == nullptr)
+      z = nn::checkpointed(*step, {z, feature}, [&step](const Tensors& in) -> Tensors {
+        return {step->forward(in[0], in[1], nullptr)};
+      })[0];
+    else
+      z = step->forward(z, feature, log_det);
+  }
   const auto [mean, scale] = interleaved(prior_(feature));
   const Tensor g = gentle_log_scale(scale);
   if (log_det != nullptr) add_log_det(-sum(g, std::vector<int>{1, 2, 3}), log_det);
@@ -102,8 +110,22 @@ Tensor ConditionalFlow::forward(const Tensor& a, const Tensor& feature, Tensor* 
 Tensor ConditionalFlow::inverse(const Tensor& z, const Tensor& feature) const {
   const auto [mean, scale] = interleaved(prior_(feature));
   Tensor a = mean + exp(gentle_log_scale(scale)) * z;
-  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) a = (*step)->inverse(a, feature);
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    const ConditionalStep& one = **step;
+    if (checkpoints_steps_)
+      a = nn::checkpointed(one, {a, feature}, [&one](const Tensors& in) -> Tensors {
+        return {one.inverse(in[0], in[1])};
+      })[0];
+    else
+      a = one.inverse(a, feature);
+  }
   return a;
+}
+
+void ConditionalFlow::checkpoint_blocks(bool on) {
+  checkpoints_steps_ = on;
+  trunk0_.checkpoint_layers(on);
+  trunk1_.checkpoint_layers(on);
 }
 
 }  // namespace mini::models

@@ -49,8 +49,11 @@ class ConditionalFlow : public nn::Module {
   Tensor feature(const Tensor& u) const;
   Tensor forward(const Tensor& a, const Tensor& feature, Tensor* log_det) const;
   Tensor inverse(const Tensor& z, const Tensor& feature) const;
+  // Keeps for the gradient only what goes into each step and each RRDB.
+  void checkpoint_blocks(bool on);
 
  private:
+  bool checkpoints_steps_ = false;
   nn::Conv2d first_;
   nn::Sequential trunk0_, trunk1_;
   nn::Conv2d trunk_end_;

@@ -1,6 +1,9 @@
 #include "models/hcflow/hcflow.h"
 
 #include "autograd/functions.h"
+#include "models/invertible/recognise.h"
+#include "models/upscale/recognise.h"
+#include "nn/checkpointed.h"
 
 namespace mini::models {
 namespace {
@@ -20,7 +23,57 @@ Tensor condition0(const Tensor& y1, const Tensor& feature1) {
 
 }  // namespace
 
-HcFlow::HcFlow(const HcFlowOptions& options, Generator& generator)
+std::vector<nn::Field> HcFlow::fields(Options& options) {
+  const nn::Range width = nn::between(1, 1024), count = nn::between(1, 1000);
+  ConditionalFlowOptions& detail = options.conditional;
+  return {
+      {"scale", &options.scale, "HR side / LR side", {}, {"4"}},
+      {"steps", &options.steps, "steps of the main chain, at each level", count},
+      {"growth", &options.growth, "channels that each convolution of their dense blocks adds",
+       width},
+      {"detail_steps", &detail.steps, "steps that make noise of the detail, at each level", count},
+      {"detail_hidden", &detail.hidden, "channels inside these steps", width},
+      {"trunk_features", &detail.features, "channels of what they are told of the image", width},
+      {"trunk_growth", &detail.growth, "channels that its dense blocks' convolutions add", width},
+      {"trunk_blocks0", &detail.trunk_blocks0, "RRDBs of its first part", nn::between(0, 1000)},
+      {"trunk_blocks1", &detail.trunk_blocks1, "RRDBs of its second part", nn::between(0, 1000)},
+  };
+}
+
+std::optional<HcFlowOptions> HcFlow::recognise(const nn::StateDict& state) {
+  if (!state.contains("flow.layers.0.haar_weights") ||
+      !state.contains("flow.level0_condFlow.conv_first.weight"))
+    return std::nullopt;
+  Options options;
+  options.steps = 0;
+  while (state.contains(concat_text("flow.layers.", options.steps + 1, ".actnorm.bias")))
+    ++options.steps;
+  options.growth = outputs_of(state, "flow.layers.1.affine.f.conv1.weight");
+  ConditionalFlowOptions& detail = options.conditional;
+  const std::string flow = "flow.level0_condFlow.";
+  detail.steps = count_blocks(state, flow + "additional_flow_steps", "permute.weight");
+  detail.hidden = outputs_of(state, flow + "additional_flow_steps.0.affine.f.conv1.weight");
+  detail.features = outputs_of(state, flow + "conv_first.weight");
+  detail.trunk_blocks0 = count_blocks(state, flow + "RRDB_trunk0", "RDB1.conv1.weight");
+  detail.trunk_blocks1 = count_blocks(state, flow + "RRDB_trunk1", "RDB1.conv1.weight");
+  for (const char* trunk : {"RRDB_trunk0", "RRDB_trunk1"})
+    if (state.contains(flow + trunk + ".0.RDB1.conv1.weight"))
+      detail.growth = outputs_of(state, flow + trunk + ".0.RDB1.conv1.weight");
+  const auto size = [](std::int64_t n) { return static_cast<double>(n); };
+  // Convolutions 2 to 4 of the main chain's dense blocks, conv2 of the detail's steps, and the first
+  // and the last convolution of the trunk, with convolutions 2 to 4 of its dense blocks.
+  check_plausible(state,
+                  2 * (54 * size(options.steps) * size(options.growth) * size(options.growth) +
+                       size(detail.steps) * size(detail.hidden) *
+                           (size(detail.hidden) + size(detail.features)) +
+                       9 * size(detail.features) * size(detail.features) +
+                       3 * 54 * size(detail.trunk_blocks0 + detail.trunk_blocks1) *
+                           size(detail.growth) * size(detail.growth)),
+                  network);
+  return options;
+}
+
+HcFlow::HcFlow(const Options& options, Generator& generator)
     : detail0_(channels0 - kept0, kept0 + options.conditional.features, options.conditional,
                generator),
       detail1_(channels1 - kept1, kept1, options.conditional, generator) {
@@ -41,16 +94,30 @@ HcFlow::HcFlow(const HcFlowOptions& options, Generator& generator)
   register_module("flow.level1_condFlow", detail1_);
 }
 
-Tensor HcFlow::Level::forward(const Tensor& x, Tensor* log_det) const {
+Tensor HcFlow::Level::forward(const Tensor& x, Tensor* log_det, bool checkpoints) const {
   Tensor y = mini::haar(x);
   if (log_det != nullptr) *log_det = *log_det + HaarDownsampling::log_det(x.shape());
-  for (const auto& step : steps) y = step->forward(y, log_det);
+  for (const auto& step : steps) {
+    if (checkpoints && log_det == nullptr)
+      y = nn::checkpointed(*step, {y}, [&step](const Tensors& in) -> Tensors {
+        return {step->forward(in[0], nullptr)};
+      })[0];
+    else
+      y = step->forward(y, log_det);
+  }
   return y;
 }
 
-Tensor HcFlow::Level::inverse(const Tensor& y) const {
+Tensor HcFlow::Level::inverse(const Tensor& y, bool checkpoints) const {
   Tensor x = y;
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) x = (*step)->inverse(x);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const FlowStep& one = **step;
+    if (checkpoints)
+      x = nn::checkpointed(
+          one, {x}, [&one](const Tensors& in) -> Tensors { return {one.inverse(in[0])}; })[0];
+    else
+      x = one.inverse(x);
+  }
   return haar_inverse(x);
 }
 
@@ -61,8 +128,8 @@ HcFlow::Result HcFlow::forward(const Tensor& hr, bool with_log_det) const {
   Result result;
   if (with_log_det) result.log_det = Tensor::zeros({hr.size(0)}, hr.dtype(), hr.device());
   Tensor* const log_det = with_log_det ? &result.log_det : nullptr;
-  const auto [y1, a1] = split_at(levels_[0].forward(hr, log_det), kept0);
-  const auto [lr, a2] = split_at(levels_[1].forward(y1, log_det), kept1);
+  const auto [y1, a1] = split_at(levels_[0].forward(hr, log_det, checkpoints_steps_), kept0);
+  const auto [lr, a2] = split_at(levels_[1].forward(y1, log_det, checkpoints_steps_), kept1);
   const Tensor feature1 = detail1_.feature(lr);
   result.lr = lr;
   result.z2 = detail1_.forward(a2, feature1, log_det);
@@ -72,9 +139,36 @@ HcFlow::Result HcFlow::forward(const Tensor& hr, bool with_log_det) const {
 
 Tensor HcFlow::inverse(const Tensor& lr, const Tensor& z1, const Tensor& z2) const {
   const Tensor feature1 = detail1_.feature(lr);
-  const Tensor y1 = levels_[1].inverse(concat({lr, detail1_.inverse(z2, feature1)}, 1));
+  const Tensor y1 =
+      levels_[1].inverse(concat({lr, detail1_.inverse(z2, feature1)}, 1), checkpoints_steps_);
   const Tensor feature0 = detail0_.feature(condition0(y1, feature1));
-  return levels_[0].inverse(concat({y1, detail0_.inverse(z1, feature0)}, 1));
+  return levels_[0].inverse(concat({y1, detail0_.inverse(z1, feature0)}, 1), checkpoints_steps_);
+}
+
+Tensor HcFlow::downscale(const Tensor& hr) const {
+  const Tensor y1 = narrow(levels_[0].forward(hr, nullptr, false), 1, 0, kept0);
+  return quantise(narrow(levels_[1].forward(y1, nullptr, false), 1, 0, kept1));
+}
+
+std::array<Shape, 2> HcFlow::noise_shapes(const Shape& lr) {
+  return {Shape{lr[0], channels0 - kept0, 2 * lr[2], 2 * lr[3]},
+          Shape{lr[0], channels1 - kept1, lr[2], lr[3]}};
+}
+
+Tensor HcFlow::upscale(const Tensor& lr, Generator* generator, int /*quality*/) const {
+  check(lr.rank() == 4 && lr.size(1) == 3, "upscale: needs an image [N,3,H,W], got ", lr.shape());
+  const auto [shape1, shape2] = noise_shapes(lr.shape());
+  if (generator == nullptr)
+    return inverse(lr, Tensor::zeros(shape1, lr.dtype(), lr.device()),
+                   Tensor::zeros(shape2, lr.dtype(), lr.device()));
+  const Tensor z1 = ops::normal(*generator, shape1, lr.dtype(), std::nullopt, lr.device());
+  const Tensor z2 = ops::normal(*generator, shape2, lr.dtype(), std::nullopt, lr.device());
+  return inverse(lr, z1, z2);
+}
+
+void HcFlow::checkpoint_blocks(bool on) {
+  checkpoints_steps_ = on;
+  for (ConditionalFlow* detail : {&detail0_, &detail1_}) detail->checkpoint_blocks(on);
 }
 
 }  // namespace mini::models

@@ -9,6 +9,8 @@ namespace mini::models {
 namespace {
 
 constexpr Conv2dParams same{.padding = {1, 1}};
+constexpr std::int64_t halo = 5;      // one row for each convolution
+constexpr std::int64_t row_grid = 2;  // of the tiles in ops/cpu/winograd.h
 
 }  // namespace
 
@@ -61,9 +63,16 @@ std::size_t DenseBlock::workspace(Shape x, DType dtype) const {
   return joining + static_cast<std::size_t>(x[0] * channels * x[2] * x[3]) * element_size(dtype);
 }
 
+nn::RowLayers DenseBlock::rows(const Shape& input, DType dtype) const {
+  return std::make_unique<nn::WindowRows>(
+      input, dtype, Shape{input[0], conv5_.weight.size(0), input[2], input[3]},
+      nn::RowFunction{.function = [this](const Tensor& x) { return (*this)(x); },
+                      .halo = halo,
+                      .grid = row_grid,
+                      .workspace = [this, dtype](const Shape& x) { return workspace(x, dtype); }});
+}
+
 Subnet DenseBlock::subnet(const Tensor& condition) const {
-  constexpr std::int64_t halo = 5;      // one row for each convolution
-  constexpr std::int64_t row_grid = 2;  // of the tiles in ops/cpu/winograd.h
   return {[this, condition](const Tensor& x) { return (*this)(x, condition); }, parameters(), halo,
           row_grid, [this](const Shape& x, DType dtype) { return workspace(x, dtype); }};
 }

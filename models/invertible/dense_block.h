@@ -10,6 +10,7 @@
 
 #include "models/invertible/chain.h"
 #include "nn/layers.h"
+#include "nn/rows.h"
 
 namespace mini::models {
 
@@ -25,6 +26,8 @@ class DenseBlock : public nn::Module {
   // [N,in,H,W] -> [N,out,H,W]. `condition`: [N,1,1,1] or [1,1,1,1]; a block that has none ignores it.
   Tensor operator()(const Tensor& x, const Tensor& condition = {}) const;
 
+  // Row by row, of an image of the shape `input`.
+  nn::RowLayers rows(const Shape& input, DType dtype) const;
   // As a part of a coupling layer. Refers to the block, which must outlive it.
   Subnet subnet(const Tensor& condition = {}) const;
 

@@ -7,10 +7,10 @@
 namespace mini::models {
 namespace {
 
-class InvertibleStream : public RowStream {
+class LatentStream : public RowStream {
  public:
-  InvertibleStream(const InvertibleRescaler& network, Rescaling way, const Shape& input,
-                   DType dtype, const Generator* generator, int quality)
+  LatentStream(const FlowRescaler& network, Rescaling way, const Shape& input, DType dtype,
+               const Generator* generator, int quality)
       : network_(network),
         flow_(network.flow(network.condition({quality})), way, input, dtype),
         way_(way),
@@ -45,7 +45,7 @@ class InvertibleStream : public RowStream {
     return z;
   }
 
-  const InvertibleRescaler& network_;
+  const FlowRescaler& network_;
   FlowStream flow_;
   Rescaling way_;
   Shape input_;
@@ -65,18 +65,8 @@ Tensor InvertibleRescaler::condition(const std::vector<int>& qualities) const {
   return ops::to_device(ops::cast(here, any.dtype()), any.device());
 }
 
-FlowResult InvertibleRescaler::forward(const Tensor& x, bool with_log_det,
-                                       const Tensor& condition) const {
-  return flow(condition).forward(x, {.memory = memory_, .log_det = with_log_det});
-}
-
-FlowResult InvertibleRescaler::inverse(const Tensor& y, bool with_log_det,
-                                       const Tensor& condition) const {
-  return flow(condition).inverse(y, {.memory = memory_, .log_det = with_log_det});
-}
-
 Tensor InvertibleRescaler::downscale(const Tensor& hr) const {
-  return quantise(flow(condition({lossless})).to_lr().forward(hr, {.memory = memory_}).lr);
+  return quantise(forward(hr, false, condition({lossless})).lr);
 }
 
 Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator, int quality) const {
@@ -88,10 +78,23 @@ Tensor InvertibleRescaler::upscale(const Tensor& lr, Generator* generator, int q
   return inverse(concat({lr, z}, 1), false, condition({quality})).out;
 }
 
-std::unique_ptr<RowStream> InvertibleRescaler::stream(Rescaling way, const Shape& input,
-                                                      DType dtype, const Generator* generator,
-                                                      int quality) const {
-  return std::make_unique<InvertibleStream>(*this, way, input, dtype, generator, quality);
+FlowResult FlowRescaler::forward(const Tensor& x, bool with_log_det,
+                                 const Tensor& condition) const {
+  return flow(condition).forward(x, {.memory = memory(), .log_det = with_log_det});
+}
+
+FlowResult FlowRescaler::inverse(const Tensor& y, bool with_log_det,
+                                 const Tensor& condition) const {
+  return flow(condition).inverse(y, {.memory = memory(), .log_det = with_log_det});
+}
+
+Tensor FlowRescaler::downscale(const Tensor& hr) const {
+  return quantise(flow(condition({lossless})).to_lr().forward(hr, {.memory = memory()}).lr);
+}
+
+std::unique_ptr<RowStream> FlowRescaler::stream(Rescaling way, const Shape& input, DType dtype,
+                                                const Generator* generator, int quality) const {
+  return std::make_unique<LatentStream>(*this, way, input, dtype, generator, quality);
 }
 
 }  // namespace mini::models

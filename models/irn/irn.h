@@ -18,7 +18,7 @@ struct IrnOptions {
   std::int64_t growth = 32;         // channels that a dense block's convolution adds
 };
 
-class Irn : public InvertibleRescaler {
+class Irn : public FlowRescaler {
  public:
   using Options = IrnOptions;
   static constexpr const char *network = "irn", *recipe = "irn";

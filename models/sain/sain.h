@@ -29,7 +29,7 @@ struct SainOptions {
   Condition condition = Condition::none;
 };
 
-class Sain : public InvertibleRescaler {
+class Sain : public FlowRescaler {
  public:
   using Options = SainOptions;
   static constexpr const char *network = "sain", *recipe = "sain";

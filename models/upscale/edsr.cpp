@@ -36,6 +36,12 @@ std::optional<EdsrOptions> Edsr::recognise(const nn::StateDict& state) {
   return options;
 }
 
+std::vector<std::string> Edsr::untold(const nn::StateDict& state) {
+  // sub_mean tells the range.
+  if (state.contains("sub_mean.bias")) return {"residual_scale"};
+  return {"residual_scale", "range"};
+}
+
 Edsr::Edsr(const Options& options, Generator& generator)
     : ResidualUpscaler(options.scale, options.features, options.range, "edsr") {
   check(options.blocks > 0, "edsr: needs at least one block, got ", options.blocks);

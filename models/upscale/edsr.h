@@ -25,6 +25,7 @@ class Edsr : public ResidualUpscaler {
   static constexpr const char *network = "edsr", *recipe = "upscaling";
   static std::vector<nn::Field> fields(Options& options);
   static std::optional<Options> recognise(const nn::StateDict& state);
+  static std::vector<std::string> untold(const nn::StateDict& state);
 
   Edsr(const Options& options, Generator& generator);
 

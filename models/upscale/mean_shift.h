@@ -2,11 +2,11 @@
 // stores it. Weight and bias are buffers: they are loaded and saved, but not trained.
 #pragma once
 
-#include "nn/module.h"
+#include "nn/layers.h"
 
 namespace mini::models {
 
-class MeanShift : public nn::Layer {
+class MeanShift : public nn::PixelwiseLayer {
  public:
   // x + factor·m with the mean colour m of DIV2K, whose values are in [0,1].
   explicit MeanShift(double factor);

@@ -59,6 +59,11 @@ std::optional<RcanOptions> Rcan::recognise(const nn::StateDict& state) {
   return options;
 }
 
+std::vector<std::string> Rcan::untold(const nn::StateDict& state) {
+  if (state.contains("sub_mean.bias")) return {};
+  return {"range"};
+}
+
 Rcan::Rcan(const Options& options, Generator& generator)
     : ResidualUpscaler(options.scale, options.features, options.range, "rcan"),
       blocks_(options.blocks) {

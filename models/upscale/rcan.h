@@ -27,6 +27,7 @@ class Rcan : public ResidualUpscaler {
   static constexpr const char *network = "rcan", *recipe = "upscaling";
   static std::vector<nn::Field> fields(Options& options);
   static std::optional<Options> recognise(const nn::StateDict& state);
+  static std::vector<std::string> untold(const nn::StateDict& state);
 
   Rcan(const Options& options, Generator& generator);
 

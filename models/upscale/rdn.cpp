@@ -31,6 +31,7 @@ std::optional<RdnOptions> Rdn::recognise(const nn::StateDict& state) {
                   .growth = outputs_of(state, "RDBs.0.convs.0.conv.0.weight"),
                   .features = outputs_of(state, "SFENet1.weight")};
   options.scale = shuffled_scale(state, "UPNet", 1, options.growth);
+  options.mean_shift = state.contains("sub_mean.bias");  // in files of mini
   const auto layers = static_cast<double>(options.layers * options.blocks);
   const auto growth = static_cast<double>(options.growth);
   const auto features = static_cast<double>(options.features);
@@ -39,6 +40,10 @@ std::optional<RdnOptions> Rdn::recognise(const nn::StateDict& state) {
       9 * growth * layers * (features + growth * static_cast<double>(options.layers - 1) / 2),
       network);
   return options;
+}
+
+std::vector<std::string> Rdn::untold(const nn::StateDict& /*state*/) {
+  return {"range", "mean_shift"};
 }
 
 Rdn::Rdn(const Options& options, Generator& generator)
@@ -64,6 +69,10 @@ Rdn::Rdn(const Options& options, Generator& generator)
   }
   upsampler_.append<nn::Conv2d>(channels, 3, 3, nn::same_size(3));
 
+  if (mean_shift_) {
+    register_module("sub_mean", sub_mean_);
+    register_module("add_mean", add_mean_);
+  }
   register_module("SFENet1", shallow1_);
   register_module("SFENet2", shallow2_);
   register_module("RDBs", blocks_);
@@ -77,9 +86,48 @@ Tensor Rdn::operator()(const Tensor& lr) const {
   Tensors outputs;
   Tensor features = shallow2_(shallow);
   for (std::size_t i = 0; i < blocks_.size(); ++i)
-    outputs.push_back(features = blocks_[i](features));
+    outputs.push_back(features = blocks_.apply(i, features));
   const Tensor y = upsampler_(fusion_(concat(outputs, 1)) + shallow);
   return (mean_shift_ ? add_mean_(y) : y) / range_;
+}
+
+nn::StateDict Rdn::translate(const nn::StateDict& state) const {
+  nn::StateDict result = state;
+  for (const auto& [name, tensor] : named_buffers()) result.emplace(name, tensor);
+  return result;
+}
+
+nn::RowLayers Rdn::rows(const Shape& lr, DType dtype) const {
+  // What goes from block to block holds all outputs so far, beginning with the features that the
+  // first block reads; a block reads the last of them.
+  const std::int64_t features = shallow2_.weight.size(0);
+  const auto append = [](const Tensor& x, const Tensor& y) { return concat({x, y}, 1); };
+  const auto last = [features](const Tensor& x) {
+    return narrow(x, 1, x.size(1) - features, features);
+  };
+  nn::RowChain chain(lr, dtype);
+  chain.add_pixelwise(
+      3, [this](const Tensor& x) { return mean_shift_ ? sub_mean_(x * range_) : x * range_; });
+  chain.add(shallow1_.rows(chain.shape(), dtype));
+  const Shape shallow = chain.shape();
+  nn::RowChain inner(shallow, dtype);
+  inner.add(shallow2_.rows(shallow, dtype));
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    nn::RowChain block(inner.shape(), dtype);
+    block.add_pixelwise(features, last);
+    block.add(blocks_.rows_of(i, block.shape(), dtype));
+    inner.add(nn::skip_rows(inner.shape(), block.take(), inner.shape()[1] + features, append));
+  }
+  const std::int64_t outputs = inner.shape()[1] - features;
+  inner.add_pixelwise(
+      outputs, [features, outputs](const Tensor& x) { return narrow(x, 1, features, outputs); });
+  inner.add(fusion_.rows(inner.shape(), dtype));
+  chain.add(nn::skip_rows(shallow, inner.take(), shallow[1],
+                          [](const Tensor& x, const Tensor& y) { return y + x; }));
+  chain.add(upsampler_.rows(chain.shape(), dtype));
+  chain.add_pixelwise(
+      3, [this](const Tensor& y) { return (mean_shift_ ? add_mean_(y) : y) / range_; });
+  return chain.take();
 }
 
 }  // namespace mini::models

@@ -35,16 +35,22 @@ class Rdn : public Upscaler {
   static constexpr const char *network = "rdn", *recipe = "upscaling";
   static std::vector<nn::Field> fields(Options& options);
   static std::optional<Options> recognise(const nn::StateDict& state);
+  static std::vector<std::string> untold(const nn::StateDict& state);
 
   Rdn(const Options& options, Generator& generator);
 
   std::string name() const override { return network; }
+  // Files lack sub_mean and add_mean: then this network's stay.
+  nn::StateDict translate(const nn::StateDict& state) const override;
   Tensor operator()(const Tensor& lr) const override;
+  void checkpoint_blocks(bool on) override { blocks_.checkpoint_layers(on); }
 
  private:
+  nn::RowLayers rows(const Shape& lr, DType dtype) const override;
+
   double range_;
   bool mean_shift_;
-  MeanShift sub_mean_, add_mean_;  // not in the state dict
+  MeanShift sub_mean_, add_mean_;  // in the state dict if they are used
   nn::Conv2d shallow1_, shallow2_;
   nn::Sequential blocks_, fusion_, upsampler_;
 };

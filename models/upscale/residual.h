@@ -8,6 +8,7 @@
 
 #include "autograd/functions.h"
 #include "nn/layers.h"
+#include "nn/rows.h"
 #include "nn/sequential.h"
 
 namespace mini::models {
@@ -18,14 +19,18 @@ class Residual : public nn::Layer {
   explicit Residual(double scale = 1, const char* name = "body") : scale_(scale) {
     register_module(name, body);
   }
-  Tensor operator()(const Tensor& x) const override {
-    const Tensor y = body(x);
-    return x + (scale_ == 1 ? y : y * scale_);
+  Tensor operator()(const Tensor& x) const override { return join(x, body(x)); }
+
+  std::unique_ptr<nn::RowLayer> rows(const Shape& input, DType dtype) const override {
+    return nn::skip_rows(input, body.rows(input, dtype), input[1],
+                         [this](const Tensor& x, const Tensor& y) { return join(x, y); });
   }
 
   nn::Sequential body;
 
  private:
+  Tensor join(const Tensor& x, const Tensor& y) const { return x + (scale_ == 1 ? y : y * scale_); }
+
   double scale_;
 };
 

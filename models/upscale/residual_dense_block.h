@@ -6,6 +6,7 @@
 
 #include "autograd/functions.h"
 #include "nn/layers.h"
+#include "nn/rows.h"
 #include "nn/sequential.h"
 
 namespace mini::models {
@@ -18,6 +19,13 @@ class DenseLayer : public nn::Layer {
     register_module("conv", conv_);
   }
   Tensor operator()(const Tensor& x) const override { return concat({x, conv_(x)}, 1); }
+  std::unique_ptr<nn::RowLayer> rows(const Shape& input, DType dtype) const override {
+    nn::RowLayers inner = conv_.rows(input, dtype);
+    const std::int64_t channels = input[1] + inner->output()[1];
+    return nn::skip_rows(input, std::move(inner), channels, [](const Tensor& x, const Tensor& y) {
+      return concat({x, y}, 1);
+    });
+  }
 
  private:
   nn::Sequential conv_;
@@ -33,6 +41,12 @@ class ResidualDenseBlock : public nn::Layer {
     register_module("LFF", fusion_);
   }
   Tensor operator()(const Tensor& x) const override { return fusion_(layers_(x)) + x; }
+  std::unique_ptr<nn::RowLayer> rows(const Shape& input, DType dtype) const override {
+    nn::RowChain inner(input, dtype);
+    inner.add(layers_.rows(input, dtype)).add(fusion_.rows(inner.shape(), dtype));
+    return nn::skip_rows(input, inner.take(), input[1],
+                         [](const Tensor& x, const Tensor& y) { return y + x; });
+  }
 
  private:
   nn::Sequential layers_;

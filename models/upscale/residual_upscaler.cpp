@@ -25,6 +25,17 @@ Tensor ResidualUpscaler::operator()(const Tensor& lr) const {
   return add_mean_(tail_(body_(features) + features)) / range_;
 }
 
+nn::RowLayers ResidualUpscaler::rows(const Shape& lr, DType dtype) const {
+  nn::RowChain chain(lr, dtype);
+  chain.add_pixelwise(3, [this](const Tensor& x) { return sub_mean_(x * range_); });
+  chain.add(head_.rows(chain.shape(), dtype));
+  chain.add(nn::skip_rows(chain.shape(), body_.rows(chain.shape(), dtype), chain.shape()[1],
+                          [](const Tensor& x, const Tensor& y) { return y + x; }));
+  chain.add(tail_.rows(chain.shape(), dtype));
+  chain.add_pixelwise(3, [this](const Tensor& x) { return add_mean_(x) / range_; });
+  return chain.take();
+}
+
 std::vector<nn::KeyTable::Row> ResidualUpscaler::frame_keys(std::int64_t blocks) {
   return {{"head.0", "conv_first"},
           {concat_text("body.", blocks), "conv_after_body"},

@@ -16,6 +16,7 @@ namespace mini::models {
 class ResidualUpscaler : public Upscaler {
  public:
   Tensor operator()(const Tensor& lr) const override;
+  void checkpoint_blocks(bool on) override { body_.checkpoint_layers(on); }
 
   // From BasicSR's names, too. Its files lack sub_mean and add_mean: then this network's stay.
   nn::StateDict translate(const nn::StateDict& state) const override;
@@ -32,6 +33,8 @@ class ResidualUpscaler : public Upscaler {
   nn::Sequential body_;
 
  private:
+  nn::RowLayers rows(const Shape& lr, DType dtype) const override;
+
   double range_;
   MeanShift sub_mean_, add_mean_;
   nn::Sequential head_, tail_;

@@ -6,6 +6,12 @@
 
 namespace mini::models {
 
+namespace {
+
+Tensor joined(const Tensor& x, const Tensor& y) { return x + y * 0.2; }
+
+}  // namespace
+
 Rrdb::Rrdb(std::int64_t features, std::int64_t growth, Generator& generator,
            const std::string& name)
     : dense1_(features, features, growth, generator),
@@ -21,8 +27,15 @@ Rrdb::Rrdb(std::int64_t features, std::int64_t growth, Generator& generator,
 
 Tensor Rrdb::operator()(const Tensor& x) const {
   Tensor y = x;
-  for (const DenseBlock* dense : {&dense1_, &dense2_, &dense3_}) y = y + (*dense)(y)*0.2;
-  return x + y * 0.2;
+  for (const DenseBlock* dense : {&dense1_, &dense2_, &dense3_}) y = joined(y, (*dense)(y));
+  return joined(x, y);
+}
+
+std::unique_ptr<nn::RowLayer> Rrdb::rows(const Shape& input, DType dtype) const {
+  nn::RowChain inner(input, dtype);
+  for (const DenseBlock* dense : {&dense1_, &dense2_, &dense3_})
+    inner.add(nn::skip_rows(input, dense->rows(input, dtype), input[1], joined));
+  return nn::skip_rows(input, inner.take(), input[1], joined);
 }
 
 }  // namespace mini::models

@@ -19,6 +19,7 @@ class Rrdb : public nn::Layer {
   Rrdb(std::int64_t features, std::int64_t growth, Generator& generator,
        const std::string& name = "rdb");
   Tensor operator()(const Tensor& x) const override;
+  std::unique_ptr<nn::RowLayer> rows(const Shape& input, DType dtype) const override;
 
  private:
   DenseBlock dense1_, dense2_, dense3_;

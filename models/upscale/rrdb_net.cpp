@@ -80,7 +80,45 @@ RrdbNet::RrdbNet(const Options& options, Generator& generator)
     nn::initialise_as_pytorch(*conv, generator);
 }
 
+nn::RowLayers RrdbNet::rows(const Shape& lr, DType dtype) const {
+  nn::RowChain chain(lr, dtype);
+  if (unshuffle_ > 1) {
+    if (lr[2] % unshuffle_ != 0 || lr[3] % unshuffle_ != 0) return nullptr;
+    chain.add(std::make_unique<nn::WindowRows>(
+        lr, dtype,
+        Shape{lr[0], lr[1] * unshuffle_ * unshuffle_, lr[2] / unshuffle_, lr[3] / unshuffle_},
+        nn::RowFunction{
+            .function = [this](const Tensor& x) { return pixel_unshuffle(x, unshuffle_); },
+            .grid = unshuffle_,
+            .shrink = unshuffle_}));
+  }
+  chain.add(first_.rows(chain.shape(), dtype));
+  nn::RowChain inner(chain.shape(), dtype);
+  inner.add(body_.rows(inner.shape(), dtype)).add(conv_body_.rows(inner.shape(), dtype));
+  chain.add(nn::skip_rows(chain.shape(), inner.take(), chain.shape()[1],
+                          [](const Tensor& x, const Tensor& y) { return x + y; }));
+  const auto activate = [](const Tensor& x) { return leaky_relu(x, slope); };
+  for (const nn::Conv2d* up : {&up1_, &up2_}) {
+    const Shape small = chain.shape();
+    chain.add(std::make_unique<nn::WindowRows>(
+        small, dtype, Shape{small[0], small[1], 2 * small[2], 2 * small[3]},
+        nn::RowFunction{.function = [](const Tensor& x) { return upsample_nearest(x, 2); },
+                        .enlarge = 2}));
+    chain.add(up->rows(chain.shape(), dtype)).add_pixelwise(small[1], activate);
+  }
+  chain.add(hr_.rows(chain.shape(), dtype)).add_pixelwise(chain.shape()[1], activate);
+  return chain.add(last_.rows(chain.shape(), dtype)).take();
+}
+
 Tensor RrdbNet::operator()(const Tensor& lr) const {
+  const auto missing = [&](int dim) {
+    return (unshuffle_ - lr.size(dim) % unshuffle_) % unshuffle_;
+  };
+  if (const Padding2d padding{.right = missing(3), .bottom = missing(2)};
+      padding.right + padding.bottom > 0) {
+    const Tensor large = (*this)(pad2d(lr, padding, PadMode::replicate));
+    return narrow(narrow(large, 2, 0, scale() * lr.size(2)), 3, 0, scale() * lr.size(3));
+  }
   const Tensor shallow = first_(unshuffle_ == 1 ? lr : pixel_unshuffle(lr, unshuffle_));
   Tensor y = shallow + conv_body_(body_(shallow));
   for (const nn::Conv2d* up : {&up1_, &up2_}) y = leaky_relu((*up)(upsample_nearest(y, 2)), slope);

@@ -34,8 +34,9 @@ class RrdbNet : public Upscaler {
   RrdbNet(const Options& options, Generator& generator);
 
   std::string name() const override { return network; }
-  // At scales 2 and 1, the sides of lr are multiples of 2 and 4.
+  // At scales 2 and 1, sides that are no multiples of 2 and 4 are continued by their last pixels.
   Tensor operator()(const Tensor& lr) const override;
+  void checkpoint_blocks(bool on) override { body_.checkpoint_layers(on); }
 
   // The names of the same weights in ESRGAN's files, and in its oldest ones of so many blocks.
   static nn::KeyTable esrgan_keys();
@@ -43,6 +44,8 @@ class RrdbNet : public Upscaler {
   nn::StateDict translate(const nn::StateDict& state) const override;
 
  private:
+  nn::RowLayers rows(const Shape& lr, DType dtype) const override;
+
   std::int64_t unshuffle_;
   nn::Conv2d first_;
   nn::Sequential body_;

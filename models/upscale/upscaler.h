@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/rescaler.h"
+#include "nn/rows.h"
 
 namespace mini::models {
 
@@ -16,8 +17,14 @@ class Upscaler : public Rescaler {
     check(lr.rank() == 4 && lr.size(1) == 3, "upscale: needs an image [N,3,H,W], got ", lr.shape());
     return (*this)(lr);
   }
+  std::unique_ptr<RowStream> stream(Rescaling way, const Shape& input, DType dtype,
+                                    const Generator* generator = nullptr,
+                                    int quality = lossless) const override;
 
  protected:
+  // The same for an LR of the shape `lr` that comes row by row. Null: needs the whole image.
+  virtual nn::RowLayers rows(const Shape& /*lr*/, DType /*dtype*/) const { return nullptr; }
+
   explicit Upscaler(std::int64_t scale) : scale_(scale) {}
 
  private:

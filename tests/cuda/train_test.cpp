@@ -4,12 +4,14 @@
 #include "infer/picture.h"
 #include "infer/scaler.h"
 #include "io/image.h"
+#include "io/safetensors.h"
 #include "ops/precision.h"
 #include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tests/cuda/device.h"
 #include "tests/support/networks.h"
 #include "tests/support/support.h"
+#include "tests/train/adversarial_recipe.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -86,6 +88,47 @@ TEST_F(CudaTrain, GivesTheSameBitsReplayedOrNotInEveryMemoryMode) {
     expect_same_bits(train(device, {of, "memory=checkpoint"}), reference);
     expect_same_bits(train(device, {of, "memory=exact"}, false), reference);
   }
+}
+
+// Two networks against each other, with updates in every step, every second and every third.
+TEST_F(CudaTrain, ReplaysTheUpdatesOfAdversaries) {
+  std::size_t calls = 0;  // of the recipe: a replayed pass needs none
+  const auto run = [&](Device where, const std::string& name, bool replay,
+                       const std::string& precision, std::int64_t stop_at = -1,
+                       bool resume = false) {
+    const auto out = folder_.path() / name;
+    TrainerOptions options{.device = where, .replay = replay};
+    if (resume) options.resume = out;
+    const Trainer* running = nullptr;
+    options.stop = [&] { return running->step() == stop_at; };
+    options.recipe = [&](const TrainConfig&, Generator& generator) {
+      return std::make_unique<test::AdversarialRecipe>(
+          generator, [&](test::AdversarialRecipe&, std::size_t, Losses&) { ++calls; });
+    };
+    calls = 0;
+    Trainer trainer(config({"train.steps=14", "train.eps=1e-2", "out=" + out.string(),
+                            "precision=" + precision}),
+                    std::move(options));
+    running = &trainer;
+    EXPECT_EQ(trainer.run(), stop_at < 0 ? Outcome::finished : Outcome::stopped);
+    return stop_at < 0 ? io::read_safetensors(checkpoint_path(out, 14)).tensors : nn::StateDict();
+  };
+  const nn::StateDict reference = run(device, "eager", false, "float32");
+  EXPECT_EQ(calls, 14 + 7 + 4);
+  expect_same_bits(run(device, "replayed", true, "float32"), reference);
+  EXPECT_EQ(calls, (2 + 2) + (2 + 1) + (2 + 1)) << "warm-up, and a capture for each variant";
+  for (const std::int64_t stop : {3, 8, 13})  // in the middle of a cycle of six steps
+    run(device, "parts", true, "float32", stop, stop > 3);
+  expect_same_bits(run(device, "parts", true, "float32", -1, true), reference);
+  const auto weights = [](const nn::StateDict& state) {
+    nn::StateDict result;
+    for (const auto& [name, tensor] : state)
+      if (name.starts_with("model.")) result.emplace(name, tensor);
+    return result;
+  };
+  EXPECT_LT(difference(weights(run({}, "cpu", true, "float64")),
+                       weights(run(device, "cuda", true, "float64"))),
+            1e-8);
 }
 
 TEST_F(CudaTrain, TrainsWithRoundedProducts) {

@@ -1,4 +1,4 @@
-// Bicubic resizing against the golden values (MATLAB's imresize).
+// Resizing against the golden values: bicubic as MATLAB's imresize, the others as PyTorch's interpolate.
 #include <gtest/gtest.h>
 
 #include "autograd/functions.h"
@@ -30,6 +30,23 @@ TEST_P(GoldenResize, MatchesMatlab) {
   for (const auto& [name, scale] : cases) {
     SCOPED_TRACE(name);
     EXPECT_LT(test::max_difference(resize_bicubic(image, scale), as_nchw(tensors.at(name))), 1e-5);
+  }
+}
+
+TEST_P(GoldenResize, InterpolatesLikePyTorch) {
+  const auto folder = test::golden_folder();
+  if (!folder) GTEST_SKIP() << "the folder of golden values is absent";
+  const auto tensors = io::read_safetensors(*folder / "interpolate.safetensors").tensors;
+  for (const auto& [dtype, tolerance] :
+       {std::pair(DType::float64, 1e-12), std::pair(DType::float32, 1e-5)}) {
+    const Tensor x = ops::to_device(ops::cast(tensors.at("x"), dtype), device);
+    const auto compare = [&, tolerance = tolerance](const Tensor& y, const char* name) {
+      const Tensor here = ops::cast(ops::to_device(y, {}), DType::float64);
+      EXPECT_LT(test::max_difference(here, tensors.at(name)), tolerance) << name;
+    };
+    compare(resize_bilinear(x, 16, 16), "bilinear_16x16");
+    compare(resize_bilinear(x, 48, 61), "bilinear_48x61");
+    compare(upsample_nearest(x, 4), "nearest_x4");
   }
 }
 

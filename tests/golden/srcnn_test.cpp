@@ -17,15 +17,16 @@ TEST_P(GoldenSrcnn, MatchesTheOfficialImplementation) {
   for (const std::int64_t middle : {1, 3, 5})
     for (const auto& [name, border] : borders) {
       const GoldenGroup golden("srcnn", concat_text("k9", middle, "5.", name), GetParam());
-      models::Srcnn net({.kernels = {9, middle, 5}, .border = border}, generator);
+      models::Srcnn net({.kernel1 = 9, .kernel2 = middle, .kernel3 = 5, .border = border},
+                        generator);
       golden.prepare(net);
       golden.check(
-          net, [&](const Tensor& x) { return net(x); }, {}, "k915.zero");
+          net, [&](const Tensor& x) { return net.restore(x); }, {}, "k915.zero");
     }
   const GoldenGroup golden("srcnn", "k955rgb.zero", GetParam());
   models::Srcnn net({.channels = 3, .border = Border::zero}, generator);
   golden.prepare(net);
-  golden.check(net, [&](const Tensor& x) { return net(x); });
+  golden.check(net, [&](const Tensor& x) { return net.restore(x); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GoldenSrcnn, test::golden_types(), test::golden_type_name);

@@ -7,11 +7,11 @@
 namespace mini {
 namespace {
 
-using models::CarOptions, models::KernelNetwork;
+using models::KernelOptions, models::KernelNetwork;
 
 TEST(KernelNetwork, HasThePublishedNumbersOfParameters) {
-  EXPECT_EQ(test::parameter_count<KernelNetwork>(CarOptions{.scale = 2}), 10'645'651);
-  EXPECT_EQ(test::parameter_count<KernelNetwork>(CarOptions{.scale = 4}), 9'896'443);
+  EXPECT_EQ(test::parameter_count<KernelNetwork>(KernelOptions{.scale = 2}), 10'645'651);
+  EXPECT_EQ(test::parameter_count<KernelNetwork>(KernelOptions{.scale = 4}), 9'896'443);
 }
 
 TEST(KernelNetwork, MakesAWeightedMeanOfTheImage) {

@@ -1,11 +1,16 @@
 // Recognising the network from a state dict, and refusing a state dict of no known network.
+#include "models/car/car.h"
+#include "models/hcflow/hcflow.h"
 #include "models/irn/irn.h"
 #include "models/registry.h"
 #include "models/sain/sain.h"
+#include "models/tri/tirn.h"
+#include "models/tri/tsain.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
 #include "models/upscale/rrdb_net.h"
+#include "models/upscale/srcnn.h"
 #include "tests/support/support.h"
 
 namespace mini::models {
@@ -35,7 +40,8 @@ TEST(RecogniseNetwork, KnowsItsNetworks) {
        {NetworkConfig("sain", SainOptions{2, 2, 1, 8}),
         NetworkConfig("sain", SainOptions{4, 1, 3, 4}),
         NetworkConfig("sain", SainOptions{4, 2, 1, 4, Condition::quality}),
-        NetworkConfig("irn", IrnOptions{2, 3, 8}), NetworkConfig("irn", IrnOptions{4, 2, 4}),
+        NetworkConfig("irn", IrnOptions{2, 3, 8}),
+        NetworkConfig("irn", IrnOptions{4, 2, 4}),
         NetworkConfig("edsr", EdsrOptions{.scale = 2, .blocks = 2, .features = 68}),
         NetworkConfig("edsr", EdsrOptions{3, 1, 4, 1, 1}),
         NetworkConfig("edsr", EdsrOptions{4, 3, 4, 1}),
@@ -45,7 +51,15 @@ TEST(RecogniseNetwork, KnowsItsNetworks) {
         NetworkConfig("rcan", RcanOptions{4, 1, 2, 4, 2}),
         NetworkConfig("rrdb", RrdbOptions{1, 1, 4, 2}),
         NetworkConfig("rrdb", RrdbOptions{2, 2, 4, 2}),
-        NetworkConfig("rrdb", RrdbOptions{4, 1, 6, 4})})
+        NetworkConfig("rrdb", RrdbOptions{4, 1, 6, 4}),
+        NetworkConfig("srcnn", SrcnnOptions{}),
+        NetworkConfig("srcnn", SrcnnOptions{2, 5, 1, 3, 8, 4, 3}),
+        NetworkConfig("tirn", TirnOptions{.down_blocks = 2, .growth = 8}),
+        NetworkConfig("tirn", TirnOptions{4, 1, 2, 4}),
+        NetworkConfig("tsain", TsainOptions{2, 1, 3, 2, 4}),
+        NetworkConfig("tsain", TsainOptions{4, 2, 1, 1, 8}),
+        NetworkConfig("hcflow", HcFlowOptions{4, 3, 4, {2, 6, 8, 2, 1, 0}}),
+        NetworkConfig("car", CarOptions{4, 4, 2, 1, 8, 1})})
     EXPECT_EQ(text_of(recognise_network(weights_of(config))), text_of(config));
 }
 
@@ -81,7 +95,11 @@ TEST(RecogniseNetwork, ASmallFileBuildsNoHugeUpscaler) {
       {NetworkConfig("edsr", EdsrOptions{.blocks = 1, .features = 4}), "head.0.weight"},
       {NetworkConfig("rdn", RdnOptions{2, 1, 2, 4, 4}), "SFENet1.weight"},
       {NetworkConfig("rcan", RcanOptions{2, 1, 1, 4, 2}), "head.0.weight"},
-      {NetworkConfig("rrdb", RrdbOptions{4, 1, 4, 2}), "conv_first.weight"}};
+      {NetworkConfig("rrdb", RrdbOptions{4, 1, 4, 2}), "conv_first.weight"},
+      {NetworkConfig("srcnn", SrcnnOptions{2, 5, 1, 3, 8, 4}), "conv2.weight"},
+      {NetworkConfig("hcflow", HcFlowOptions{4, 1, 4, {1, 4, 4, 2, 1, 0}}),
+       "flow.level0_condFlow.conv_first.weight"},
+      {NetworkConfig("car", CarOptions{2, 4, 1, 1, 4, 1}), "kgn.ds_1.1.weight"}};
   for (const auto& [config, weight] : wide) {
     nn::StateDict state = weights_of(config);
     state[weight] = Tensor::zeros({100'000, 3, 1, 1});
@@ -106,6 +124,23 @@ TEST(RecogniseNetwork, NoBlocksAreNoNetwork) {
     if (name.starts_with("operations.3.")) uneven["operations.4." + name.substr(13)] = tensor;
   EXPECT_EQ(test::error_of([&] { recognise_network(uneven); }),
             "model: the weights have 3 blocks, which 2 levels cannot share");
+}
+
+// What nobody but the trainer knows.
+TEST(RecogniseNetwork, SaysWhatWeightsDoNotTell) {
+  const auto untold = [](const NetworkConfig& config, const char* without = nullptr) {
+    nn::StateDict state = weights_of(config);
+    if (without != nullptr)
+      std::erase_if(state, [&](const auto& named) { return named.first.starts_with(without); });
+    return recognise_network(state).untold(state);
+  };
+  using Names = std::vector<std::string>;
+  const NetworkConfig edsr("edsr", EdsrOptions{.blocks = 1, .features = 4});
+  EXPECT_EQ(untold(edsr), (Names{"residual_scale"}));
+  EXPECT_EQ(untold(edsr, "sub_mean"), (Names{"residual_scale", "range"}));
+  EXPECT_EQ(untold(NetworkConfig("srcnn")), (Names{"scale", "border"}));
+  EXPECT_EQ(untold(NetworkConfig("rrdb", RrdbOptions{4, 1, 4, 2})), Names{});
+  EXPECT_EQ(untold(NetworkConfig("sain", SainOptions{2, 1, 1, 4})), Names{});
 }
 
 TEST(NetworkConfig, HoldsOptionsOfItsNetworkAlone) {

@@ -62,7 +62,7 @@ class Strips : public testing::TestWithParam<Network> {
 
   int threads_ = max_threads();
   Generator generator_{5};
-  std::unique_ptr<InvertibleRescaler> network_;
+  std::unique_ptr<FlowRescaler> network_;
 };
 
 TEST_P(Strips, HaveTheBitsOfTheWhole) {

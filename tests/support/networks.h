@@ -18,9 +18,9 @@ struct NetworkSize {
 };
 
 // "sain" or "irn"
-inline std::unique_ptr<models::InvertibleRescaler> make_network(const std::string& name,
-                                                                const NetworkSize& size,
-                                                                Generator& generator) {
+inline std::unique_ptr<models::FlowRescaler> make_network(const std::string& name,
+                                                          const NetworkSize& size,
+                                                          Generator& generator) {
   if (name == models::Irn::network)
     return std::make_unique<models::Irn>(
         models::IrnOptions{size.scale, size.vanilla_blocks, size.growth}, generator);

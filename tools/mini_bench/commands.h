@@ -56,6 +56,19 @@ void run_step(const CommonOptions& common, const NetworkOptions& options);
 // Downscaling, JPEG and upscaling, without gradients.
 void run_roundtrip(const CommonOptions& common, const NetworkOptions& options);
 
+// An ordinary upscaler with random weights and images, or with those of a file: weights by name,
+// "bench.lr" [N,3,h,w], and for a step "bench.hr". The result, or loss and gradients, go to `results`.
+struct UpscalerOptions {
+  std::string network{};
+  std::vector<std::string> set{};      // "blocks=16": options of the network
+  std::int64_t batch = 1, size = 256;  // of LR
+  std::string from{}, results{};
+  bool on_request = false;
+};
+void run_upscale(const CommonOptions& common, const UpscalerOptions& options);
+// Forward, loss, backward, Adam.
+void run_upscale_step(const CommonOptions& common, const UpscalerOptions& options);
+
 struct KernelsOptions {
   std::int64_t batch = 16, size = 1024;  // of the HR images
   std::int64_t growth = 32;

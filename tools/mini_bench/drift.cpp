@@ -28,7 +28,7 @@ namespace {
 
 using Halves = std::array<Tensor, 2>;
 
-std::unique_ptr<models::InvertibleRescaler> make_network(const DriftOptions& options) {
+std::unique_ptr<models::FlowRescaler> make_network(const DriftOptions& options) {
   Generator generator{10, 0};
   if (!options.from.empty()) {
     const auto path = infer::find_checkpoint(options.from);

@@ -1,18 +1,14 @@
 // mini_bench step and mini_bench roundtrip.
 #include <algorithm>
-#include <fmt/format.h>
-#include <iostream>
-#include <sys/resource.h>
 
 #include "autograd/engine.h"
 #include "autograd/functions.h"
 #include "io/safetensors.h"
 #include "nn/optimizer.h"
-#include "tensor/parallel.h"
 #include "tensor/view.h"
 #include "tools/mini_bench/commands.h"
-#include "tools/mini_bench/measure.h"
 #include "tools/mini_bench/networks.h"
+#include "tools/mini_bench/repeat.h"
 #include "train/fields.h"
 #include "train/pass.h"
 #include "train/recipes/registry.h"
@@ -23,7 +19,7 @@ namespace {
 
 // The network and its input.
 struct Setting {
-  std::shared_ptr<models::InvertibleRescaler> network;
+  std::shared_ptr<models::FlowRescaler> network;
   Tensor hr, lr_reference, z;
 };
 
@@ -88,64 +84,11 @@ std::unique_ptr<train::Recipe> make_recipe(const Setting& setting, const Network
   return config.make(setting.network, unused);
 }
 
-// Highest resident memory of the process so far, in bytes.
-double resident_peak() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) * 1024;
-}
-
-void run(const char* name, double gflop, const CommonOptions& common, const NetworkOptions& options,
-         const std::function<void()>& work) {
-  Allocator& memory = allocator(common.device);
-  // A captured pass takes its memory when it is captured and keeps it, so its peak is that of the capture.
-  const bool captured = options.replay && common.device.is_cuda();
-  if (options.on_request) {
-    for (std::string line; std::getline(std::cin, line);) {
-      if (!captured) memory.reset_peak();
-      const std::size_t live = memory.stats().live;
-      const Measurement one = measure(name, gflop, 0, 1, work, common.device);
-      const double peak = common.device.is_cpu() ? peak_gflops(max_threads()) : 0;
-      std::cout << nlohmann::json{{"seconds", one.seconds},
-                                  {"cpu_seconds", one.cpu_seconds},
-                                  {"gflop", gflop},
-                                  {"peak_gflops", peak},
-                                  {"peak_bytes", memory.stats().peak},
-                                  {"live_bytes", live},
-                                  {"resident_bytes", resident_peak()}}
-                       .dump()
-                << std::endl;
-    }
-    return;
-  }
-  work();
-  memory.reset_peak();
-  for (int i = 0; captured && i < 3; ++i) work();
-  const std::size_t live = memory.stats().live;
-  const std::uint64_t before = memory.stats().system_allocations;
-  const Measurement row = measure(name, gflop, 1, common.runs, work, common.device);
-  const MemoryStats stats = memory.stats();
-  report({row},
-         {{"command", name},
-          {"peak_bytes", stats.peak},
-          {"live_bytes", live},
-          {"resident_bytes", resident_peak()},
-          {"system_allocations_while_measured", stats.system_allocations - before}},
-         common.json, common.device);
-  if (common.json != "-")
-    fmt::print(
-        "tensor memory: {:.1f} MB between runs, {:.1f} MB more at the peak; resident: {:.1f} MB; "
-        "the "
-        "system was asked for memory {} times\n",
-        static_cast<double>(live) * 1e-6, static_cast<double>(stats.peak - live) * 1e-6,
-        resident_peak() * 1e-6, stats.system_allocations - before);
-}
-
 }  // namespace
 
 void run_step(const CommonOptions& common, const NetworkOptions& options) {
   const Setting setting = make_setting(options, common.device);
-  const models::InvertibleRescaler& network = *setting.network;
+  const models::FlowRescaler& network = *setting.network;
   const std::unique_ptr<train::Recipe> recipe = make_recipe(setting, options);
   setting.network->set_memory(options.memory);
   const train::Batch batch{setting.hr, setting.lr_reference};
@@ -176,7 +119,8 @@ void run_step(const CommonOptions& common, const NetworkOptions& options) {
   // Forward, and backward with two gradients for each product of forward, of the network both ways.
   const double gflop = 2 * 3 * gflop_of(network.flow(), network.scale(), setting.hr);
   const bool replayed = options.replay && common.device.is_cuda();
-  run("training step", gflop, common, options, [&] {
+  const RepeatOptions repeated{.captured = replayed, .on_request = options.on_request};
+  repeat("training step", gflop, common, repeated, [&] {
     // Gradients keep their memory, so that it counts as what is there between steps. Those of a
     // replayed pass always do.
     if (replayed) setting.network->zero_grad();
@@ -208,7 +152,7 @@ void run_roundtrip(const CommonOptions& common, const NetworkOptions& options) {
   const std::int64_t scale = setting.network->scale();
   const double gflop =
       gflop_of(flow.to_lr(), scale, setting.hr) + gflop_of(flow, scale, setting.hr);
-  run("round trip", gflop, common, options, work);
+  repeat("round trip", gflop, common, {.on_request = options.on_request}, work);
 }
 
 }  // namespace mini::bench

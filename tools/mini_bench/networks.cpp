@@ -20,14 +20,14 @@ models::NetworkConfig network_config(const std::string& name, const NetworkSize&
   return config;
 }
 
-std::unique_ptr<models::InvertibleRescaler> make_invertible(const models::NetworkConfig& config,
-                                                            Generator& generator) {
+std::unique_ptr<models::FlowRescaler> make_invertible(const models::NetworkConfig& config,
+                                                      Generator& generator) {
   std::unique_ptr<models::Rescaler> network = config.make(generator);
-  auto* const invertible = dynamic_cast<models::InvertibleRescaler*>(network.get());
-  check(invertible != nullptr, network->name(), " is no invertible network; mini_bench measures ",
-        "those alone");
+  auto* const invertible = dynamic_cast<models::FlowRescaler*>(network.get());
+  check(invertible != nullptr, network->name(),
+        " is no chain of coupling layers; mini_bench measures ", "those alone");
   static_cast<void>(network.release());  // the same object, owned below
-  return std::unique_ptr<models::InvertibleRescaler>(invertible);
+  return std::unique_ptr<models::FlowRescaler>(invertible);
 }
 
 }  // namespace mini::bench

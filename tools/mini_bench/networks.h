@@ -15,7 +15,7 @@ struct NetworkSize {
 };
 models::NetworkConfig network_config(const std::string& name, const NetworkSize& size);
 // Throws for a network that is not invertible.
-std::unique_ptr<models::InvertibleRescaler> make_invertible(const models::NetworkConfig& config,
-                                                            Generator& generator);
+std::unique_ptr<models::FlowRescaler> make_invertible(const models::NetworkConfig& config,
+                                                      Generator& generator);
 
 }  // namespace mini::bench

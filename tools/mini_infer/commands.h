@@ -36,7 +36,7 @@ struct ReportFiles {
 int report_images(const ModelOptions& model, const std::vector<std::filesystem::path>& places,
                   const std::vector<io::ImageFormat>& formats, const std::vector<int>& qualities,
                   const ReportFiles& files);
-void write_report(const Model& model, const ModelOptions& model_options,
+void write_report(const Scaler& scaler, const ModelOptions& model_options,
                   const std::vector<std::filesystem::path>& places,
                   const std::vector<io::ImageFormat>& formats, const std::vector<int>& qualities,
                   const ReportFiles& files);
@@ -59,8 +59,11 @@ struct EvaluateFiles {
   std::filesystem::path json, markdown;  // empty: not written
   ReportFiles report{};
 };
-int evaluate_model(const ModelOptions& model, const EvaluateOptions& options,
-                   const EvaluateFiles& files);
+// The options of each model: those given, with each of the weights. Without any, once.
+std::vector<ModelOptions> each_model(const ModelOptions& model,
+                                     const std::vector<std::string>& weights);
+int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptions& options,
+                    const EvaluateFiles& files);
 
 // info (info.cpp)
 int describe(const std::filesystem::path& path, const std::string& weights_key);

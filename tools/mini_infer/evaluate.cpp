@@ -7,18 +7,56 @@
 #include "tools/mini_infer/commands.h"
 
 namespace mini::infer {
+namespace {
 
-int evaluate_model(const ModelOptions& model_options, const EvaluateOptions& options,
-                   const EvaluateFiles& files) {
+// A model under the name that the table shows.
+class NamedScaler : public Scaler {
+ public:
+  NamedScaler(Model model, std::string name) : model_(std::move(model)), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
+  std::int64_t scale() const override { return model_.scaler->scale(); }
+
+ protected:
+  Tensor down(const Tensor& image) const override { return model_.scaler->downscale(image); }
+  Tensor up(const Tensor& image, int quality) const override {
+    return model_.scaler->upscale(image, quality);
+  }
+
+ private:
+  Model model_;
+  std::string name_;
+};
+
+}  // namespace
+
+std::vector<ModelOptions> each_model(const ModelOptions& model,
+                                     const std::vector<std::string>& weights) {
+  if (weights.empty()) return {model};
+  std::vector<ModelOptions> each(weights.size(), model);
+  for (std::size_t i = 0; i < weights.size(); ++i) each[i].weights = weights[i];
+  return each;
+}
+
+int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptions& options,
+                    const EvaluateFiles& files) {
   for (const auto& file : {files.json, files.markdown, files.report.page, files.report.plot})
     check_writable(file);
-  const Model model = load_model(model_options);
-  const auto bicubic = bicubic_scaler(model.scaler->scale());
-  std::vector<const Scaler*> methods = {bicubic.get()};
-  if (model.network != nullptr) methods.push_back(model.scaler.get());
+  check(models.size() == 1 || (files.report.page.empty() && files.report.plot.empty()),
+        "--report, --plot: show one network; leave out all but one --weights");
+  std::vector<std::unique_ptr<Scaler>> scalers;
+  for (const ModelOptions& one : models) {
+    Model model = load_model(one);
+    if (scalers.empty()) scalers.push_back(bicubic_scaler(model.scaler->scale()));
+    if (model.network == nullptr) continue;
+    std::string name = model.network->name();
+    if (models.size() > 1) name += " (" + printable(one.weights.string()) + ")";
+    scalers.push_back(std::make_unique<NamedScaler>(std::move(model), std::move(name)));
+  }
+  std::vector<const Scaler*> methods;
+  for (const auto& scaler : scalers) methods.push_back(scaler.get());
 
   EvaluateOptions limited = options;
-  limited.limits = read_options(model_options);
+  limited.limits = read_options(models.front());
   const bool watched = isatty(STDERR_FILENO) != 0;
   const auto evaluation =
       evaluate(methods, files.places, limited, [&](std::size_t done, std::size_t total) {
@@ -30,7 +68,7 @@ int evaluate_model(const ModelOptions& model_options, const EvaluateOptions& opt
   fmt::print("{}", table);
   if (!files.json.empty()) io::write_file_atomically(files.json, to_json(evaluation));
   if (!files.markdown.empty()) io::write_file_atomically(files.markdown, table);
-  write_report(model, model_options, files.places, options.formats, options.qualities,
+  write_report(*methods.back(), models.front(), files.places, options.formats, options.qualities,
                files.report);
   return 0;
 }

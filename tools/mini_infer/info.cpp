@@ -17,10 +17,14 @@ void print_line(fmt::format_string<Parts...> format, Parts&&... parts) {
   fmt::print("{}\n", printable(fmt::format(format, std::forward<Parts>(parts)...)));
 }
 
-void describe_network(const nn::StateDict& state) {
+void describe_network(const nn::StateDict& state, const Stated& stated) {
   models::NetworkConfig config;
+  std::string assumed;
   try {
-    config = models::recognise_network(state);
+    const RecognisedNetwork network = recognise_network(state, stated);
+    config = network.config;
+    for (const std::string& option : network.assumed)
+      assumed += (assumed.empty() ? "" : ", ") + option;
   } catch (const Error&) {
     print_line("network     none that mini_infer runs");
     return;
@@ -29,6 +33,7 @@ void describe_network(const nn::StateDict& state) {
   for (const nn::Field& field : config.fields())
     if (field.path != "scale") options += fmt::format(", {} {}", field.path, nn::text_of(field));
   print_line("network     {} x{}{}", config.name(), config.scale(), options);
+  if (!assumed.empty()) print_line("assumed     {}", assumed);
   try {
     Generator generator{0, 0};
     const auto network = config.make(generator);
@@ -75,7 +80,7 @@ int describe(const std::filesystem::path& path, const std::string& weights_key) 
   const FoundWeights found =
       find_weights(checkpoint ? network_of(file) : file.tensors, weights_key, is_network, path);
   if (!found.key.empty()) print_line("found       {}", found.note());
-  describe_network(found.state);
+  describe_network(found.state, stated_options(file));
   print_line("tensors     {}, {} elements, {:.1f} MiB", file.tensors.size(), elements,
              static_cast<double>(bytes) / (1 << 20));
   describe_other_content(file);

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <optional>
 
 #include "infer/checkpoints.h"
+#include "infer/stated.h"
 #include "infer/weights.h"
 #include "models/registry.h"
+#include "tools/mini_infer/jobs.h"
 #include "tools/mini_infer/memory.h"
 
 namespace mini::infer {
@@ -21,28 +24,49 @@ std::optional<models::NetworkConfig> recognised(const nn::StateDict& state) {
   }
 }
 
-nn::StateDict read_network_weights(const std::filesystem::path& path, const ModelOptions& options) {
-  const Weights wanted = options.raw_weights ? Weights::raw : Weights::averaged;
-  FoundWeights found =
-      find_weights(read_weights(path, wanted), options.weights_key, is_network, path);
-  if (const std::string note = found.note(); !note.empty())
-    fmt::print(stderr, "mini_infer: {}: {}\n", printable(path.string()), printable(note));
-  return std::move(found.state);
+WeightFile read_network_weights(const std::filesystem::path& path, const ModelOptions& options) {
+  WeightFile file = read_weight_file(path, options.raw_weights ? Weights::raw : Weights::averaged);
+  FoundWeights found = find_weights(file.state, options.weights_key, is_network, path);
+  if (const std::string note = found.note(); !note.empty()) tell(path, note);
+  return {std::move(found.state), std::move(file.stated)};
+}
+
+// The network of the weights, with the options that they, the file and the command line tell. What
+// had to be assumed is reported: another value would give another picture.
+models::NetworkConfig config_for(const WeightFile& file, const std::filesystem::path& path,
+                                 const ModelOptions& options) {
+  Stated given = parse_options(options.set);
+  const std::vector<std::string> untold = recognised(file.state)->untold(file.state);
+  const bool tells_scale = std::find(untold.begin(), untold.end(), "scale") == untold.end();
+  if (options.scale != 0 && !tells_scale) given["scale"] = std::to_string(options.scale);
+  RecognisedNetwork network;
+  try {
+    network = recognise_network(file.state, file.stated, given);
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what());
+  }
+  if (!network.assumed.empty())
+    tell(path, fmt::format("does not tell, so this is assumed: {} (--set KEY=VALUE changes it)",
+                           fmt::join(network.assumed, ", ")));
+  return network.config;
 }
 
 std::unique_ptr<models::Rescaler> load_network(const ModelOptions& options) {
   const auto path = find_checkpoint(options.weights);
-  const nn::StateDict state = read_network_weights(path, options);
-  std::optional<models::NetworkConfig> config = recognised(state);
-  if (config && (options.model.empty() || options.model == config->name()))
+  const WeightFile file = read_network_weights(path, options);
+  std::optional<models::NetworkConfig> config = recognised(file.state);
+  if (config && (options.model.empty() || options.model == config->name())) {
+    config = config_for(file, path, options);
     check(options.scale == 0 || options.scale == config->scale(), path.string(),
           ": holds weights for x", config->scale(), ", --scale asks for x", options.scale);
-  else  // loading will say what is missing and unexpected
+  } else {  // loading will say what is missing and unexpected
     config = options.model.empty() ? models::NetworkConfig() : models::NetworkConfig(options.model);
+  }
   Generator generator{0, 0};
   auto network = config->make(generator);
-  load_weights(*network, state, path);
+  load_weights(*network, file.state, path);
   network->set_requires_grad(false);
+  network->set_training(false);
   network->to(options.device);
   return network;
 }
@@ -69,6 +93,18 @@ std::size_t host_limit(const ModelOptions& options) {
 io::ReadOptions read_options(const ModelOptions& options) {
   return {.max_pixels = options.max_pixels,
           .max_bytes = std::min(bytes_to_read(host_limit(options)), options.max_bytes)};
+}
+
+std::string network_table() {
+  std::string table = fmt::format("{:<8} {:<8} trained by\n", "network", "scales");
+  for (const std::string& name : models::network_names()) {
+    models::NetworkConfig config(name);
+    std::vector<std::string> scales;
+    for (const nn::Field& field : config.fields())
+      if (field.path == "scale") scales = field.choices;
+    table += fmt::format("{:<8} {:<8} recipe={}\n", name, fmt::join(scales, ","), config.recipe());
+  }
+  return table + "bicubic  any      nothing: it has no weights\n";
 }
 
 Model load_model(const ModelOptions& options) {

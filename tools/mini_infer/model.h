@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "infer/scaler.h"
 #include "models/rescaler.h"
@@ -12,11 +13,12 @@
 namespace mini::infer {
 
 struct ModelOptions {
-  std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
-  std::string weights_key = {};   // below which they stand in the file; empty: found
-  bool raw_weights = false;       // of a checkpoint, also where it has an average of them
-  std::string model;              // a network or bicubic; empty: what the weights are
-  std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
+  std::filesystem::path weights;   // a file, or a folder of checkpoints; empty: none
+  std::string weights_key = {};    // below which they stand in the file; empty: found
+  bool raw_weights = false;        // of a checkpoint, also where it has an average of them
+  std::string model;               // a network or bicubic; empty: what the weights are
+  std::int64_t scale = 0;          // 0: that of the weights, 2 for bicubic
+  std::vector<std::string> set{};  // "range=255": what the weights do not tell of the network
   bool sample_latent = false;
   std::uint64_t seed = 0;
   std::size_t memory_limit = 0;  // bytes, of the device's memory; 0: the default
@@ -37,6 +39,8 @@ bool is_network(const nn::StateDict& state);
 std::size_t host_limit(const ModelOptions& options);
 // The limits on an image that is read now.
 io::ReadOptions read_options(const ModelOptions& options);
+// What --model list prints: the networks there are, one a line.
+std::string network_table();
 
 // Throws where the options, the file and the network do not fit together, naming the first names
 // that are missing and unexpected.

@@ -16,14 +16,14 @@ void check_writable(const std::filesystem::path& file) {
         ": is a folder, a file is needed");
 }
 
-void write_report(const Model& model, const ModelOptions& model_options,
+void write_report(const Scaler& scaler, const ModelOptions& model_options,
                   const std::vector<std::filesystem::path>& places,
                   const std::vector<io::ImageFormat>& formats, const std::vector<int>& qualities,
                   const ReportFiles& files) {
   if (files.page.empty() && files.plot.empty()) return;
   const bool watched = isatty(STDERR_FILENO) != 0;
   const Report report = make_report(
-      *model.scaler, places,
+      scaler, places,
       {.formats = formats, .qualities = qualities, .limits = read_options(model_options)},
       [&](std::size_t done, std::size_t total) {
         if (watched)
@@ -44,7 +44,7 @@ int report_images(const ModelOptions& model_options,
                   const ReportFiles& files) {
   check_writable(files.page);
   check_writable(files.plot);
-  write_report(load_model(model_options), model_options, places, formats, qualities, files);
+  write_report(*load_model(model_options).scaler, model_options, places, formats, qualities, files);
   return 0;
 }
 

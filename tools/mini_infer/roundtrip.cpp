@@ -84,7 +84,7 @@ int round_trips(const ModelOptions& model_options, const RoundTripOptions& optio
                            const ModelOptions& limits) { return read_input(job.input, limits); },
                 .work = work});
   if (code == 0)
-    write_report(model, model_options, options.inputs, options.formats, options.qualities,
+    write_report(*model.scaler, model_options, options.inputs, options.formats, options.qualities,
                  options.report);
   return code;
 }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "train/recipes/car.h"
 #include "train/recipes/grain.h"
+#include "train/recipes/hcflow.h"
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
 #include "train/recipes/upscaling.h"
@@ -33,7 +35,8 @@ RecipeEntry entry() {
 }  // namespace
 
 const std::vector<RecipeEntry>& recipes() {
-  static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>(),
+  static const std::vector<RecipeEntry> all{entry<SainRecipe>(),      entry<IrnRecipe>(),
+                                            entry<HcFlowRecipe>(),    entry<CarRecipe>(),
                                             entry<UpscalingRecipe>(), entry<GrainRecipe>()};
   return all;
 }

@@ -2,7 +2,7 @@
 
 #include "autograd/functions.h"
 #include "tensor/queue.h"
-#include "tensor/view.h"
+#include "train/recipes/codec.h"
 
 namespace mini::train {
 namespace {
@@ -39,9 +39,7 @@ Losses SainRecipe::losses(const Batch& batch, const Tensor& z,
   // The codec copies its inputs, and its results are awaited only when all of the network's work is
   // queued. So a GPU computes while the CPU compresses.
   const auto codec = [format = options_.format, qualities](const HostCopy& x, const Tensor& like) {
-    return from_host(like.shape(), like.dtype(), like.device(), [=](const Tensor& result) {
-      ops::copy(io::codec_roundtrip(x.wait(), format, qualities), result);
-    });
+    return through_codec(x, like, format, qualities);
   };
   const auto& [hr, lr_reference] = batch;
   const HostCopy sent_reference(lr_reference);

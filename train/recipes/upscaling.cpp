@@ -21,23 +21,34 @@ Tensor mean_distance(const Tensor& a, const Tensor& b, UpscalingRecipe::Distance
 }  // namespace
 
 std::vector<nn::Field> UpscalingRecipe::fields(Options& options) {
-  return {{"loss.distance",
-           nn::choice(&options.distance),
-           "of the enlarged image from HR: l1, mean |d|; charbonnier, mean sqrt(d² + 1e-12); l2, "
-           "mean d²",
-           {},
-           {"l1", "charbonnier", "l2"}}};
+  std::vector<nn::Field> fields = codec_fields(options.codec);
+  fields.push_back({"loss.distance",
+                    nn::choice(&options.distance),
+                    "of the enlarged image from HR: l1, mean |d|; charbonnier, mean sqrt(d² + "
+                    "1e-12); l2, mean d²",
+                    {},
+                    {"l1", "charbonnier", "l2"}});
+  fields.push_back(memory_field(&options.memory));
+  return fields;
 }
 
 UpscalingRecipe::UpscalingRecipe(const Options& options, std::shared_ptr<models::Rescaler> network,
                                  Generator& /*generator*/)
-    : OneNetworkRecipe(std::move(network)), options_(options) {}
+    : OneNetworkRecipe(std::move(network)), options_(options) {
+  this->network().checkpoint_blocks(options.memory == BlockMemory::checkpoint);
+}
+
+std::optional<int> UpscalingRecipe::variant(std::size_t /*update*/, Generator& generator) const {
+  return draw_quality(options_.codec, generator);
+}
 
 Losses UpscalingRecipe::losses(std::size_t /*update*/, const Batch& batch,
-                               std::optional<int> /*variant*/, Generator& /*generator*/,
+                               std::optional<int> variant, Generator& /*generator*/,
                                Share /*share*/) {
-  const Tensor sr = network().upscale(quantise(batch.lr_reference));
-  const Tensor loss = mean_distance(sr, batch.hr, options_.distance);
+  Tensor lr = quantise(batch.lr_reference);
+  if (const auto format = options_.codec.format)
+    lr = through_codec(HostCopy(lr), lr, *format, {*variant});
+  const Tensor loss = mean_distance(network().upscale(lr), batch.hr, options_.distance);
   return {loss, {{"l_distance", loss.detach()}}};
 }
 

@@ -6,6 +6,7 @@
 #include "models/grain/grain.h"
 #include "models/irn/irn.h"
 #include "models/sain/sain.h"
+#include "models/stylegan2/stylegan2.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
@@ -42,9 +43,9 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 const std::vector<Network>& networks() {
-  static const std::vector<Network> all{entry<Sain>(), entry<Irn>(),  entry<Edsr>(),
-                                        entry<Rdn>(),  entry<Rcan>(), entry<RrdbNet>(),
-                                        entry<Grain>()};
+  static const std::vector<Network> all{entry<Sain>(),  entry<Irn>(),      entry<Edsr>(),
+                                        entry<Rdn>(),   entry<Rcan>(),     entry<RrdbNet>(),
+                                        entry<Grain>(), entry<StyleGan2>()};
   return all;
 }
 

@@ -81,13 +81,13 @@ TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
   const std::regex concrete("#include \"models/(sain|irn|upscale|car|hcflow|grain)/");
   EXPECT_EQ(with(concrete, "models",
                  {"models/registry.cpp", "models/sain/", "models/irn/", "models/upscale/",
-                  "models/car/", "models/hcflow/", "models/grain/"}),
+                  "models/car/", "models/hcflow/", "models/grain/", "models/stylegan2/"}),
             none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder, {"train/recipes/grain."}), none);
-    EXPECT_EQ(
-        with(std::regex("\"(sain|irn|edsr|rdn|rcan|rrdb|grain)\""), folder, {"train/recipes/"}),
-        none);
+    EXPECT_EQ(with(std::regex("\"(sain|irn|edsr|rdn|rcan|rrdb|grain|stylegan2)\""), folder,
+                   {"train/recipes/"}),
+              none);
   }
   EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
 }

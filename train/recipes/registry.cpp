@@ -6,6 +6,7 @@
 #include "train/recipes/grain.h"
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
+#include "train/recipes/stylegan2.h"
 #include "train/recipes/upscaling.h"
 
 namespace mini::train {
@@ -34,7 +35,8 @@ RecipeEntry entry() {
 
 const std::vector<RecipeEntry>& recipes() {
   static const std::vector<RecipeEntry> all{entry<SainRecipe>(), entry<IrnRecipe>(),
-                                            entry<UpscalingRecipe>(), entry<GrainRecipe>()};
+                                            entry<UpscalingRecipe>(), entry<GrainRecipe>(),
+                                            entry<StyleGan2Recipe>()};
   return all;
 }
 

@@ -9,6 +9,7 @@
 #include "models/sain/sain.h"
 #include "models/tri/tirn.h"
 #include "models/tri/tsain.h"
+#include "models/upscale/compact.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
@@ -52,9 +53,10 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 const std::vector<Network>& networks() {
-  static const std::vector<Network> all{
-      entry<Sain>(),  entry<Irn>(),  entry<Tsain>(), entry<Tirn>(), entry<HcFlow>(), entry<Car>(),
-      entry<Srcnn>(), entry<Edsr>(), entry<Rdn>(),   entry<Rcan>(), entry<RrdbNet>()};
+  static const std::vector<Network> all{entry<Sain>(),  entry<Irn>(),     entry<Tsain>(),
+                                        entry<Tirn>(),  entry<HcFlow>(),  entry<Car>(),
+                                        entry<Srcnn>(), entry<Edsr>(),    entry<Rdn>(),
+                                        entry<Rcan>(),  entry<RrdbNet>(), entry<CompactNet>()};
   return all;
 }
 

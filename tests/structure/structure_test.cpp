@@ -85,7 +85,7 @@ TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
             none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder, {"train/recipes/"}), none);  // some train one network alone
-    EXPECT_EQ(with(std::regex("\"(sain|irn|tsain|tirn|car|hcflow|srcnn|edsr|rdn|rcan|rrdb)\""),
+    EXPECT_EQ(with(std::regex("\"(sain|irn|tsain|tirn|car|hcflow|srcnn|edsr|rdn|rcan|rrdb|compact)\""),
                    folder, {"train/recipes/"}),
               none);
   }

@@ -9,8 +9,8 @@
 #include "infer/stated.h"
 #include "infer/weights.h"
 #include "models/registry.h"
-#include "tools/mini_infer/jobs.h"
 #include "tools/mini_infer/memory.h"
+#include "tools/mini_infer/run_jobs.h"
 
 namespace mini::infer {
 namespace {

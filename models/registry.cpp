@@ -8,8 +8,10 @@
 #include "models/hcflow/hcflow.h"
 #include "models/irn/irn.h"
 #include "models/sain/sain.h"
+#include "models/stylegan2/stylegan2.h"
 #include "models/tri/tirn.h"
 #include "models/tri/tsain.h"
+#include "models/upscale/compact.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
@@ -53,10 +55,10 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 const std::vector<Network>& networks() {
-  static const std::vector<Network> all{entry<Sain>(),  entry<Irn>(),     entry<Tsain>(),
-                                        entry<Tirn>(),  entry<HcFlow>(),  entry<Car>(),
-                                        entry<Srcnn>(), entry<Edsr>(),    entry<Rdn>(),
-                                        entry<Rcan>(),  entry<RrdbNet>(), entry<Grain>()};
+  static const std::vector<Network> all{
+      entry<Sain>(),    entry<Irn>(),        entry<Tsain>(), entry<Tirn>(),     entry<HcFlow>(),
+      entry<Car>(),     entry<Srcnn>(),      entry<Edsr>(),  entry<Rdn>(),      entry<Rcan>(),
+      entry<RrdbNet>(), entry<CompactNet>(), entry<Grain>(), entry<StyleGan2>()};
   return all;
 }
 

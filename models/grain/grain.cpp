@@ -24,7 +24,23 @@ std::vector<nn::Field> Grain::fields(Options& options) {
   };
 }
 
-std::optional<GrainOptions> Grain::recognise(const nn::StateDict& state) {
+nn::KeyTable Grain::official_keys() {
+  std::vector<nn::KeyTable::Row> rows{{"rescaler", "state_dict1"},
+                                      {"fea2code", "state_dict2"},
+                                      {"fusion", "state_dict3"},
+                                      {"stylegan2", "g_ema"}};
+  for (const std::string below : {"state_dict.", ""}) {
+    for (const char* part : {"enc", "dec"})
+      rows.push_back({concat_text("rescaler.", part), below + part});
+    rows.push_back({"fea2code.encoder", below + "encoder"});
+    for (const char* part : {"se1", "se2", "se3", "se4", "conv1", "conv2", "conv3", "out"})
+      rows.push_back({concat_text("fusion.", part), below + part});
+  }
+  return nn::KeyTable(std::move(rows));
+}
+
+std::optional<GrainOptions> Grain::recognise(const nn::StateDict& given) {
+  const nn::StateDict state = official_keys().to_ours(given);
   constexpr const char *first = "rescaler.enc.conv_first.weight",
                        *dense = "rescaler.dec.RRDB_trunk1024.0.RDB1.conv1.weight",
                        *prior = "stylegan2.input.input", *mean_code = "latent_avg";

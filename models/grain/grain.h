@@ -19,6 +19,7 @@
 #include "models/rescaler.h"
 #include "models/stylegan2/generator.h"
 #include "nn/field.h"
+#include "nn/key_table.h"
 
 namespace mini::models {
 
@@ -47,6 +48,13 @@ class Grain : public Rescaler {
     }
   };
   Pictures decode(const Tensor& lr, Generator* generator = nullptr) const;
+
+  // From the names of the official files: a stage's own (state_dict), those of stage 4 (state_dict1 to
+  // 3), and StyleGAN2's (g_ema).
+  static nn::KeyTable official_keys();
+  nn::StateDict translate(const nn::StateDict& state) const override {
+    return official_keys().to_ours(state);
+  }
 
   // What Fea2Code's codes are relative to: [512], or the same [codes,512] times.
   void set_mean_code(const Tensor& code);

@@ -4,8 +4,12 @@
 //   y = PixelShuffle(conv(… PReLU(conv(x)) …)) + nearest ×scale of x
 #pragma once
 
+#include <optional>
+#include <vector>
+
+#include "models/upscale/upscaler.h"
+#include "nn/field.h"
 #include "nn/sequential.h"
-#include "tensor/random.h"
 
 namespace mini::models {
 
@@ -14,14 +18,22 @@ struct CompactOptions {
   std::int64_t layers = 16, features = 64;  // the layers between the first and the last convolution
 };
 
-class CompactNet : public nn::Module {
+class CompactNet : public Upscaler {
  public:
-  CompactNet(const CompactOptions& options, Generator& generator);
-  // x [N,3,H,W] in [0,1] -> [N,3,scale·H,scale·W]
-  Tensor operator()(const Tensor& x) const;
+  using Options = CompactOptions;
+  static constexpr const char *network = "compact", *recipe = "upscaling";
+  static std::vector<nn::Field> fields(Options& options);
+  static std::optional<Options> recognise(const nn::StateDict& state);
+
+  CompactNet(const Options& options, Generator& generator);
+
+  std::string name() const override { return network; }
+  Tensor operator()(const Tensor& lr) const override;
+  void checkpoint_blocks(bool on) override { body_.checkpoint_layers(on); }
 
  private:
-  std::int64_t scale_;
+  nn::RowLayers rows(const Shape& lr, DType dtype) const override;
+
   nn::Sequential body_;
 };
 

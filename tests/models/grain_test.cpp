@@ -3,6 +3,9 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/functions.h"
 #include "autograd/node.h"
@@ -64,6 +67,37 @@ TEST(Grain, EachStageGivesThePictureThatItTrains) {
     const auto found = models::Grain::recognise(net.state_dict());
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(models::Grain(*found, generator).parameter_count(), net.parameter_count());
+  }
+}
+
+TEST(Grain, ReadsTheOfficialNames) {
+  Generator generator{1};
+  models::Grain net({.size = 64, .features = 16, .growth = 8, .code = 32, .max_channels = 16},
+                    generator);
+  const auto spelled = [&](const std::vector<std::pair<std::string, std::string>>& prefixes) {
+    nn::StateDict theirs;
+    for (const auto& [name, tensor] : net.state_dict()) {
+      std::string spelling = name;
+      for (const auto& [ours, other] : prefixes)
+        if (name.starts_with(ours)) spelling = other + name.substr(ours.size());
+      theirs[spelling] = tensor;
+    }
+    return theirs;
+  };
+  const nn::StateDict own = net.state_dict();
+  for (const auto& theirs : {spelled({{"rescaler.", "state_dict1."},
+                                      {"fea2code.", "state_dict2."},
+                                      {"fusion.", "state_dict3."},
+                                      {"stylegan2.", "g_ema."}}),
+                             spelled({{"rescaler.", "state_dict."},
+                                      {"fea2code.", "state_dict."},
+                                      {"fusion.", "state_dict."},
+                                      {"stylegan2.", "g_ema."}}),
+                             spelled({{"rescaler.", ""}, {"fea2code.", ""}, {"fusion.", ""}})}) {
+    EXPECT_TRUE(models::Grain::recognise(theirs).has_value());
+    const nn::StateDict ours = net.translate(theirs);
+    ASSERT_EQ(ours.size(), own.size());
+    for (const auto& [name, tensor] : own) EXPECT_TRUE(ours.contains(name)) << name;
   }
 }
 

@@ -6,6 +6,7 @@
 #include "models/sain/sain.h"
 #include "models/tri/tirn.h"
 #include "models/tri/tsain.h"
+#include "models/upscale/compact.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
@@ -59,6 +60,8 @@ TEST(RecogniseNetwork, KnowsItsNetworks) {
         NetworkConfig("tsain", TsainOptions{2, 1, 3, 2, 4}),
         NetworkConfig("tsain", TsainOptions{4, 2, 1, 1, 8}),
         NetworkConfig("hcflow", HcFlowOptions{4, 3, 4, {2, 6, 8, 2, 1, 0}}),
+        NetworkConfig("compact", CompactOptions{3, 0, 8}),
+        NetworkConfig("compact", CompactOptions{4, 2, 4}),
         NetworkConfig("car", CarOptions{4, 4, 2, 1, 8, 1})})
     EXPECT_EQ(text_of(recognise_network(weights_of(config))), text_of(config));
 }
@@ -100,6 +103,11 @@ TEST(RecogniseNetwork, ASmallFileBuildsNoHugeUpscaler) {
       {NetworkConfig("hcflow", HcFlowOptions{4, 1, 4, {1, 4, 4, 2, 1, 0}}),
        "flow.level0_condFlow.conv_first.weight"},
       {NetworkConfig("car", CarOptions{2, 4, 1, 1, 4, 1}), "kgn.ds_1.1.weight"}};
+  nn::StateDict compact = weights_of(NetworkConfig("compact", CompactOptions{2, 1, 4}));
+  compact["body.0.weight"] = Tensor::zeros({100'000, 3, 1, 1});
+  compact["body.1.weight"] = Tensor::zeros({100'000});
+  EXPECT_NE(test::error_of([&] { recognise_network(compact); }).find("do not fit"),
+            std::string::npos);
   for (const auto& [config, weight] : wide) {
     nn::StateDict state = weights_of(config);
     state[weight] = Tensor::zeros({100'000, 3, 1, 1});

@@ -2,6 +2,7 @@
 #include "autograd/functions.h"
 #include "models/car/car.h"
 #include "models/registry.h"
+#include "models/upscale/compact.h"
 #include "models/upscale/edsr.h"
 #include "models/upscale/rcan.h"
 #include "models/upscale/rdn.h"
@@ -113,6 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
                                                               .mean_shift = true})},
         Upscaling{"rrdb", NetworkConfig("rrdb", RrdbOptions{4, 2, 8, 4})},
         Upscaling{"rrdb2", NetworkConfig("rrdb", RrdbOptions{2, 1, 16, 16})},
+        Upscaling{"compact", NetworkConfig("compact", CompactOptions{3, 2, 8})},
         Upscaling{"car", NetworkConfig("car", CarOptions{2, 4, 1, 2, 8, 1})}),
     [](const auto& info) { return std::string(info.param.label); });
 

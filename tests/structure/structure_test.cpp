@@ -78,17 +78,18 @@ std::vector<std::string> with(const std::regex& pattern, const std::string& fold
 const std::vector<std::string> none;
 
 TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
-  const std::regex concrete("#include \"models/(sain|irn|tri|upscale|car|hcflow|grain)/");
-  EXPECT_EQ(with(concrete, "models",
-                 {"models/registry.cpp", "models/sain/", "models/irn/", "models/tri/",
-                  "models/upscale/", "models/car/", "models/hcflow/", "models/grain/"}),
-            none);
+  const std::regex concrete("#include \"models/(sain|irn|tri|upscale|car|hcflow|grain|stylegan2)/");
+  EXPECT_EQ(
+      with(concrete, "models",
+           {"models/registry.cpp", "models/sain/", "models/irn/", "models/tri/", "models/upscale/",
+            "models/car/", "models/hcflow/", "models/grain/", "models/stylegan2/"}),
+      none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder, {"train/recipes/"}), none);  // some train one network alone
-    EXPECT_EQ(
-        with(std::regex("\"(sain|irn|tsain|tirn|car|hcflow|srcnn|edsr|rdn|rcan|rrdb|grain)\""),
-             folder, {"train/recipes/"}),
-        none);
+    EXPECT_EQ(with(std::regex("\"(sain|irn|tsain|tirn|car|hcflow|srcnn|edsr|rdn|rcan|rrdb|compact|"
+                              "grain|stylegan2)\""),
+                   folder, {"train/recipes/"}),
+              none);
   }
   EXPECT_EQ(with(std::regex("#include \"models/"), "models/rescaler.h"), none);
 }

@@ -42,11 +42,11 @@ class GrainTest : public ::testing::Test {
       "validation": {"folders": []},
       "checkpoint": {"every": 15, "keep_last": 9}, "log": {"every": 1}})");
     if (stage > 1)
-      assignments.push_back("weights.previous=" +
-                            (folder_.path() / concat_text("stage", stage - 1)).string());
-    assignments.push_back("out=" + (folder_.path() / name).string());
+      assignments.push_back("weights.previous=" + out(concat_text("stage", stage - 1)));
+    assignments.push_back("out=" + out(name));
     return parse_config(text, "test.json", folder_.path(), assignments);
   }
+  std::string out(const std::string& name) const { return (folder_.path() / name).string(); }
   static Outcome train(const TrainConfig& config, TrainerOptions options = {},
                        std::int64_t stop_at = -1) {
     const Trainer* running = nullptr;
@@ -154,8 +154,32 @@ TEST_F(GrainTest, NamesTheWeightsThatAreMissing) {
   ASSERT_EQ(train(config(1, "stage2", 1)), Outcome::finished);
   EXPECT_TRUE(
       test::error_of([&] { Trainer(config(3, "stage3", 1), {}); })
-          .ends_with("has no fea2code, which stage 3 needs; train the stage before it first "
-                     "(weights.previous)"));
+          .ends_with("has no fea2code, which stage 3 needs; train the stage before it first, "
+                     "or name its file, too (weights.previous)"));
+}
+
+TEST_F(GrainTest, TakesAPriorOfOnesOwn) {
+  ASSERT_EQ(train(config(1, "stage1", 1)), Outcome::finished);
+  const std::vector<std::string> assignments{"model.network=stylegan2", "model.scale=64",
+                                             "model.style=32", "out=" + out("prior")};
+  const TrainConfig prior = parse_config(R"({
+      "model": {"max_channels": 16}, "data": {"train": "photos", "patch": 64, "batch": 1},
+      "train": {"steps": 1, "ema": 0.5}, "validation": {"folders": []}})",
+                                         "prior.json", folder_.path(), assignments);
+  ASSERT_EQ(train(prior), Outcome::finished);
+
+  const TrainConfig c =
+      config(2, "stage2", 1,
+             {"pretrained=files", "loss.lambda_perceptual=0", "weights.stylegan2=" + out("prior")});
+  Generator generator{1};
+  const auto recipe = c.recipe.make(c.model.make(generator), generator);
+  const nn::StateDict state = recipe->modules().state_dict();
+  const auto file = io::read_safetensors(checkpoint_path(prior.out, 1)).tensors;
+  for (const auto& [theirs, ours] :
+       {std::pair{"average.g_ema.input.input", "network.stylegan2.input.input"},
+        std::pair{"average.latent_avg", "network.latent_avg"},
+        std::pair{"model.d.final_linear.1.weight", "discriminator.final_linear.1.weight"}})
+    EXPECT_TRUE(test::equal_bits(file.at(theirs), state.at(ours))) << ours;
 }
 
 TEST_F(GrainTest, IdentityReachesTheImage) {

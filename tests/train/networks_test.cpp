@@ -124,6 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
         srcnn, edsr, Small{"rdn", R"("blocks": 1, "layers": 2, "growth": 4, "features": 4)"},
         Small{"rcan", R"("groups": 1, "blocks": 1, "features": 4, "reduction": 2)"},
         Small{"rrdb", R"("scale": 4, "blocks": 1, "features": 4, "growth": 2)"},
+        Small{"compact", R"("layers": 1, "features": 4)"},
         Small{"car", R"("kernel_features": 4, "kernel_blocks": 1, "blocks": 1, "features": 4,
                         "residual_scale": 1)"},
         Small{"hcflow", R"("steps": 2, "growth": 4, "detail_steps": 2, "detail_hidden": 4,

@@ -96,7 +96,8 @@ TEST(Configurations, AreThePapersNetworks) {
   const std::pair<const char*, std::int64_t> parameters[] = {
       {"srcnn", 57'281},     {"edsr", 40'729'603}, {"rdn", 22'123'395},
       {"rcan", 15'444'643},  {"rrdb", 16'697'987}, {"car", 10'645'651 + 40'729'603},
-      {"hcflow", 4'396'206}, {"tirn", 1'571'061},  {"tsain", 2'094'748}};
+      {"hcflow", 4'396'206}, {"tirn", 1'571'061},  {"tsain", 2'094'748},
+      {"compact", 621'424}};
   for (const auto& [name, count] : parameters) {
     const TrainConfig config =
         load_config(fs::path(MINI_SOURCE_DIR) / "configs" / concat_text(name, ".json"));

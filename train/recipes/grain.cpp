@@ -4,6 +4,7 @@
 
 #include "autograd/functions.h"
 #include "infer/weights.h"
+#include "io/tensor_file.h"
 #include "tensor/view.h"
 #include "train/recipes/adversarial.h"
 
@@ -44,8 +45,9 @@ std::vector<nn::Field> GrainRecipe::fields(Options& options) {
        "starts from random weights",
        {},
        {"files", "random"}},
-      {"weights.previous", &options.previous, "checkpoint or run of the stage before"},
-      {"weights.stylegan2", &options.stylegan2, "StyleGAN2 of faces: g_ema, latent_avg, d"},
+      {"weights.previous", &options.previous, "runs or files of the stages before"},
+      {"weights.stylegan2", &options.stylegan2,
+       "StyleGAN2 of faces: g_ema, latent_avg and d, or a run of the recipe stylegan2"},
       {"weights.ir_se50", &options.ir_se50,
        "the face recognition network; none: lambda_identity 0"},
       {"weights.alexnet", &options.alexnet, "torchvision's AlexNet, for LPIPS"},
@@ -82,7 +84,7 @@ GrainRecipe::GrainRecipe(const Options& options, std::shared_ptr<models::Rescale
 // Loads what is named; what the stage needs and is not named is an error unless it may be random.
 void GrainRecipe::load_pretrained() {
   const std::int64_t stage = grain_.options().stage;
-  const auto is_there = [&](const fs::path& path, const char* key, const char* what) {
+  const auto is_there = [&](const auto& path, const char* key, const char* what) {
     check(!path.empty() || options_.pretrained == Pretrained::random, "grain: stage ", stage,
           " needs ", what, "; name the file (--set ", key,
           "=FILE), or start from random weights (--set pretrained=random)");
@@ -99,28 +101,40 @@ void GrainRecipe::load_pretrained() {
     infer::load_weights(*identity_, options_.ir_se50);
   if (stage == 1) return;
   if (is_there(options_.stylegan2, "weights.stylegan2", "a StyleGAN2 of faces")) {
-    const nn::StateDict state = infer::read_weights(options_.stylegan2);
-    infer::load_weights(*grain_.stylegan2, infer::below(state, "g_ema."), options_.stylegan2);
-    infer::load_weights(*discriminator_, infer::below(state, "d."), options_.stylegan2);
+    const fs::path path = infer::find_checkpoint(options_.stylegan2);
+    const nn::StateDict state = infer::read_weights(path);
+    infer::load_weights(*grain_.stylegan2, infer::below(state, "g_ema."), path);
+    nn::StateDict judge = infer::below(state, "d.");
+    if (judge.empty()) judge = infer::below(io::read_tensor_file(path).tensors, "model.d.");
+    infer::load_weights(*discriminator_, judge, path);
     const auto average = state.find("latent_avg");
-    check(average != state.end(), options_.stylegan2.string(), ": there is no latent_avg");
+    check(average != state.end(), path.string(), ": there is no latent_avg");
     grain_.set_mean_code(average->second);
   }
   if (!is_there(options_.previous, "weights.previous", "what the stage before trained")) return;
-  const fs::path path = infer::find_checkpoint(options_.previous);
-  const nn::StateDict state = infer::read_weights(path);
+  nn::StateDict state;
+  fs::path path;
+  for (const fs::path& named : options_.previous) {
+    path = infer::find_checkpoint(named);
+    for (const auto& [name, tensor] :
+         models::Grain::official_keys().to_ours(infer::read_weights(path)))
+      state[name] = tensor;
+  }
   const auto load = [&](nn::Module& module, const std::string& name) {
     const nn::StateDict part = infer::below(state, name + ".");
     check(!part.empty(), path.string(), ": has no ", name, ", which stage ", stage,
-          " needs; train the stage before it first (weights.previous)");
+          " needs; train the stage before it first, or name its file, too (weights.previous)");
     infer::load_weights(module, part, path);
   };
   load(grain_.rescaler, "rescaler");
   if (stage == 2) return;
   load(*grain_.fea2code, "fea2code");
-  load(*grain_.stylegan2, "stylegan2");
-  grain_.set_mean_code(state.at("latent_avg"));
   if (stage == 4) load(*grain_.fusion, "fusion");
+  // StyleGAN2 as the stage before had it, unless a file of it is named.
+  if (!options_.stylegan2.empty()) return;
+  load(*grain_.stylegan2, "stylegan2");
+  if (const auto average = state.find("latent_avg"); average != state.end())
+    grain_.set_mean_code(average->second);
 }
 
 std::vector<Update> GrainRecipe::updates() const {

@@ -33,8 +33,9 @@ class GrainRecipe : public Recipe {
     double lambda_perceptual = 0.8, lambda_identity = 0.1, lambda_adversarial = 0.01,
            lambda_lr = 0.1;
     Pretrained pretrained = Pretrained::files;
-    std::filesystem::path previous;   // a run of the stage before
-    std::filesystem::path stylegan2;  // g_ema, latent_avg, d
+    // Runs or files of the stages before: together they must hold every module that is not new.
+    std::vector<std::filesystem::path> previous;
+    std::filesystem::path stylegan2;  // g_ema, latent_avg, d; or a run of ours
     std::filesystem::path ir_se50, alexnet, lpips;
   };
   static constexpr const char* recipe = "grain";

@@ -8,6 +8,7 @@
 #include "train/recipes/hcflow.h"
 #include "train/recipes/irn.h"
 #include "train/recipes/sain.h"
+#include "train/recipes/stylegan2.h"
 #include "train/recipes/upscaling.h"
 
 namespace mini::train {
@@ -35,9 +36,9 @@ RecipeEntry entry() {
 }  // namespace
 
 const std::vector<RecipeEntry>& recipes() {
-  static const std::vector<RecipeEntry> all{entry<SainRecipe>(),      entry<IrnRecipe>(),
-                                            entry<HcFlowRecipe>(),    entry<CarRecipe>(),
-                                            entry<UpscalingRecipe>(), entry<GrainRecipe>()};
+  static const std::vector<RecipeEntry> all{
+      entry<SainRecipe>(),      entry<IrnRecipe>(),   entry<HcFlowRecipe>(),   entry<CarRecipe>(),
+      entry<UpscalingRecipe>(), entry<GrainRecipe>(), entry<StyleGan2Recipe>()};
   return all;
 }
 

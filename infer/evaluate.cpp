@@ -149,18 +149,22 @@ Evaluation evaluate(const std::vector<const Scaler*>& methods,
 }
 
 std::string to_markdown(const Evaluation& evaluation) {
+  const auto area = static_cast<double>(evaluation.scale * evaluation.scale);  // HR / LR pixels
   std::ostringstream out;
   out << "×" << evaluation.scale << ", " << evaluation.images.size()
-      << " images. PSNR in dB; bpp: bits of the LR file per LR pixel; LR PSNR: Y, LR before the "
-         "codec against the bicubic LR. inf: no difference; a mean leaves out such images.\n\n"
-      << "| codec | quality | method | PSNR-Y | SSIM-Y | PSNR-RGB | SSIM-RGB | bpp | LR PSNR |\n"
-      << "|---|---|---|---|---|---|---|---|---|\n";
+      << " images. PSNR in dB; bits of the LR file per pixel of LR and of HR; LR PSNR: Y, LR "
+         "before the codec against the bicubic LR. inf: no difference; a mean leaves out such "
+         "images.\n\n"
+      << "| codec | quality | method | PSNR-Y | SSIM-Y | PSNR-RGB | SSIM-RGB | bits/LR px | "
+         "bits/HR px | LR PSNR |\n"
+      << "|---|---|---|---|---|---|---|---|---|---|\n";
   for (const EvaluationRow& row : evaluation.rows) {
     const Measures& mean = row.mean;
     out << "| " << io::name_of(row.format) << " | " << row.quality << " | " << row.method << " | "
         << fixed(mean.psnr_y, 3) << " | " << fixed(mean.ssim_y, 4) << " | "
         << fixed(mean.psnr_rgb, 3) << " | " << fixed(mean.ssim_rgb, 4) << " | "
-        << fixed(mean.bits_per_pixel, 3) << " | " << fixed(mean.lr_psnr_y, 2) << " |\n";
+        << fixed(mean.bits_per_pixel, 3) << " | " << fixed(mean.bits_per_pixel / area, 3) << " | "
+        << fixed(mean.lr_psnr_y, 2) << " |\n";
   }
   return out.str();
 }

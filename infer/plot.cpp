@@ -134,7 +134,8 @@ class Drawing {
     if (!path.empty()) text_ += concat_text("<path d=\"", path, "\" ", stroke, "/>\n");
     for (const auto& point : one.points)
       if (is_drawn(point)) mark(x_of(point.first), y_of(point.second), i);
-    const double x = left + double(i % 4) * 142, y = height - 36 + double(i / 4) * 20;
+    const std::size_t row = i / 4, column = i % 4;
+    const double x = left + 142 * double(column), y = height - 36 + 20 * double(row);
     line(x, y - 4, x + 24, y - 4, stroke);
     mark(x + 12, y - 4, i);
     label(x + 30, y, one.name, "start");

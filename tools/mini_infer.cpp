@@ -296,6 +296,7 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
 
 std::vector<std::filesystem::path> as_paths(const std::vector<std::string>& texts) {
   std::vector<std::filesystem::path> paths;
+  paths.reserve(texts.size());
   for (const std::string& text : texts) paths.push_back(io::expand_home(text));
   return paths;
 }

@@ -277,6 +277,10 @@ TEST_F(EvaluateTest, WritesTheTableAsJsonAndMarkdown) {
                    table.rows[1].images[1].bits_per_pixel);
   EXPECT_TRUE(json["rows"][0]["mean"]["lr_psnr_y"].is_null());
   EXPECT_NE(to_markdown(table).find("| webp | 30 | bicubic | "), std::string::npos);
+  char bits[64];
+  std::snprintf(bits, sizeof bits, "| %.3f | %.3f |", table.rows[0].mean.bits_per_pixel,
+                table.rows[0].mean.bits_per_pixel / 4);
+  EXPECT_NE(to_markdown(table).find(bits), std::string::npos) << bits;
 }
 
 TEST_F(EvaluateTest, RefusesImagesThatDoNotCount) {

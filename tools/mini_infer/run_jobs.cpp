@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fmt/core.h>
 #include <future>
 #include <iterator>
@@ -43,7 +44,7 @@ class Progress {
     if (!shown_) return;
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    const auto left = static_cast<long>(seconds / double(done) * double(total_ - done) + 0.5);
+    const long left = std::lround(seconds / double(done) * double(total_ - done));
     fmt::print(stderr, "{}/{} images, ETA {}:{:02}", done, total_, left / 60, left % 60);
     std::fflush(stderr);
     drawn_ = true;

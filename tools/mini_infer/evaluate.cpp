@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "infer/rates.h"
 #include "io/file.h"
 #include "tools/mini_infer/commands.h"
 
@@ -19,10 +20,11 @@ int evaluate_model(const ModelOptions& model_options, const EvaluateOptions& opt
   if (model.network != nullptr) methods.push_back(model.scaler.get());
 
   const bool watched = isatty(STDERR_FILENO) != 0;
-  const auto evaluation =
+  auto evaluation =
       evaluate(methods, files.places, options, [&](std::size_t done, std::size_t total) {
         if (watched) fmt::print(stderr, "\r{}/{} images{}", done, total, done == total ? "\n" : "");
       });
+  evaluation.rates = compare_rates(evaluation, files.places, options);
   const std::string table = to_markdown(evaluation);
   fmt::print("{}", table);
   if (!files.json.empty()) io::write_file_atomically(files.json, to_json(evaluation));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "infer/scaler.h"
@@ -12,11 +13,13 @@
 namespace mini::infer {
 
 struct ModelOptions {
-  std::filesystem::path weights;  // a file, or a folder of checkpoints; empty: none
-  std::string weights_key = {};   // below which they stand in the file; empty: found
-  bool raw_weights = false;       // of a checkpoint, also where it has an average of them
-  std::string model;              // a network or bicubic; empty: what the weights are
-  std::int64_t scale = 0;         // 0: that of the weights, 2 for bicubic
+  std::filesystem::path
+      weights;  // a file, or a folder of checkpoints; empty: those that come with mini
+  std::string weights_key = {};  // below which they stand in the file; empty: found
+  bool raw_weights = false;      // of a checkpoint, also where it has an average of them
+  std::string model;             // a network or bicubic; empty: what the weights are
+  std::int64_t scale = 0;  // 0: that of the weights, 2 for bicubic and those that come with mini
+  std::optional<io::ImageFormat> codec{};  // that the small images go through, if it is known
   bool sample_latent = false;
   std::uint64_t seed = 0;
   std::size_t memory_limit = 0;  // bytes, of the device's memory; 0: the default

@@ -137,6 +137,9 @@ struct LinearMap {
   LinearMap transposed() const;
 };
 
+// The ways to compute a convolution that docs/convolution.md climbs (ops/ladder.h).
+enum class Rung { naive, tiled, in_registers, winograd };
+
 // Elements per block of a correction (ops/correction.h); small, so that a GPU has enough blocks.
 constexpr std::int64_t correction_block = 1024;
 

@@ -58,6 +58,14 @@ int main(int argc, char** argv) try {
   block->add_option("--batch", dense.batch)->capture_default_str();
   block->add_option("--size", dense.size, "height and width")->capture_default_str();
 
+  LadderOptions ladder;
+  auto* rungs = app.add_subcommand(
+      "ladder", "a dense block from plain loops to the fused one, on one thread, with errors");
+  rungs->add_option("--channels", ladder.channels)->capture_default_str();
+  rungs->add_option("--outputs", ladder.outputs)->capture_default_str();
+  rungs->add_option("--growth", ladder.growth)->capture_default_str();
+  rungs->add_option("--size", ladder.size, "height and width")->capture_default_str();
+
   ProductsOptions product;
   auto* products = app.add_subcommand("products", "convolutions and matrix products");
   products->add_option("--channels", product.channels)->capture_default_str();
@@ -147,6 +155,7 @@ int main(int argc, char** argv) try {
   mini::ops::set_products(common.products);
   if (peak->parsed()) run_peak(common);
   if (block->parsed()) run_dense_block(common, dense);
+  if (rungs->parsed()) run_ladder(common, ladder);
   if (products->parsed()) run_products(common, product);
   if (every->parsed()) run_kernels(common, kernels);
   if (training->parsed()) run_step(common, step);

@@ -21,14 +21,14 @@ struct TileJob {
   std::int64_t a_row, a_step;
   const std::int64_t* a_offset;
   const T* b;
-  std::int64_t b_step, b_segment;
+  std::int64_t b_step, b_segment = 0;
   std::int64_t segments, depth;
   T* c;
   std::int64_t c_row;
-  int last_lanes;  // columns in the tile's last vector; B is read, C is not written behind them
+  int last_lanes = Vec<T>::lanes;  // columns in the tile's last vector; C is not written behind them
   // What the sums begin with, or null for 0: C itself to add to it, a bias with start_row 0.
-  const T* start;
-  std::int64_t start_row;
+  const T* start = nullptr;
+  std::int64_t start_row = 0;
 };
 
 inline constexpr int max_tile_vectors = 3;

@@ -28,6 +28,14 @@ struct DenseBlockOptions {
 };
 void run_dense_block(const CommonOptions& common, const DenseBlockOptions& options);
 
+// The dense block of one image in every way of docs/convolution.md, on one thread, with the error of
+// each.
+struct LadderOptions {
+  std::int64_t channels = 9, outputs = 3, growth = 32;
+  std::int64_t size = 128;
+};
+void run_ladder(const CommonOptions& common, const LadderOptions& options);
+
 // Convolutions of a channels-last image, forward and both gradients, and square matrix products.
 struct ProductsOptions {
   std::int64_t channels = 64, outputs = 64;

@@ -24,18 +24,6 @@ void check_options(const EvaluateOptions& options) {
         options.crop_multiple);
 }
 
-// HR cut at the bottom and right so that it fits the scale. An Error where too little is left.
-Tensor cropped(const Tensor& image, const EvaluateOptions& options, std::int64_t scale) {
-  const std::int64_t multiple = std::lcm(options.crop_multiple, scale);
-  const std::int64_t height = image.size(0) / multiple * multiple;
-  const std::int64_t width = image.size(1) / multiple * multiple;
-  const std::int64_t least = 2 * scale + ssim_window;
-  check(std::min(height, width) >= least, "evaluate: an image of ", image.size(1), "x",
-        image.size(0), " is too small; cropped to multiples of ", multiple, " it must have ", least,
-        " pixels a side");
-  return ops::contiguous(ops::narrow(ops::narrow(image, 0, 0, height), 1, 0, width));
-}
-
 constexpr double Measures::*const fields[] = {&Measures::psnr_y,         &Measures::ssim_y,
                                               &Measures::psnr_rgb,       &Measures::ssim_rgb,
                                               &Measures::bits_per_pixel, &Measures::lr_psnr_y};
@@ -78,7 +66,29 @@ std::string fixed(double value, int digits) {
   return out.str();
 }
 
+// Null where there is no number.
+nlohmann::ordered_json json_of(const std::optional<double>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+}
+
+// "-12.3"; a dash where there is no number.
+std::string signed_text(const std::optional<double>& value, int digits) {
+  if (!value) return "–";
+  return concat_text(*value >= 0 ? "+" : "", fixed(*value, digits));
+}
+
 }  // namespace
+
+Tensor cropped(const Tensor& image, const EvaluateOptions& options, std::int64_t scale) {
+  const std::int64_t multiple = std::lcm(options.crop_multiple, scale);
+  const std::int64_t height = image.size(0) / multiple * multiple;
+  const std::int64_t width = image.size(1) / multiple * multiple;
+  const std::int64_t least = 2 * scale + ssim_window;
+  check(std::min(height, width) >= least, "evaluate: an image of ", image.size(1), "x",
+        image.size(0), " is too small; cropped to multiples of ", multiple, " it must have ", least,
+        " pixels a side");
+  return ops::contiguous(ops::narrow(ops::narrow(image, 0, 0, height), 1, 0, width));
+}
 
 std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,
                                      const EvaluateOptions& options) {
@@ -166,6 +176,14 @@ std::string to_markdown(const Evaluation& evaluation) {
         << fixed(mean.bits_per_pixel, 3) << " | " << fixed(mean.bits_per_pixel / area, 3) << " | "
         << fixed(mean.lr_psnr_y, 2) << " |\n";
   }
+  if (!evaluation.rates.empty())
+    out << "\nBjøntegaard's means over the qualities: the bits that a method takes for the same "
+           "PSNR-Y, and "
+           "its PSNR-Y at the same bits.\n\n"
+        << "| codec | method | against | BD-rate % | BD-PSNR dB |\n|---|---|---|---|---|\n";
+  for (const RateComparison& rate : evaluation.rates)
+    out << "| " << io::name_of(rate.format) << " | " << rate.method << " | " << rate.against
+        << " | " << signed_text(rate.bd_rate, 1) << " | " << signed_text(rate.bd_psnr, 2) << " |\n";
   return out.str();
 }
 
@@ -182,6 +200,12 @@ std::string to_json(const Evaluation& evaluation) {
     for (const Measures& image : row.images) entry["per_image"].push_back(json_of(image));
     json["rows"].push_back(entry);
   }
+  for (const RateComparison& rate : evaluation.rates)
+    json["rates"].push_back({{"format", io::name_of(rate.format)},
+                             {"method", rate.method},
+                             {"against", rate.against},
+                             {"bd_rate", json_of(rate.bd_rate)},
+                             {"bd_psnr", json_of(rate.bd_psnr)}});
   // A file name need not be UTF-8.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

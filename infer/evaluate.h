@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,12 +41,25 @@ struct EvaluationRow {
   std::vector<Measures> images;  // one for each of Evaluation::images
 };
 
+// How the curve of PSNR-Y over bits differs from another one (infer/bjontegaard.h); none where the two cannot
+// be compared.
+struct RateComparison {
+  io::ImageFormat format;
+  std::string method, against;
+  std::optional<double> bd_rate;  // percent
+  std::optional<double> bd_psnr;  // dB
+};
+
 struct Evaluation {
   std::int64_t scale = 0;
-  std::vector<std::string> images;   // file names
-  std::vector<EvaluationRow> rows;   // by format, quality, method
-  std::vector<std::string> notices;  // "PATH: oddity" of files whose pixels are all there
+  std::vector<std::string> images;      // file names
+  std::vector<EvaluationRow> rows;      // by format, quality, method
+  std::vector<std::string> notices{};   // "PATH: oddity" of files whose pixels are all there
+  std::vector<RateComparison> rates{};  // what infer/rates.h makes of it; empty: not asked for
 };
+
+// HR cut at the bottom and right so that it fits the scale. An Error where too little is left.
+Tensor cropped(const Tensor& image, const EvaluateOptions& options, std::int64_t scale);
 
 // The measures of one image for each format and quality, in the order of the table.
 std::vector<Measures> evaluate_image(const Scaler& scaler, const Tensor& image,

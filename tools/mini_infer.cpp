@@ -57,6 +57,12 @@ void add_weights_key(CLI::App& command, CommandLine& line) {
       ->type_name("KEY");
 }
 
+void add_raw_weights(CLI::App& command, CommandLine& line) {
+  command.add_flag("--raw-weights", line.model.raw_weights,
+                   "of a checkpoint with an average of its weights (train.ema): the weights "
+                   "themselves");
+}
+
 void add_model_options(CLI::App& command, CommandLine& line) {
   const std::vector<std::string> names = models::network_names();
   std::vector<std::string> names_and_bicubic = names;
@@ -65,12 +71,10 @@ void add_model_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("-w,--weights", line.model.weights,
                   "safetensors, .pth, .npz, a checkpoint of mini_train, or a folder of them (the "
-                  "latest is taken)")
+                  "latest is taken); without it, those that come with mini (mini_infer weights)")
       ->type_name("FILE");
   add_weights_key(command, line);
-  command.add_flag("--raw-weights", line.model.raw_weights,
-                   "of a checkpoint with an average of its weights (train.ema): the weights "
-                   "themselves");
+  add_raw_weights(command, line);
   command
       .add_option("-m,--model", line.model.model,
                   "what the weights must be of (" + fmt::format("{}", fmt::join(names, ", ")) +
@@ -82,7 +86,8 @@ void add_model_options(CLI::App& command, CommandLine& line) {
       ->type_name("NAME");
   command
       .add_option("-s,--scale", line.model.scale,
-                  "of bicubic (2); with weights, an error unless it is theirs")
+                  "of bicubic and of the weights that come with mini (2); with --weights, an error "
+                  "unless it is theirs")
       ->transform(command_line::decimal())
       ->check(CLI::Range(1, 16))
       ->type_name("N");
@@ -294,6 +299,18 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
   add_report_options(*command, line.more_files, "--report");
 }
 
+void add_weights_commands(CLI::App& app, CommandLine& line) {
+  app.add_subcommand("weights", "list the weights that come with the program");
+  CLI::App* command = app.add_subcommand(
+      "export", "take the network out of a checkpoint of mini_train, to hand it on");
+  command
+      ->add_option("PATHS", line.paths, "FROM TO: a checkpoint, or a folder of them, and the file")
+      ->required()
+      ->expected(2)
+      ->type_name("");
+  add_raw_weights(*command, line);
+}
+
 std::vector<std::filesystem::path> as_paths(const std::vector<std::string>& texts) {
   std::vector<std::filesystem::path> paths;
   paths.reserve(texts.size());
@@ -325,13 +342,18 @@ int run_scale(const CommandLine& line, bool up) {
   return scale_images(line.model, options);
 }
 
+ModelOptions for_codec(ModelOptions model, const std::vector<io::ImageFormat>& formats) {
+  if (formats.size() == 1) model.codec = formats.front();
+  return model;
+}
+
 int run_round_trip(const CommandLine& line) {
   RoundTripOptions options;
   take_paths(line, options);
   options.formats = parse_formats(line.formats);
   if (!line.qualities.empty()) options.qualities = line.qualities;
   options.report = line.more_files;
-  return round_trips(line.model, options);
+  return round_trips(for_codec(line.model, options.formats), options);
 }
 
 int run_evaluate(CommandLine& line) {
@@ -339,7 +361,8 @@ int run_evaluate(CommandLine& line) {
   if (!line.qualities.empty()) line.evaluate.qualities = line.qualities;
   line.files.places = as_paths(line.paths);
   line.files.report = line.more_files;
-  return evaluate_models(each_model(line.model, line.weights), line.evaluate, line.files);
+  return evaluate_models(each_model(for_codec(line.model, line.evaluate.formats), line.weights),
+                         line.evaluate, line.files);
 }
 
 // `--quality 30 90` is a mistake for `--quality 30,90`.
@@ -368,6 +391,7 @@ int run(int argc, char** argv) {
       ->expected(1)
       ->type_name("");
   add_weights_key(*info, line);
+  add_weights_commands(app, line);
   app.footer(examples);  // after the commands, which would show it too
 
   const std::string first = argc > 1 ? argv[1] : "-";
@@ -396,9 +420,15 @@ int run(int argc, char** argv) {
   if (command == "roundtrip") return run_round_trip(line);
   if (command == "evaluate") return run_evaluate(line);
   if (command == "report")
-    return report_images(line.model, as_paths(line.paths), parse_formats(line.formats),
+    return report_images(for_codec(line.model, parse_formats(line.formats)), as_paths(line.paths),
+                         parse_formats(line.formats),
                          line.qualities.empty() ? std::vector<int>{30, 60, 90} : line.qualities,
                          line.report);
+  if (command == "weights") return list_weights();
+  if (command == "export") {
+    const auto paths = as_paths(line.paths);
+    return export_weights(paths[0], paths[1], line.model.raw_weights);
+  }
   return describe(line.paths.front(), line.model.weights_key);
 }
 

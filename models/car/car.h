@@ -42,8 +42,9 @@ class Car : public Rescaler {
   void checkpoint_blocks(bool on) override;
   // EDSR's; the kernel network needs whole images.
   std::unique_ptr<RowStream> stream(Rescaling way, const Shape& input, DType dtype,
-                                    const Generator* generator = nullptr) const override {
-    return edsr_.stream(way, input, dtype, generator);
+                                    const Generator* generator = nullptr,
+                                    int quality = lossless) const override {
+    return edsr_.stream(way, input, dtype, generator, quality);
   }
 
   const KernelNetwork& kernel_network() const { return kernel_network_; }

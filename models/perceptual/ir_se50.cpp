@@ -61,7 +61,7 @@ std::vector<Tensor> IrSe50Trunk::after_units(const Tensor& x,
   std::vector<Tensor> result;
   Tensor y = input_layer_(x);
   for (std::size_t i = 0; i < body_.size(); ++i) {
-    y = body_[i](y);
+    y = body_.apply(i, y);
     if (result.size() < units.size() && units[result.size()] == i) result.push_back(y);
   }
   return result;

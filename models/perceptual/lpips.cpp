@@ -47,7 +47,7 @@ std::array<Tensor, Lpips::layers> Lpips::features(const Tensor& x) const {
   Tensor y = (x - like_image(mean_colour, x)) / like_image(deviation, x);
   std::size_t found = 0;
   for (std::size_t i = 0; i < features_.size(); ++i) {
-    y = features_[i](y);
+    y = features_.apply(i, y);
     if (i == relus[found]) result[found++] = l2_normalise(y, 1, 1e-10);
   }
   return result;

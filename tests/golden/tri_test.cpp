@@ -173,7 +173,7 @@ TEST(GoldenTriTraining, FollowsPyTorchStepByStep) {
     const auto numbers = expected.at(key + ".losses").to_vector();
     golden.net->zero_grad();
     const train::Losses losses =
-        recipe.losses({hr, reference}, z, static_cast<int>(golden.number("quality")));
+        recipe.losses({hr, reference}, z, {static_cast<int>(golden.number("quality"))});
     backward(losses.total);
     const double norm = nn::gradient_norm(golden.net->parameters());
     adam->step(numbers[6], nn::clip_factor(norm, 10));

@@ -82,7 +82,7 @@ TEST(Structure, NetworksAreKnownByTheRegistryAlone) {
   EXPECT_EQ(
       with(concrete, "models",
            {"models/registry.cpp", "models/sain/", "models/irn/", "models/tri/", "models/upscale/",
-            "models/car/", "models/hcflow/", "models/grain/", "models/stylegan2/"}),
+            "models/car/", "models/hcflow/", "models/grain/", "models/stylegan2/", "models/psp/"}),
       none);
   for (const char* folder : {"infer", "train", "tools"}) {
     EXPECT_EQ(with(concrete, folder, {"train/recipes/"}), none);  // some train one network alone

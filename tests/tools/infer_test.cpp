@@ -184,8 +184,11 @@ TEST_F(InferTool, RefusesWrongUse) {
   const std::string down = "downscale photos/one.png ";
   expect_failure("", "subcommand");
   expect_failure("enlarge a b", "there is no command 'enlarge'");
-  expect_failure(down + "out.png", "give the network's weights (--weights FILE)");
-  expect_failure(down + "out.png --model irn", "--model irn needs --weights FILE");
+  expect_failure(
+      down + "out.png --scale 7",
+      "give the network's weights (--weights FILE) or --model bicubic; no weights for x7 "
+      "come with this program");
+  expect_failure(down + "out.png --model irn --scale 7", "no weights of irn for x7 come with");
   expect_failure(down + "out.png --model bicubic --weights sain.safetensors",
                  "--model bicubic takes no --weights");
   expect_failure(down + "out.xyz --model bicubic", "xyz");

@@ -50,9 +50,8 @@ class InferTool : public ::testing::Test {
   // on a busy machine. Returns the exit code; output() and errors() have the printed text.
   int run(const std::string& arguments, const std::string& setting = "true") {
     const std::string command =
-        concat_text("cd ", folder_.path(), " && ", setting, " && MINI_NUM_THREADS=1 ",
-                    fs::path(MINI_BINARY_DIR) / "tools/mini_infer", " >", logs_.path() / "out",
-                    " 2>", logs_.path() / "err", ' ', arguments);
+        concat_text("cd ", folder_.path(), " && ", setting, " && MINI_NUM_THREADS=1 ", program_,
+                    " >", logs_.path() / "out", " 2>", logs_.path() / "err", ' ', arguments);
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -76,6 +75,7 @@ class InferTool : public ::testing::Test {
     EXPECT_TRUE(files() == before) << arguments << ": changed a file";
   }
 
+  fs::path program_ = fs::path(MINI_BINARY_DIR) / "tools/mini_infer";
   test::TemporaryFolder folder_, logs_;
   std::unique_ptr<models::Rescaler> network_;
 };

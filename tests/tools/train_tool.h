@@ -41,6 +41,9 @@ class TrainTool : public ::testing::Test {
 
   pid_t start(Words arguments) const {
     arguments.insert(arguments.begin(), train_program);
+    return start_program(std::move(arguments));
+  }
+  pid_t start_program(Words arguments) const {
     arguments.insert(arguments.begin(), launcher_.begin(), launcher_.end());
     std::vector<char*> pointers;
     for (std::string& argument : arguments) pointers.push_back(argument.data());

@@ -47,7 +47,7 @@ TEST(UpscalingRecipe, MeasuresTheMeanDistance) {
 struct Listener : models::Rescaler {
   std::string name() const override { return "listener"; }
   std::int64_t scale() const override { return 2; }
-  Tensor upscale(const Tensor& lr, Generator* /*generator*/) const override {
+  Tensor upscale(const Tensor& lr, Generator* /*generator*/, int /*quality*/) const override {
     heard = lr;
     return resize_bicubic(lr, 2);
   }

@@ -68,4 +68,11 @@ int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptio
 // info (info.cpp)
 int describe(const std::filesystem::path& path, const std::string& weights_key);
 
+// weights (shipped.cpp)
+int list_weights();
+
+// export (export.cpp)
+int export_weights(const std::filesystem::path& from, const std::filesystem::path& to,
+                   bool raw_weights);
+
 }  // namespace mini::infer

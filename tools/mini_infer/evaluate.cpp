@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "infer/rates.h"
 #include "io/file.h"
 #include "tools/mini_infer/commands.h"
 
@@ -58,12 +59,13 @@ int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptio
   EvaluateOptions limited = options;
   limited.limits = read_options(models.front());
   const bool watched = isatty(STDERR_FILENO) != 0;
-  const auto evaluation =
+  auto evaluation =
       evaluate(methods, files.places, limited, [&](std::size_t done, std::size_t total) {
         if (watched) fmt::print(stderr, "\r{}/{} images{}", done, total, done == total ? "\n" : "");
       });
   for (const std::string& notice : evaluation.notices)
     fmt::print(stderr, "mini_infer: {}\n", printable(notice));
+  evaluation.rates = compare_rates(evaluation, files.places, limited);
   const std::string table = to_markdown(evaluation);
   fmt::print("{}", table);
   if (!files.json.empty()) io::write_file_atomically(files.json, to_json(evaluation));

@@ -9,8 +9,9 @@
 #include "infer/stated.h"
 #include "infer/weights.h"
 #include "models/registry.h"
-#include "tools/mini_infer/jobs.h"
 #include "tools/mini_infer/memory.h"
+#include "tools/mini_infer/run_jobs.h"
+#include "tools/mini_infer/shipped.h"
 
 namespace mini::infer {
 namespace {
@@ -107,17 +108,20 @@ std::string network_table() {
   return table + "bicubic  any      nothing: it has no weights\n";
 }
 
-Model load_model(const ModelOptions& options) {
+Model load_model(const ModelOptions& given) {
+  ModelOptions options = given;
   Model model;
   const bool bicubic = options.model == "bicubic";
-  if (options.weights.empty()) {
-    check(!options.model.empty(), "give the network's weights (--weights FILE) or --model bicubic");
-    check(bicubic, "--model ", options.model, " needs --weights FILE");
+  if (bicubic) {
+    check(options.weights.empty(), "--model bicubic takes no --weights; leave one of them out");
     model.scaler = bicubic_scaler(options.scale == 0 ? 2 : options.scale,
                                   set_memory_limit(host_limit(options)));
     return model;
   }
-  check(!bicubic, "--model bicubic takes no --weights; leave one of them out");
+  if (options.weights.empty()) {
+    options.weights = choose_shipped(options);
+    fmt::print(stderr, "mini_infer: takes {}\n", printable(options.weights.string()));
+  }
   model.network = load_network(options);
   model.scaler = network_scaler(*model.network,
                                 options.sample_latent ? std::optional(options.seed) : std::nullopt,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,14 @@
 namespace mini::infer {
 
 struct ModelOptions {
-  std::filesystem::path weights;   // a file, or a folder of checkpoints; empty: none
-  std::string weights_key = {};    // below which they stand in the file; empty: found
-  bool raw_weights = false;        // of a checkpoint, also where it has an average of them
-  std::string model;               // a network or bicubic; empty: what the weights are
-  std::int64_t scale = 0;          // 0: that of the weights, 2 for bicubic
+  // A file, or a folder of checkpoints; empty: the weights that come with mini.
+  std::filesystem::path weights;
+  std::string weights_key = {};  // below which they stand in the file; empty: found
+  bool raw_weights = false;      // of a checkpoint, also where it has an average of them
+  std::string model;             // a network or bicubic; empty: what the weights are
+  std::int64_t scale = 0;  // 0: that of the weights, 2 for bicubic and those that come with mini
   std::vector<std::string> set{};  // "range=255": what the weights do not tell of the network
+  std::optional<io::ImageFormat> codec{};  // that the small images go through, if it is known
   bool sample_latent = false;
   std::uint64_t seed = 0;
   std::size_t memory_limit = 0;  // bytes, of the device's memory; 0: the default

@@ -136,8 +136,8 @@ class ScaleJob {
     check_result_fits(job, image, scale, options_);
     image = fit_mode(image, job, format);
     const auto way = options_.up ? models::Rescaling::upscale : models::Rescaling::downscale;
-    Tensor result = scale_picture(*model_.scaler, image, way,
-                                  metadata.quality.value_or(models::lossless));
+    Tensor result =
+        scale_picture(*model_.scaler, image, way, metadata.quality.value_or(models::lossless));
     if (options_.up)
       result = cut_to_original(result, image, std::exchange(metadata.note, {}), job, model_,
                                fingerprint_);

@@ -85,6 +85,24 @@ Tensor unsqueeze(const Tensor& x, int dim) {
                 [at](const Backward&, const Tensor& dy) { return Tensors{squeeze(dy, at)}; });
 }
 
+namespace {
+
+constexpr std::array<int, 4> channels_first{0, 3, 1, 2};  // [N,H,W,C] -> [N,C,H,W]
+
+// Of this shape, in the memory order that all parts have: channels-last, or else contiguous.
+Tensor empty_in_order_of(const Tensors& parts, const Shape& shape) {
+  const Tensor& first = parts.front();
+  const bool pixelwise = std::all_of(parts.begin(), parts.end(), [](const Tensor& part) {
+    return part.rank() == 4 && part.is_channels_last();
+  });
+  if (!pixelwise) return Tensor::empty(shape, first.dtype(), first.device());
+  const Tensor pixels =
+      Tensor::empty({shape[0], shape[2], shape[3], shape[1]}, first.dtype(), first.device());
+  return ops::permute(pixels, channels_first);
+}
+
+}  // namespace
+
 Tensor concat(const Tensors& parts, int dim) {
   check(!parts.empty(), "concat: needs at least one tensor");
   const Tensor& first = parts.front();
@@ -100,7 +118,7 @@ Tensor concat(const Tensors& parts, int dim) {
   }
   Shape shape = first.shape();
   shape[at] = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
-  Tensor y = Tensor::empty(shape, first.dtype(), first.device());
+  Tensor y = empty_in_order_of(parts, shape);
   std::int64_t start = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     ops::copy(parts[i], ops::narrow(y, at, start, sizes[i]));
@@ -186,7 +204,6 @@ namespace {
 
 // The next three functions make many pixels of one, or one of many. Their results are
 // channels-last, as the convolutions around them read and write.
-constexpr std::array<int, 4> channels_first{0, 3, 1, 2};  // [N,H,W,C] -> [N,C,H,W]
 
 }  // namespace
 

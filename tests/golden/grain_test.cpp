@@ -82,7 +82,7 @@ TEST_P(GoldenGrain, FusionMatches) {
 
 TEST_P(GoldenGrain, PatchDiscriminatorMatches) {
   test::GoldenFile golden("patch_discriminator", GetParam());
-  golden.vanishing = 0.01;
+  golden.vanishing = 0.1;
   Generator generator{1};
   models::PatchDiscriminator net(generator);
   golden.fill(net);

@@ -17,6 +17,13 @@ Shape image_shape(Sampler& s, std::int64_t side = 5) {
   return {s.extent(2), s.extent(3), s.extent(side), s.extent(side)};
 }
 
+// 1 to 2, of either sign. What is divided by its own norm must be away from 0: the gradient is a
+// difference of terms that grow with 1/norm, and 16-bit types would lose its digits.
+double sizeable(Generator& random) {
+  const double value = 1 + random.next_uniform();
+  return random.next_below(2) == 0 ? value : -value;
+}
+
 // ── Filters ──────────────────────────────────────────────────────────────────────────────────────
 // The pixel at a place between whose pixels up - 1 zeros lie.
 double spread(const Array& x, const Shape& at, std::int64_t up) {
@@ -85,7 +92,8 @@ Case sample_modulated_conv2d(Sampler& s) {
     if (way == Resampling::up) y[d] = 2 * x[d] + side - 2;
   }
   return make_case(
-      {s.input(x), s.input(weight), s.input({x[0], x[1]}, uniform(0.5, 1.5))},
+      {s.input(x), s.input(weight, demodulate ? Draw(sizeable) : uniform(-1, 1)),
+       s.input({x[0], x[1]}, uniform(0.5, 1.5))},
       [=](const Tensors& t) { return modulated_conv2d(t[0], t[1], t[2], demodulate, way); },
       [=](const Arrays& t) {
         return generate(y, [&](const Shape& i) {
@@ -137,7 +145,7 @@ Case sample_adaptive_avg_pool2d(Sampler& s) {
 Case sample_pixel_norm(Sampler& s) {
   const Shape x = s.shape(2, 4, 12);
   return make_case(
-      {s.input(x)}, [](const Tensors& t) { return pixel_norm(t[0]); },
+      {s.input(x, sizeable)}, [](const Tensors& t) { return pixel_norm(t[0]); },
       [=](const Arrays& t) {
         return generate(x, [&](Shape i) {
           const double value = t[0][i];
@@ -153,8 +161,7 @@ Case sample_l2_normalise(Sampler& s) {
   const int dim = s.dim(x);
   const double epsilon = s.pick({0.0, 1e-10, 0.5});
   return make_case(
-      {s.input(x, away_from({0}))},
-      [=](const Tensors& t) { return l2_normalise(t[0], dim, epsilon); },
+      {s.input(x, sizeable)}, [=](const Tensors& t) { return l2_normalise(t[0], dim, epsilon); },
       [=](const Arrays& t) {
         return generate(x, [&](Shape i) {
           const double value = t[0][i];

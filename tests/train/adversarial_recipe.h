@@ -93,7 +93,8 @@ class AdversarialRecipe : public train::Recipe {
       const Tensor slope = grad({sum(critic_(real))}, {real}, {}, {.create_graph = true})[0];
       return {sum(square(slope)) * (1.0 / static_cast<double>(real.size(0))), {}};
     }
-    const Tensor fake = upscaler_.upscale(noisy(batch.lr_reference, generator, share), nullptr, 100);
+    const Tensor fake =
+        upscaler_.upscale(noisy(batch.lr_reference, generator, share), nullptr, 100);
     if (update == 1)
       return {mean(softplus(critic_(fake))) + mean(softplus(neg(critic_(batch.hr)))), {}};
     const Tensor difference = batch.hr - fake;  // the variants differ in their ops

@@ -22,9 +22,8 @@ std::vector<nn::Field> RescalingRecipe::fields(Options& options) {
        "weight of the LR terms; the papers: 4 (x2), 16 (x4)", weight},
       {"loss.latent_scale", &options.latent_scale, "factor of the latent sample", weight},
       {"loss.rate", &options.rate,
-       "price of each bit (of a JPEG, as jpeg_bits estimates it) by which an LR exceeds the "
-       "bicubic "
-       "one: rate * max(0, bits(LR) - bits(bicubic LR)); 0: bits cost nothing",
+       "price of each bit, as jpeg_bits estimates them, by which an LR exceeds the bicubic one: "
+       "rate * max(0, bits(LR) - bits(bicubic LR)); 0: bits cost nothing",
        weight},
       {"codec.quality", &options.qualities,
        "of the codec; of a list or \"30..90\" one is drawn (codec.draw)", nn::between(1, 100)},

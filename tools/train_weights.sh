@@ -57,13 +57,9 @@ if [ -z "$programs" ]; then
   programs=build/weights/tools
 fi
 
-# The processor time that the log tells: each start of the program counts from 0. Of a start whose last
-# steps were lost, so is the time.
+# The processor time of the run, as its log tells it.
 cpu_hours() {
-  sed -En 's/.*"event":"(start)?[^"]*".*"cpu_seconds":([0-9.e+-]+).*/\1 \2/p' "$out/log.jsonl" | awk '
-    $1 == "start" { total += last; last = $2; next }
-    { last = $1 }
-    END { printf "%.1f", (total + last) / 3600 }'
+  sed -En 's/.*"cpu_seconds":([0-9.e+-]+).*/\1/p' "$out/log.jsonl" | awk '{ last = $1 } END { printf "%.1f", last / 3600 }'
 }
 
 # Writes the weights and the card, each in one step.

@@ -10,9 +10,14 @@
 namespace mini::train {
 namespace {
 
+struct Kept {
+  std::string lines;
+  double cpu_seconds = 0;  // of the last
+};
+
 // The lines to keep, up to the first that is cut off, is no record, or belongs to a later step.
-std::string kept_of(const std::string& text, std::int64_t last_step, std::int64_t validated) {
-  std::string kept;
+Kept kept_of(const std::string& text, std::int64_t last_step, std::int64_t validated) {
+  Kept kept;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line) && !lines.eof();) {
     const auto record = nlohmann::json::parse(line, nullptr, false);
@@ -21,8 +26,11 @@ std::string kept_of(const std::string& text, std::int64_t last_step, std::int64_
     const auto step = record["step"].get<std::int64_t>();
     if (step > last_step) break;
     const std::string event = record.value("event", "");
-    if (event == "start" || event == "train" || (event == "validation" && step <= validated))
-      kept += line + "\n";
+    if (event != "start" && event != "train" && (event != "validation" || step > validated))
+      continue;
+    kept.lines += line + "\n";
+    if (record.contains("cpu_seconds") && record["cpu_seconds"].is_number())
+      kept.cpu_seconds = record["cpu_seconds"].get<double>();
   }
   return kept;
 }
@@ -33,9 +41,11 @@ JsonLog::JsonLog(const std::filesystem::path& path, std::int64_t last_step, std:
     : path_(path) {
   if (std::filesystem::exists(path)) {
     const io::Bytes bytes = io::read_file(path);
-    const std::string text(io::as_text(bytes)), kept = kept_of(text, last_step, validated);
-    if (kept != text) io::write_file_atomically(path, kept);
-    empty_ = kept.empty();
+    const std::string text(io::as_text(bytes));
+    const Kept kept = kept_of(text, last_step, validated);
+    if (kept.lines != text) io::write_file_atomically(path, kept.lines);
+    empty_ = kept.lines.empty();
+    cpu_seconds_ = kept.cpu_seconds;
   }
   file_.open(path, std::ios::binary | std::ios::app);
   check(file_.good(), "log: cannot write ", path.string());

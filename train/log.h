@@ -26,6 +26,8 @@ class JsonLog {
           std::int64_t validated = std::numeric_limits<std::int64_t>::max());
 
   bool empty() const { return empty_; }  // when it was opened
+  // The processor time that the last record told then, 0 where there was none.
+  double cpu_seconds() const { return cpu_seconds_; }
 
   // {"event": event, "step": step, ...}; numbers that are not finite become null. On return
   // the operating system has the line.
@@ -35,6 +37,7 @@ class JsonLog {
   std::filesystem::path path_;
   std::ofstream file_;
   bool empty_ = true;
+  double cpu_seconds_ = 0;
 };
 
 }  // namespace mini::train

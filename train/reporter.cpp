@@ -51,7 +51,9 @@ void Reporter::message(const std::string& text) { progress_->message(text); }
 void Reporter::event(const std::string& name, std::int64_t step, const LogRecord& record) {
   if (!log_) return;
   LogRecord whole = record;
-  whole.emplace_back("cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
+  // Of the whole run: what the log told when this process opened it, and what this process took.
+  whole.emplace_back("cpu_seconds",
+                     log_->cpu_seconds() + static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
   log_->write(name, step, whole);
 }
 

@@ -62,6 +62,8 @@ std::string error_of(F&& f) {
 // Processor time of this process in seconds, for tests of how long something may take: unlike the
 // clock it does not depend on what else the machine does.
 double cpu_seconds();
+// The log of a run without the processor times, which no two runs share.
+std::string without_times(const std::string& log);
 // By what a limit of such a test is multiplied: the sanitizer build is not optimised.
 inline constexpr double time_factor = address_sanitizer ? 4 : 1;
 

@@ -1,5 +1,7 @@
 #include "autograd/functions.h"
+#include "tensor/view.h"
 #include "tests/autograd/numeric_gradient.h"
+#include "tests/support/support.h"
 
 namespace mini {
 namespace {
@@ -27,6 +29,16 @@ TEST(ImageGradients, Resize) {
     test::expect_gradients(
         [scale](const Tensors& x) { return square(resize_bicubic(x[0], scale)); },
         {test::random({1, 2, 5, 6})});
+}
+
+// Convolutions read and write channels-last; what is put together from their results stays so.
+TEST(Concat, KeepsTheMemoryOrderOfItsParts) {
+  Generator generator{1, 0};
+  const Tensor x = ops::channels_last(ops::normal(generator, {2, 3, 4, 5}));
+  const Tensor y = ops::channels_last(ops::normal(generator, {2, 6, 4, 5}));
+  EXPECT_TRUE(concat({x, y}, 1).is_channels_last());
+  EXPECT_TRUE(concat({ops::contiguous(x), y}, 1).is_contiguous());
+  EXPECT_TRUE(test::equal_bits(concat({x, y}, 1), concat({ops::contiguous(x), y}, 1)));
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST_F(InferTool, InfoDescribesWeights) {
   ASSERT_EQ(run("info sain.safetensors"), 0) << errors();
   for (const std::string& line :
        {std::string("format      safetensors\n"),
-        std::string("sain x2, enhanced_blocks 1, vanilla_blocks 1, growth 8\n"),
+        std::string("sain x2, enhanced_blocks 1, vanilla_blocks 1, growth 8, condition none\n"),
         concat_text("parameters  ", network_->parameter_count(), '\n'),
         std::string("\ngmm.gmm_para ")})
     EXPECT_NE(output().find(line), std::string::npos) << line << output();

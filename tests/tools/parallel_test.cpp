@@ -98,7 +98,7 @@ TEST_F(ParallelTool, TwoProcessesTakeTheStepsOfOne) {
       ASSERT_EQ(run_as(two_, two), 0) << errors();
       EXPECT_NE(output().find("; 2 processes of 1 thread; "), std::string::npos) << output();
       EXPECT_NE(output().find(" step/s  2 processes  "), std::string::npos) << output();
-      EXPECT_NE(content(two / "log.jsonl").find("\"processes\":2}"), std::string::npos);
+      EXPECT_NE(content(two / "log.jsonl").find("\"processes\":2,"), std::string::npos);
       EXPECT_LE(difference(one, two, 4), tolerance) << network << " in " << precision;
     }
 }

@@ -58,6 +58,7 @@ class LatentStream : public RowStream {
 Tensor InvertibleRescaler::condition(const std::vector<int>& qualities) const {
   if (!has_condition()) return {};
   std::vector<double> values;
+  values.reserve(qualities.size());
   for (const int quality : qualities) values.push_back(1 - quality / 100.0);
   const Tensor any = parameters().front();
   if (values.size() == 1) return Tensor::full({1, 1, 1, 1}, values[0], any.dtype(), any.device());

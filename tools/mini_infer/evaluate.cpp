@@ -54,6 +54,7 @@ int evaluate_models(const std::vector<ModelOptions>& models, const EvaluateOptio
     scalers.push_back(std::make_unique<NamedScaler>(std::move(model), std::move(name)));
   }
   std::vector<const Scaler*> methods;
+  methods.reserve(scalers.size());
   for (const auto& scaler : scalers) methods.push_back(scaler.get());
 
   EvaluateOptions limited = options;

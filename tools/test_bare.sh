@@ -118,7 +118,7 @@ quickstart() {
   local out=$root/home/user/mini/out/smoke pictures photographs
   pictures=$(find "$out/pictures" -name '*_compare.png' | wc -l)
   photographs=$(find "$root/home/user/mini/data/photos/held_out" -type f -name '*.png' | wc -l)
-  [ "$(grep -c '| sain |' "$out/table.md")" -eq 5 ] || refuse "the table has not one line for each quality"
+  [ "$(grep -c '^| jpeg | [0-9]* | sain |' "$out/table.md")" -eq 5 ] || refuse "the table has not one line for each quality"
   [ "$pictures" -eq $((5 * photographs)) ] || refuse "$pictures comparisons of $photographs photographs"
 }
 

@@ -17,6 +17,7 @@ struct Small {
   const char *name, *model;
   const char* settings = "";  // besides those of all
   double falls_to = 0.95;     // the loss, as a share of that at the beginning
+  double lr = 2e-3;
 };
 
 class TrainedNetworks : public ::testing::TestWithParam<Small> {
@@ -35,15 +36,16 @@ class TrainedNetworks : public ::testing::TestWithParam<Small> {
 
   TrainConfig config(const std::string& name, std::int64_t steps,
                      std::vector<std::string> assignments = {}) const {
-    const std::string text = concat_text(R"({
+    const std::string text =
+        concat_text(R"({
       "model": {"network": ")",
-                                         GetParam().name, R"(", )", GetParam().model, R"(},
+                    GetParam().name, R"(", )", GetParam().model, R"(},
       "data": {"train": "photos", "patch": 16, "batch": 2},
       "train": {"steps": )",
-                                         steps, R"(, "lr": 2e-3, "weight_decay": 0},
+                    steps, R"(, "lr": )", GetParam().lr, R"(, "weight_decay": 0},
       "validation": {"folders": "photos", "every": 20, "images": 1},
       "checkpoint": {"every": 20, "keep_last": 9}, "log": {"every": 1})",
-                                         GetParam().settings, "}");
+                    GetParam().settings, "}");
     assignments.push_back("out=" + (folder_.path() / name).string());
     return parse_config(text, "test.json", folder_.path(), assignments);
   }
@@ -130,11 +132,12 @@ INSTANTIATE_TEST_SUITE_P(
         Small{"hcflow", R"("steps": 2, "growth": 4, "detail_steps": 2, "detail_hidden": 4,
                            "trunk_features": 4, "trunk_growth": 2, "trunk_blocks0": 1,
                            "trunk_blocks1": 1)"},
-        // These begin as the Haar transform, which is hard to beat in a few steps.
+        // These begin as the Haar transform, which is hard to beat in a few steps. At a higher rate the
+        // loss jumps up and down, by what rounding decides.
         Small{"tirn", R"("scale": 4, "down_blocks": 1, "down_blocks_2": 1, "growth": 4)",
-              R"(, "loss": {"lambda_prior": 0})", 0.995},
+              R"(, "loss": {"lambda_prior": 0})", 0.995, 5e-4},
         Small{"tsain", R"("down_blocks": 1, "comp_blocks": 1, "growth": 4)",
-              R"(, "loss": {"lambda_forw": 1})", 0.98}),
+              R"(, "loss": {"lambda_forw": 1})", 0.98, 5e-4}),
     [](const auto& info) { return std::string(info.param.name); });
 INSTANTIATE_TEST_SUITE_P(Networks, UpscalersWithCodec, testing::Values(srcnn, edsr),
                          [](const auto& info) { return std::string(info.param.name); });

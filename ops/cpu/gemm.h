@@ -25,7 +25,7 @@ struct TileJob {
   std::int64_t segments, depth;
   T* c;
   std::int64_t c_row;
-  int last_lanes = Vec<T>::lanes;  // columns in the tile's last vector; C is not written behind them
+  int last_lanes = Vec<T>::lanes;  // columns of the tile's last vector that C has
   // What the sums begin with, or null for 0: C itself to add to it, a bias with start_row 0.
   const T* start = nullptr;
   std::int64_t start_row = 0;

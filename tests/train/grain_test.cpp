@@ -8,6 +8,7 @@
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"
+#include "tests/train/train_until.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -47,14 +48,6 @@ class GrainTest : public ::testing::Test {
     return parse_config(text, "test.json", folder_.path(), assignments);
   }
   std::string out(const std::string& name) const { return (folder_.path() / name).string(); }
-  static Outcome train(const TrainConfig& config, TrainerOptions options = {},
-                       std::int64_t stop_at = -1) {
-    const Trainer* running = nullptr;
-    options.stop = [&] { return running->step() == stop_at; };
-    Trainer trainer(config, std::move(options));
-    running = &trainer;
-    return trainer.run();
-  }
   // The generator's loss without the adversary, on one batch, with the weights of a checkpoint.
   double loss_at(const TrainConfig& config, std::int64_t step) const {
     Generator generator{1};

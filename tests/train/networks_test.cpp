@@ -7,6 +7,7 @@
 #include "io/safetensors.h"
 #include "tensor/parallel.h"
 #include "tests/support/support.h"
+#include "tests/train/train_until.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -48,13 +49,6 @@ class TrainedNetworks : public ::testing::TestWithParam<Small> {
                     GetParam().settings, "}");
     assignments.push_back("out=" + (folder_.path() / name).string());
     return parse_config(text, "test.json", folder_.path(), assignments);
-  }
-  Outcome train(const TrainConfig& config, TrainerOptions options = {}, std::int64_t stop_at = -1) {
-    const Trainer* running = nullptr;
-    options.stop = [&] { return running->step() == stop_at; };
-    Trainer trainer(config, std::move(options));
-    running = &trainer;
-    return trainer.run();
   }
   std::map<std::string, Tensor> state_at(const std::string& name, std::int64_t step) const {
     return io::read_safetensors(checkpoint_path(folder_.path() / name, step)).tensors;

@@ -15,6 +15,7 @@
 #include "tests/support/support.h"
 #include "tests/train/adversarial_recipe.h"
 #include "tests/train/threads.h"
+#include "tests/train/train_until.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -51,15 +52,6 @@ class Adversaries : public testing::Test {
     };
     return options;
   }
-  static Outcome train(const TrainConfig& config, TrainerOptions options,
-                       std::int64_t stop_at = -1) {
-    const Trainer* running = nullptr;
-    options.stop = [&] { return running->step() == stop_at; };
-    Trainer trainer(config, std::move(options));
-    running = &trainer;
-    return trainer.run();
-  }
-
   test::TemporaryFolder folder_;
 };
 

@@ -8,6 +8,7 @@
 #include "io/image.h"
 #include "io/safetensors.h"
 #include "tests/support/support.h"
+#include "tests/train/train_until.h"
 #include "train/trainer.h"
 
 namespace mini::train {
@@ -45,14 +46,6 @@ class StyleGan2Training : public ::testing::Test {
       "checkpoint": {"every": 1000, "keep_last": 9}, "log": {"every": 1}})");
     const std::vector<std::string> assignments{"out=" + (folder_.path() / name).string()};
     return parse_config(text, "test.json", folder_.path(), assignments);
-  }
-  static Outcome train(const TrainConfig& config, TrainerOptions options = {},
-                       std::int64_t stop_at = -1) {
-    const Trainer* running = nullptr;
-    options.stop = [&] { return running->step() == stop_at; };
-    Trainer trainer(config, std::move(options));
-    running = &trainer;
-    return trainer.run();
   }
   // How far the mean colour of drawn pictures is from that of the data, in units of 1.
   static double distance(const models::Rescaler& network) {

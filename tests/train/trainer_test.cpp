@@ -16,6 +16,7 @@
 #include "tensor/parallel.h"
 #include "tests/support/support.h"
 #include "tests/train/altered_recipe.h"
+#include "tests/train/train_until.h"
 
 namespace mini::train {
 namespace {
@@ -51,15 +52,6 @@ class TrainerTest : public ::testing::Test {
       "checkpoint": {"every": 3, "keep_last": 2}, "log": {"every": 2}})";
     assignments.push_back("out=" + out(name).string());
     return parse_config(text, "test.json", folder_.path(), assignments);
-  }
-
-  // Stops after this many steps.
-  Outcome train(const TrainConfig& config, TrainerOptions options = {}, std::int64_t stop_at = -1) {
-    const Trainer* running = nullptr;
-    options.stop = [&] { return running->step() == stop_at; };
-    Trainer trainer(config, std::move(options));
-    running = &trainer;
-    return trainer.run();
   }
 
   static io::TensorFile file_at(const fs::path& run, std::int64_t step) {
